@@ -1,0 +1,34 @@
+# Farthing's commands. `make run` is enough on a fresh machine.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := run
+.DELETE_ON_ERROR:
+.PHONY: setup dev run clean
+
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+
+.venv/uv-$(UV_VERSION):
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Farthing needs python3 3.11 or newer on the PATH"; exit 1; }
+	@python3 -m venv .venv || { echo "python3 lacks venv: install python3-venv, then run make again"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/synced: uv.lock pyproject.toml tools/sync .venv/uv-$(UV_VERSION)
+	@tools/sync
+	@touch $@
+
+.venv/synced-dev: uv.lock pyproject.toml tools/sync .venv/uv-$(UV_VERSION)
+	@tools/sync --group dev
+	@touch .venv/synced $@
+
+setup: .venv/synced ## what `make run` needs, into .venv
+
+dev: .venv/synced-dev ## what the tests need, too
+
+run: .venv/synced ## the gateway on http://127.0.0.1:8000
+	@$(BIN)/farthing serve
+
+clean: ## everything that make made
+	rm -rf .venv .coverage* coverage.json .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .benchmarks build dist

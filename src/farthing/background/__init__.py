@@ -1,0 +1,1 @@
+"""Supervised work beside the requests, drained on stop."""

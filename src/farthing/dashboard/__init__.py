@@ -1,0 +1,1 @@
+"""The static page that shows what was spent and saved."""

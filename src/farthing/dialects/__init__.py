@@ -1,0 +1,1 @@
+"""Pure translation between vendors' bytes and the domain's words."""

@@ -1,0 +1,1 @@
+"""Strategies that order candidate models for a prompt."""

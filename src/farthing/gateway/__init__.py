@@ -1,0 +1,1 @@
+"""The request path, from an admitted caller to one recorded exchange."""

@@ -1,0 +1,1 @@
+"""Questions answered off the request path: savings, forecasts, experiments, learning."""

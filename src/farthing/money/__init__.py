@@ -1,0 +1,1 @@
+"""What was held, spent and may still be spent."""

@@ -1,0 +1,1 @@
+"""Upstream model vendors: where bytes go."""

@@ -1,0 +1,1 @@
+"""Listeners on finished exchanges: metrics, traces, logs, live figures."""
