@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev run clean
+.PHONY: setup dev run check clean
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -29,6 +29,13 @@ dev: .venv/synced-dev ## what the tests need, too
 
 run: .venv/synced ## the gateway on http://127.0.0.1:8000
 	@$(BIN)/farthing serve
+
+check: dev ## lint, format, types, import contracts, architecture
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@contracts=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$contracts"; exit 1; }
+	@$(BIN)/pytest --quiet -p no:cacheprovider tests/architecture
 
 clean: ## everything that make made
 	rm -rf .venv .coverage* coverage.json .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .benchmarks build dist

@@ -1,0 +1,111 @@
+"""Habits that no linter knows: names, docstrings, and calls that only certain places may make."""
+
+import ast
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.architecture.source import (
+    ROOT,
+    Module,
+    assembled_sql,
+    loose_tasks,
+    modules,
+    package_modules,
+    prints,
+    swallowing_handlers,
+)
+
+NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
+
+MAY_CATCH_EVERYTHING = {
+    "src/farthing/background/supervisor.py": "a failed job must not take the others down",
+    "src/farthing/gateway/recording.py": "a failed sink must not reach the caller or the other sinks",
+    "src/farthing/http/errors.py": "the outermost layer turns what nobody expected into a clean 500",
+}
+
+
+def test_every_module_name_says_what_is_inside() -> None:
+    """No module or package is named for being a collection of leftovers."""
+    parts = {part for module in modules() for part in PurePosixPath(module.name).with_suffix("").parts}
+    assert parts & NAMES_THAT_SAY_NOTHING == set()
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    """Each module begins with a docstring."""
+    assert [module.name for module in modules() if not ast.get_docstring(module.tree)] == []
+
+
+def test_every_test_states_its_behaviour_in_one_line() -> None:
+    """A test's docstring is a single line."""
+    long_or_missing = [
+        place
+        for module in modules()
+        for place, function in module.functions()
+        if PurePosixPath(module.name).name.startswith("test_")
+        and function.name.startswith("test_")
+        and len((ast.get_docstring(function) or "\n").splitlines()) != 1
+    ]
+    assert long_or_missing == []
+
+
+def test_unit_tests_mirror_the_package() -> None:
+    """Whoever looks for the tests of a package finds them under the same path."""
+    strays = [
+        folder.relative_to(ROOT).as_posix()
+        for folder in (ROOT / "tests" / "unit").rglob("*/")
+        if any(folder.glob("test_*.py"))
+        and not (ROOT / "src/farthing" / folder.relative_to(ROOT / "tests/unit")).is_dir()
+    ]
+    assert strays == []
+
+
+def test_only_outermost_places_catch_everything() -> None:
+    """An unforeseen error is swallowed in three places only, elsewhere it is named or raised again."""
+    inside = [module for module in package_modules() if module.name not in MAY_CATCH_EVERYTHING]
+    assert [place for module in inside for place in swallowing_handlers(module)] == []
+
+
+def test_only_the_command_line_prints() -> None:
+    """Standard output belongs to the commands."""
+    outside = [module for module in package_modules() if not module.name.startswith("src/farthing/cli/")]
+    assert [place for module in outside for place in prints(module)] == []
+
+
+def test_no_sql_is_put_together_from_strings() -> None:
+    """Values reach a database as parameters, names through SQLAlchemy's own quoting."""
+    assert [place for module in package_modules() for place in assembled_sql(module)] == []
+
+
+def test_no_task_is_started_on_the_loop_itself() -> None:
+    """Every task has an owner who sees it fail: the supervisor or a task group."""
+    outside = [module for module in package_modules() if module.name != "src/farthing/background/supervisor.py"]
+    assert [place for module in outside for place in loose_tasks(module)] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "found"),
+    [
+        (swallowing_handlers, "try: ...\nexcept Exception: ...\n", 1),
+        (swallowing_handlers, "try: ...\nexcept (ValueError, BaseException): ...\n", 1),
+        (swallowing_handlers, "try: ...\nexcept: ...\n", 1),
+        (swallowing_handlers, "try: ...\nexcept BaseException:\n undo()\n raise\n", 0),
+        (swallowing_handlers, "try: ...\nexcept ValueError: ...\n", 0),
+        (prints, "print('x')\n", 1),
+        (prints, "console.print('x')\n", 0),
+        (assembled_sql, "q = f'SELECT a FROM {t}'\n", 1),
+        (assembled_sql, "q = f'SELECT {a} FROM t'\n", 1),
+        (assembled_sql, "q = 'DELETE FROM t WHERE a = %s' % a\n", 1),
+        (assembled_sql, "q = 'DROP TABLE ' + t\n", 1),
+        (assembled_sql, "q = 'INSERT INTO {}'.format(t)\n", 1),
+        (assembled_sql, "q = 'SELECT a FROM t'\nw = f'Nothing left in {t}'\n", 0),
+        (loose_tasks, "asyncio.create_task(f())\n", 1),
+        (loose_tasks, "self._loop.create_task(f())\n", 1),
+        (loose_tasks, "asyncio.get_running_loop().create_task(f())\n", 1),
+        (loose_tasks, "group.create_task(f())\n", 0),
+    ],
+)
+def test_each_rule_tells_good_from_bad(rule: object, text: str, found: int) -> None:
+    """A rule reports the forbidden form and lets its allowed neighbour pass."""
+    assert callable(rule)
+    assert len(rule(Module.of("m.py", text))) == found
