@@ -1,1 +1,1 @@
-"""Pure decisions: no I/O, no clock, no framework."""
+"""Pure decisions: no I/O, no clock, no randomness."""

@@ -1,0 +1,86 @@
+"""The one frozen record that every request ends as."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from farthing.domain.chat import Usage
+
+Status = Literal["ok", "cached", "error", "cancelled", "interrupted", "rejected"]
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One try at one model. `error` is the code of what went wrong, None for the one that answered."""
+
+    model: str
+    provider: str
+    error: str | None = None
+    duration_us: int = 0
+
+
+class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request and how it ended. Money in nano-dollars, moments in microseconds since 1970 UTC, durations in µs."""
+
+    request_id: str
+    created_at_us: int
+    status: Status
+    route: str
+    dialect: str
+    tenant: str
+    key_id: str | None = None
+    team: str | None = None
+    user: str | None = None
+    session: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    app: str | None = None
+    """The caller's program, from its User-Agent."""
+    requested_model: str = ""
+    stream: bool = False
+
+    provider: str | None = None
+    model: str | None = None
+    upstream_id: str | None = None
+    strategy: str | None = None
+    tier: str | None = None
+    score: float | None = None
+    confidence: str | None = None
+    reason: str | None = None
+    decision: dict[str, Any] | None = None
+    """Candidates and metadata of the plan, for `GET /v1/requests/{id}`."""
+    experiment_id: str | None = None
+    arm: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    usage: Usage = Usage()
+    cost: int | None = 0
+    """None means unpriced: money was spent and we do not know how much."""
+    baseline_cost: int | None = 0
+    """What the same tokens cost at the baseline model; None where that is unpriced."""
+    price_version: str | None = None
+    cache: Literal["hit", "miss", "off"] = "off"
+    cache_level: str | None = None
+    """Where a hit was found: memory, redis, sql, or `flight` for a shared call."""
+    cache_key: str | None = None
+
+    http_status: int = 200
+    error_code: str | None = None
+    finish: str | None = None
+    duration_us: int = 0
+    first_token_us: int | None = None
+    upstream_us: int = 0
+
+    @property
+    def savings(self) -> int:
+        """Nano-dollars not spent against the baseline; 0 where either side is unpriced."""
+        if self.cost is None or self.baseline_cost is None:
+            return 0
+        return self.baseline_cost - self.cost
+
+
+class Intent(Struct, frozen=True, kw_only=True):
+    """What the journal knows before a byte goes upstream; without a settlement it becomes an interrupted row."""
+
+    exchange: Exchange
+    """The record as it would read if we died now: status `interrupted`, usage estimated."""

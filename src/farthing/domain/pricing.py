@@ -1,0 +1,77 @@
+"""What a call costs, in integers: nano-dollars (10⁻⁹ USD) from rates in nano-dollars per million tokens."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from farthing.domain.chat import Usage
+
+NANO = 1_000_000_000
+"""Nano-dollars in a dollar."""
+
+TOKEN_CLASSES = (
+    "prompt",
+    "cached",
+    "cache_write_5m",
+    "cache_write_1h",
+    "audio_in",
+    "image_in",
+    "completion",
+    "reasoning",
+    "audio_out",
+    "image_out",
+)
+"""The fields of `Usage` that are charged, in the order in which parts of a cost are listed."""
+
+
+class Rates(Struct, frozen=True, kw_only=True):
+    """Nano-dollars per million tokens for each token class; `per_request` in nano-dollars."""
+
+    prompt: int
+    cached: int
+    cache_write_5m: int
+    cache_write_1h: int
+    audio_in: int
+    image_in: int
+    completion: int
+    reasoning: int
+    audio_out: int
+    image_out: int
+    per_request: int = 0
+
+
+class PriceSheet(Struct, frozen=True, kw_only=True):
+    """The rates of one model; above `above_tokens` of input the whole call is charged at that step's rates."""
+
+    version: str
+    """Names source and date, and is stored with every row priced by it."""
+    steps: tuple[tuple[int, Rates], ...]
+    """`(above_tokens, rates)`, ascending, the first step at 0."""
+
+    def rates(self, tokens_in: int) -> Rates:
+        """The rates that hold for a call with this many input tokens."""
+        chosen = self.steps[0][1]
+        for above, rates in self.steps[1:]:
+            if tokens_in > above:
+                chosen = rates
+        return chosen
+
+    def cost(self, usage: Usage) -> int:
+        """Nano-dollars for the usage, rounded half up once for the whole call."""
+        return sum(self.parts(usage).values())
+
+    def parts(self, usage: Usage) -> dict[str, int]:
+        """Nano-dollars by token class; rounding is cumulative, so that the parts sum to the cost exactly."""
+        rates = self.rates(usage.tokens_in)
+        parts: dict[str, int] = {}
+        exact = booked = 0
+        for name in TOKEN_CLASSES:
+            tokens = getattr(usage, name)
+            if tokens:
+                exact += tokens * getattr(rates, name)
+                rounded = (exact + 500_000) // 1_000_000
+                parts[name] = rounded - booked
+                booked = rounded
+        if rates.per_request:
+            parts["per_request"] = rates.per_request
+        return parts

@@ -1,0 +1,62 @@
+"""What a strategy decides: an ordered plan of candidates, and why each of the others lost."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
+
+from farthing.domain.catalogue import Capability, Catalogue, Model, Tier
+from farthing.domain.chat import ChatRequest
+
+Confidence = Literal["high", "medium", "low"]
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """A model that was looked at. `rank` is its place in the plan from 0; None means it lost, for `reason`."""
+
+    model: str
+    provider: str
+    tier: Tier
+    estimated_cost: int | None
+    """Nano-dollars; None where the model is unpriced."""
+    estimated_quality: float | None
+    """0..1; None where nothing is known."""
+    reason: str
+    rank: int | None = None
+
+
+class Needs(Struct, frozen=True, kw_only=True):
+    """What a request demands of any model that is to answer it. Tokens are estimates."""
+
+    tokens_in: int
+    tokens_out: int
+    """Likely output, not the caller's limit."""
+    max_tokens: int | None
+    capabilities: frozenset[Capability] = frozenset()
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """Models to ask in this order until one answers."""
+
+    models: tuple[Model, ...]
+    strategy: str
+    """The strategy that decided; for a concrete model `passthrough`."""
+    confidence: Confidence
+    reason: str
+    """One sentence a person understands."""
+    needs: Needs
+    candidates: tuple[Candidate, ...] = ()
+    tier: Tier | None = None
+    score: float | None = None
+    """Complexity 0..1; None where nothing was scored."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class Strategy(Protocol):
+    """Chooses models for a request. Pure: the same request and catalogue give the same plan."""
+
+    name: str
+
+    def plan(self, chat: ChatRequest, catalogue: Catalogue, *, allowed: frozenset[str] | None = None) -> Plan:
+        """The plan; raises `NotFound` where no model of the catalogue can serve the request."""
