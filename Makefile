@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev run check clean
+.PHONY: setup dev servers run check clean
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -26,6 +26,9 @@ BIN := .venv/bin
 setup: .venv/synced ## what `make run` needs, into .venv
 
 dev: .venv/synced-dev ## what the tests need, too
+
+servers: ## the real servers that the tests start
+	@tools/servers postgres=postgresql redis-server=redis-server pgbouncer=pgbouncer setpriv=util-linux ps=procps
 
 run: .venv/synced ## the gateway on http://127.0.0.1:8000
 	@$(BIN)/farthing serve
