@@ -1,13 +1,18 @@
-# Farthing's commands. `make run` is enough on a fresh machine.
+# Farthing's commands. On a fresh machine `make run` is enough.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run check clean
+.PHONY: setup dev servers run test check replay bench clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
+
+# `make test COVERAGE=off` runs the tests alone, without the floors of tools/coverage_gate.py.
+COVERAGE ?= on
+# `make test TESTS=tests/unit/domain` runs a part; a part is not held to the floors.
+TESTS ?=
 
 .venv/uv-$(UV_VERSION):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Farthing needs python3 3.11 or newer on the PATH"; exit 1; }
@@ -23,15 +28,26 @@ BIN := .venv/bin
 	@tools/sync --group dev
 	@touch .venv/synced $@
 
-setup: .venv/synced ## what `make run` needs, into .venv
+setup: .venv/synced ## what `make run` needs, into .venv; starts nothing
 
 dev: .venv/synced-dev ## what the tests need, too
 
-servers: ## the real servers that the tests start
+servers: ## finds or installs the real servers that the tests start
 	@tools/servers postgres=postgresql redis-server=redis-server pgbouncer=pgbouncer setpriv=util-linux ps=procps
 
 run: .venv/synced ## the gateway on http://127.0.0.1:8000
 	@$(BIN)/farthing serve
+
+test: dev servers ## every test, against real servers, with coverage floors
+ifneq ($(COVERAGE)$(TESTS),on)
+	@$(BIN)/pytest $(TESTS)
+else
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage json --quiet -o coverage.json
+	@$(BIN)/python tools/coverage_gate.py coverage.json
+endif
 
 check: dev ## lint, format, types, import contracts, architecture
 	@$(BIN)/ruff check --quiet .
@@ -40,5 +56,11 @@ check: dev ## lint, format, types, import contracts, architecture
 	@contracts=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$contracts"; exit 1; }
 	@$(BIN)/pytest --quiet -p no:cacheprovider tests/architecture
 
-clean: ## everything that make made
-	rm -rf .venv .coverage* coverage.json .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .benchmarks build dist
+replay: dev ## real recorded prompts through the running gateway: cost, savings, quality kept
+	@$(BIN)/python -m benchmarks.replay
+
+clean: ## removes everything that make made
+	rm -rf .venv .coverage .coverage.* coverage.json .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .benchmarks build dist
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10

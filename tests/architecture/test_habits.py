@@ -51,11 +51,12 @@ def test_every_test_states_its_behaviour_in_one_line() -> None:
 
 def test_unit_tests_mirror_the_package() -> None:
     """Whoever looks for the tests of a package finds them under the same path."""
+    unit, package = ROOT / "tests" / "unit", ROOT / "src" / "farthing"
+    folders = {path.parent.relative_to(unit) for path in unit.rglob("test_*.py")}
     strays = [
-        folder.relative_to(ROOT).as_posix()
-        for folder in (ROOT / "tests" / "unit").rglob("*/")
-        if any(folder.glob("test_*.py"))
-        and not (ROOT / "src/farthing" / folder.relative_to(ROOT / "tests/unit")).is_dir()
+        str(folder)
+        for folder in sorted(folders)
+        if not (package / folder).is_dir() and not (package / folder).with_suffix(".py").is_file()
     ]
     assert strays == []
 
