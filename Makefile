@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test check replay bench clean help
+.PHONY: setup dev servers run test check replay clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
