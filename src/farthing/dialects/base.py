@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from farthing.domain.chat import ChatRequest, Completion, Delta
-from farthing.domain.errors import FarthingError, UpstreamError
+from farthing.domain.errors import FarthingError, InvalidRequest, UpstreamError
 
 
 class Event(Struct, frozen=True):
@@ -99,3 +99,14 @@ class UpstreamDialect(Protocol):
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         """The error behind a status of 400 or more, without the vendor's text where that may hold a key."""
+
+
+def require_translatable(chat: ChatRequest) -> None:
+    """Lets only requests pass that every dialect can say. Raises `InvalidRequest`."""
+    if chat.untranslatable is not None:
+        raise InvalidRequest(
+            f"`{chat.untranslatable}` has no counterpart at this model's vendor: leave it out, or choose a model of the "
+            "vendor whose API you speak.",
+            code="unsupported_content",
+            param=chat.untranslatable,
+        )

@@ -113,6 +113,8 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     reasoning_tokens: int | None = None
     """Budget for thinking, where the caller named one in tokens."""
     user: str | None = None
+    untranslatable: str | None = None
+    """Path of content that only the caller's own dialect can say: such a request passes through or is refused."""
 
 
 class Usage(Struct, frozen=True, kw_only=True):
