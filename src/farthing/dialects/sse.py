@@ -1,0 +1,109 @@
+"""Server-sent events as bytes: cut out of a stream without decoding its text, and written."""
+
+from __future__ import annotations
+
+import re
+
+from farthing.dialects.base import Event
+from farthing.domain.errors import UpstreamInvalid
+
+MAX_EVENT = 1024 * 1024
+"""Bytes that one event may have."""
+
+_BOM = b"\xef\xbb\xbf"
+_BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
+_LONGEST_BLANK_LINE = 4
+_CR = 0x0D
+
+
+class Framer:
+    """Cuts one stream into events; however its bytes are split into chunks, the events are the same.
+
+    Comments and events without data are dropped, as is a byte order mark. An event over `limit` bytes raises
+    `UpstreamInvalid`.
+    """
+
+    __slots__ = ("_is_fresh", "_limit", "_pending", "_searched")
+
+    def __init__(self, limit: int = MAX_EVENT) -> None:
+        self._limit = limit
+        self._pending = bytearray()
+        self._searched = 0
+        self._is_fresh = True
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The events that end in this chunk."""
+        if self._pending or self._is_fresh or b"\r" in chunk or len(chunk) > self._limit:
+            return self._feed_slowly(chunk)
+        blocks = chunk.split(b"\n\n")
+        if rest := blocks.pop():
+            self._pending += rest
+        events = []
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block:
+                events.append(Event(b"", block[6:], block + b"\n\n"))
+            elif (event := _event(block, block + b"\n\n")) is not None:
+                events.append(event)
+        return events
+
+    def close(self) -> list[Event]:
+        """The last event where the stream ended without its blank line; `raw` then has the blank line it lacked."""
+        events = self._cut(ended=True)
+        rest = bytes(self._pending)
+        self._pending.clear()
+        if len(rest) > self._limit:
+            raise self._too_long()
+        if (event := _event(rest, rest + (b"\n" if rest.endswith((b"\n", b"\r")) else b"\n\n"))) is not None:
+            events.append(event)
+        return events
+
+    def _feed_slowly(self, chunk: bytes) -> list[Event]:
+        self._pending += chunk
+        if self._is_fresh:
+            if len(self._pending) < len(_BOM) and _BOM.startswith(self._pending):
+                return []
+            self._is_fresh = False
+            if self._pending.startswith(_BOM):
+                del self._pending[: len(_BOM)]
+        return self._cut(ended=False)
+
+    def _cut(self, *, ended: bool) -> list[Event]:
+        events: list[Event] = []
+        start = 0
+        while found := _BLANK_LINE.search(self._pending, max(start, self._searched)):
+            end = found.end()
+            # A final CR may be half of a CRLF.
+            if end - start > self._limit or (end == len(self._pending) and self._pending[-1] == _CR and not ended):
+                break
+            raw = bytes(self._pending[start:end])
+            if (event := _event(raw, raw)) is not None:
+                events.append(event)
+            start = end
+        del self._pending[:start]
+        self._searched = max(0, len(self._pending) - _LONGEST_BLANK_LINE)
+        # What came before the long event is still good: it is handed out, and the next call raises.
+        if len(self._pending) > self._limit and not events:
+            raise self._too_long()
+        return events
+
+    def _too_long(self) -> UpstreamInvalid:
+        return UpstreamInvalid(
+            f"The provider sent an event of more than {self._limit:,} bytes: ask for a shorter answer."
+        )
+
+
+def frame(data: bytes, name: bytes = b"") -> bytes:
+    """An event that holds `data`, which must be one line."""
+    return b"event: %b\ndata: %b\n\n" % (name, data) if name else b"data: %b\n\n" % data
+
+
+def _event(block: bytes, raw: bytes) -> Event | None:
+    name = b""
+    data = []
+    for line in block.splitlines():
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ")
+    return Event(name, b"\n".join(data), raw) if data else None

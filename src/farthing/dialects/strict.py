@@ -1,0 +1,285 @@
+"""JSON from strangers: decoded strictly, refused with a reason, changed without touching the rest."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from farthing.domain.errors import InvalidRequest
+
+MAX_DEPTH = 64
+"""Objects and arrays inside one another."""
+MAX_NODES = 200_000
+"""Members and items in all."""
+MAX_ECHO = 64
+"""Characters of a caller's input that an error message may repeat."""
+
+DENIED = frozenset(
+    {
+        "api_base",
+        "api_key",
+        "api_type",
+        "api_version",
+        "aws_access_key_id",
+        "aws_bedrock_runtime_endpoint",
+        "aws_profile_name",
+        "aws_region_name",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "azure_ad_token",
+        "azure_deployment",
+        "azure_endpoint",
+        "base_url",
+        "credentials",
+        "custom_llm_provider",
+        "default_headers",
+        "endpoint_url",
+        "extra_body",
+        "extra_headers",
+        "extra_query",
+        "headers",
+        "http_client",
+        "mock_response",
+        "model_list",
+        "organization",
+        "proxies",
+        "proxy",
+        "ssl_verify",
+        "vertex_credentials",
+        "vertex_location",
+        "vertex_project",
+    }
+)
+"""Top-level fields by which a request would choose its own upstream or credentials; refused in every dialect."""
+
+T = TypeVar("T")
+
+_RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_MEMBER_START = re.compile(rb'[\s,]*"[^"\\]*(?:\\.[^"\\]*)*"\s*:\s*')
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]"))
+_LOCATION = re.compile(r"(.*) - at (?:`key` in )?`\$(.*)`", re.DOTALL)
+_MODEL = re.compile(r"[A-Za-z0-9._/:@+-]{1,256}")
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """The object in a request body.
+
+    Raises `InvalidRequest` with one of the codes invalid_json, invalid_encoding, invalid_number, invalid_type,
+    duplicate_key, json_too_deep and json_too_complex.
+    """
+    if len(body) > 2 * MAX_DEPTH and (
+        body.count(b"[") + body.count(b"{") > MAX_DEPTH or (len(body) > MAX_NODES and body.count(b",") > MAX_NODES)
+    ):
+        _check_bounds(body)
+    try:
+        tree = msgspec.json.decode(body)
+    except RecursionError:
+        raise _too_deep() from None
+    except UnicodeDecodeError:
+        raise _not_utf8() from None
+    except msgspec.ValidationError:
+        raise _bad_number() from None
+    except msgspec.DecodeError as error:
+        raise _explained(body, str(error)) from None
+    if type(tree) is not dict:
+        raise InvalidRequest(
+            'The body must be a JSON object such as {"model": …}: send an object at the top level.', code="invalid_type"
+        )
+    if _quotes(body) != _quotes(msgspec.json.encode(tree)):
+        path = _duplicate(json.loads(body, object_pairs_hook=_Pairs)) or ""
+        raise InvalidRequest(
+            f"The key {shown(path)} appears twice in one object: send it once.",
+            code="duplicate_key",
+            param=path[:MAX_ECHO],
+        )
+    return tree
+
+
+def splice(body: bytes, changes: Mapping[str, Any]) -> bytes:
+    """The object in `body` with top-level members replaced or added, and every other byte as it was.
+
+    `body` must be one that `decode` accepts; the new values are anything that JSON can hold.
+    """
+    pieces: list[bytes] = []
+    at = body.index(b"{") + 1
+    copied = 0
+    missing = dict(changes)
+    members = _RAW_MEMBERS.decode(body)
+    for name, raw in members.items():
+        start = _MEMBER_START.match(body, at).end()  # type: ignore[union-attr]
+        at = start + memoryview(raw).nbytes
+        if name in missing:
+            pieces += (body[copied:start], msgspec.json.encode(missing.pop(name)))
+            copied = at
+    if missing:
+        added = msgspec.json.encode(missing)[1:-1]
+        pieces += (body[copied:at], b"," + added if members else added)
+        copied = at
+    pieces.append(body[copied:])
+    return b"".join(pieces)
+
+
+def read_as(tree: Mapping[str, Any], kind: type[T], codes: Mapping[str, str]) -> T:
+    """`tree` as an instance of the Struct `kind`, its fields checked on the way.
+
+    Raises `InvalidRequest` whose `param` is the path of the field; `codes` holds the codes of single paths, every
+    other path has missing_required_parameter, invalid_type or invalid_value. A denied field is refused as
+    unsupported_parameter.
+    """
+    if not DENIED.isdisjoint(tree):
+        name = next(name for name in tree if name in DENIED)
+        raise InvalidRequest(
+            f"`{name}` cannot be chosen by a request: providers are set up on the gateway. Leave it out.",
+            code="unsupported_parameter",
+            param=name,
+        )
+    try:
+        return msgspec.convert(tree, kind)
+    except msgspec.ValidationError as error:
+        raise _located(str(error), codes) from None
+
+
+def model_name(tree: Mapping[str, Any]) -> str:
+    """The `model` of a request: 1 to 256 letters, digits and `._/:@+-`. Raises `InvalidRequest`."""
+    model = tree.get("model")
+    if model is None:
+        raise invalid("model", "Name a model", code="missing_required_parameter")
+    if not isinstance(model, str):
+        raise invalid("model", "Expected a string", code="invalid_model")
+    if not _MODEL.fullmatch(model) or ".." in model:
+        raise invalid(
+            "model",
+            f"{shown(model)} is no model name: use 1 to 256 letters, digits and . _ - / : @ +",
+            code="invalid_model",
+        )
+    return model
+
+
+def invalid(param: str, what: str, *, code: str = "invalid_value") -> InvalidRequest:
+    """The refusal of one field; `what` says what would do."""
+    return InvalidRequest(f"`{param}`: {what}.", code=code, param=param)
+
+
+def shown(text: str) -> str:
+    """Caller's input, shortened and escaped so that it is safe in any log or page."""
+    cut = text if len(text) <= MAX_ECHO else text[: MAX_ECHO - 1]
+    escaped = cut.encode("unicode_escape").decode("ascii")
+    return f"'{escaped}'" if len(escaped) <= MAX_ECHO and cut == text else f"'{escaped[: MAX_ECHO - 3]}...'"
+
+
+class _Pairs(tuple[tuple[str, Any], ...]):
+    """An object's members as they were written, duplicates included."""
+
+    __slots__ = ()
+
+
+def _check_bounds(body: bytes) -> None:
+    """Counts members and depth on the text itself: refusing must cost less than decoding."""
+    if _quotes(body) > 4 * MAX_NODES:
+        raise _too_complex()
+    skeleton = b"".join(_unescaped(body).split(b'"')[::2])
+    brackets = skeleton.translate(_BRACKETS).translate(None, _NO_BRACKETS)
+    if skeleton.count(b",") + len(brackets) // 2 > MAX_NODES:
+        raise _too_complex()
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+    if b"[]" in brackets:
+        raise _too_deep()
+
+
+def _unescaped(body: bytes) -> bytes:
+    """`body` in which every quote left begins or ends a string."""
+    return body.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in body else body
+
+
+def _quotes(body: bytes) -> int:
+    """Twice the number of strings: a duplicate key is lost in the decoded tree, and its quotes with it."""
+    return _unescaped(body).count(b'"')
+
+
+def _duplicate(value: Any, path: str = "") -> str | None:
+    if isinstance(value, _Pairs):
+        seen = set()
+        for name, member in value:
+            here = f"{path}.{name}" if path else name
+            if name in seen:
+                return here
+            seen.add(name)
+            if found := _duplicate(member, here):
+                return found
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            if found := _duplicate(item, f"{path}[{position}]"):
+                return found
+    return None
+
+
+def _explained(body: bytes, message: str) -> InvalidRequest:
+    """What is wrong with a body that is no JSON."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return _not_utf8()
+    if json.detect_encoding(body).startswith(("utf-16", "utf-32")) and 4 * body.count(0) >= len(body):
+        return _not_utf8()
+    if "surrogate" in message or _LONE_SURROGATE.search(body):
+        return InvalidRequest(
+            "A \\u escape in the body is half of a surrogate pair: send both halves, or the character itself.",
+            code="invalid_encoding",
+        )
+    where = re.search(r"\(byte (\d+)\)", message)
+    at = int(where[1]) if where else len(body)
+    if body.startswith((b"Infinity", b"NaN"), at):
+        return _bad_number()
+    reason = message.removeprefix("JSON is malformed: ").partition(" (byte")[0]
+    if not body.strip():
+        reason = "it is empty"
+    return InvalidRequest(f"The body is not JSON, at byte {at}: {reason}. Send one JSON object.", code="invalid_json")
+
+
+def _located(message: str, codes: Mapping[str, str]) -> InvalidRequest:
+    located = _LOCATION.fullmatch(message)
+    what, path = located.groups() if located else (message, "")
+    param = path.removeprefix(".").partition("[...]")[0]
+    code = "invalid_type" if ", got " in what else "invalid_value"
+    if what.startswith("Object missing required field"):
+        field = what.split("`")[1]
+        param = f"{param}.{field}" if param else field
+        what, code = "This field is required", "missing_required_parameter"
+    elif what.startswith("Invalid"):
+        quoted = what.partition(" value ")[2]
+        what = f"{shown(quoted.strip(chr(39)))} is not among the accepted values"
+    return invalid(param, what, code=codes.get(param, code))
+
+
+def _too_deep() -> InvalidRequest:
+    return InvalidRequest(
+        f"The JSON is nested deeper than {MAX_DEPTH} levels: flatten it, or send deep data as a string.",
+        code="json_too_deep",
+    )
+
+
+def _too_complex() -> InvalidRequest:
+    return InvalidRequest(
+        f"The JSON holds more than {MAX_NODES:,} values: send fewer, or send long data as a string.",
+        code="json_too_complex",
+    )
+
+
+def _bad_number() -> InvalidRequest:
+    return InvalidRequest(
+        "A number in the body is not finite or has too many digits: JSON knows neither NaN nor Infinity.",
+        code="invalid_number",
+    )
+
+
+def _not_utf8() -> InvalidRequest:
+    return InvalidRequest("The body is not UTF-8: encode it as UTF-8.", code="invalid_encoding")
