@@ -44,19 +44,17 @@ class Span(Struct, frozen=True):
 
 def span(window: Window, moment_us: int) -> Span:
     """The window around a moment given in microseconds since 1970 UTC; weeks begin on Monday."""
-    match window:
-        case "day":
-            start = moment_us - moment_us % DAY_US
-            return Span(start, start + DAY_US)
-        case "week":
-            start = moment_us - (moment_us - _MONDAY_US) % (7 * DAY_US)
-            return Span(start, start + 7 * DAY_US)
-        case "month":
-            day = datetime.fromtimestamp(moment_us // 1_000_000, UTC)
-            year, month = day.year + day.month // 12, day.month % 12 + 1
-            return Span(_first_of(day.year, day.month), _first_of(year, month))
-        case "total":
-            return Span(0, None)
+    if window == "day":
+        start = moment_us - moment_us % DAY_US
+        return Span(start, start + DAY_US)
+    if window == "week":
+        start = moment_us - (moment_us - _MONDAY_US) % (7 * DAY_US)
+        return Span(start, start + 7 * DAY_US)
+    if window == "month":
+        day = datetime.fromtimestamp(moment_us // 1_000_000, UTC)
+        year, month = day.year + day.month // 12, day.month % 12 + 1
+        return Span(_first_of(day.year, day.month), _first_of(year, month))
+    return Span(0, None)
 
 
 def _first_of(year: int, month: int) -> int:
