@@ -105,8 +105,8 @@ def require_translatable(chat: ChatRequest) -> None:
     """Lets only requests pass that every dialect can say. Raises `InvalidRequest`."""
     if chat.untranslatable is not None:
         raise InvalidRequest(
-            f"`{chat.untranslatable}` has no counterpart at this model's vendor: leave it out, or choose a model of the "
-            "vendor whose API you speak.",
+            f"`{chat.untranslatable}` has no counterpart at this model's vendor: leave it out, or choose a model "
+            "of the vendor whose API you speak.",
             code="unsupported_content",
             param=chat.untranslatable,
         )
