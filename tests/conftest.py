@@ -7,7 +7,12 @@ import socket
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.servers.postgres", "tests.servers.pgbouncer", "tests.servers.redis"]
+pytest_plugins = [
+    "tests.servers.postgres",
+    "tests.servers.pgbouncer",
+    "tests.servers.redis",
+    "tests.servers.gateway",
+]
 
 # Machines differ in speed: pytest-timeout ends what hangs. In CI a failure must be the change's, not the dice's.
 hypothesis.settings.register_profile("farthing", deadline=None, derandomize=bool(os.environ.get("CI")))

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 START_SECONDS = 30.0
@@ -51,6 +51,11 @@ def unprivileged(command: Sequence[str | Path], *, last_signal: signal.Signals =
     """The command as that user; should the test run be killed, the kernel sends it `last_signal`."""
     user = unprivileged_user()
     identity = [f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups"] if user else []
+    return leashed(command, *identity, last_signal=last_signal)
+
+
+def leashed(command: Sequence[str | Path], *identity: str, last_signal: signal.Signals) -> list[str]:
+    """The command, as the user that setpriv's options in `identity` name, on the same leash."""
     leash = f"--pdeathsig={last_signal.name.removeprefix('SIG')}"
     return [str(program("setpriv")), *identity, leash, "--", *map(str, command)]
 
@@ -67,6 +72,10 @@ class Server:
     """One process and its children on a private port, with its files in a private folder."""
 
     stop_signal = signal.SIGTERM
+    as_ourselves = False
+    """Whether it runs as the user who runs the tests, who may be root."""
+    environment: Mapping[str, str] | None = None
+    """What it is started with; None means what the test run was."""
 
     def __init__(self, name: str, *, folder: Path, port: int, command: Sequence[str | Path]) -> None:
         self.name = name
@@ -96,7 +105,8 @@ class Server:
             return
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                unprivileged(self._command, last_signal=self.stop_signal),
+                (leashed if self.as_ourselves else unprivileged)(self._command, last_signal=self.stop_signal),
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
