@@ -1,0 +1,134 @@
+"""A provider's answer while it arrives: the bytes that are here, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from farthing.domain.errors import UpstreamError, UpstreamInterrupted, UpstreamInvalid
+
+
+class Source(Protocol):
+    """Where the bytes come from, for as long as more may come."""
+
+    def resume(self) -> None:
+        """The reader, who had kept the source waiting, has taken what was there."""
+
+    def abandon(self) -> None:
+        """Nobody wants the rest."""
+
+
+class Response:
+    """An `UpstreamResponse` fed by its source; it outlives the connection it came through.
+
+    Bytes that arrived before a failure are read first, the failure is raised after them.
+    One task reads; cancelling it while it waits closes the response.
+    """
+
+    __slots__ = (
+        "_failure",
+        "_loop",
+        "_parts",
+        "_source",
+        "_waiter",
+        "buffered",
+        "headers",
+        "stalled",
+        "status",
+        "unanswered",
+    )
+
+    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
+        self.buffered = 0
+        """Bytes of body that wait to be read."""
+        self.stalled = False
+        """Whether the source wants to be told when they have been read."""
+        self.unanswered = False
+        """Whether a kept connection turned out to be dead before it said a byte: safe to ask again on another."""
+        self._source: Source | None = source
+        self._loop = loop
+        self._parts: list[bytes] = []
+        self._failure: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def deliver(self, data: bytes) -> None:
+        """More of the body."""
+        self._parts.append(data)
+        self.buffered += len(data)
+
+    def finish(self) -> None:
+        """The body has come to its clean end."""
+        self._source = None
+        self.wake()
+
+    def fail(self, error: UpstreamError) -> None:
+        """Nothing more will come, because of `error`."""
+        self._source = None
+        self._failure = error
+        self.wake()
+
+    def wake(self) -> None:
+        """Lets the reader look again."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def opened(self) -> None:
+        """Returns once status and headers are here. Raises what kept them from coming."""
+        while not self.status:
+            if self._failure is not None:
+                raise self._failure
+            await self._arrival()
+
+    async def chunk(self) -> bytes:
+        """The next bytes of the body, empty at its clean end. Raises `UpstreamError` where there is none."""
+        while not self._parts:
+            if self._failure is not None:
+                raise self._failure
+            if self._source is None:
+                return b""
+            await self._arrival()
+        parts = self._parts
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self.buffered = 0
+        if self.stalled and self._source is not None:
+            self.stalled = False
+            self._source.resume()
+        return data
+
+    async def read(self, limit: int) -> bytes:
+        """The rest of the body. Raises as `chunk`, and `UpstreamInvalid` over `limit` bytes."""
+        parts: list[bytes] = []
+        size = 0
+        while data := await self.chunk():
+            size += len(data)
+            if size > limit:
+                self.close()
+                raise UpstreamInvalid(f"The provider's answer is larger than {limit} bytes.")
+            parts.append(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """Gives up what was not read; the connection is dropped unless the answer had ended cleanly."""
+        source, self._source = self._source, None
+        if self._failure is None and (source is not None or self._parts):
+            self._failure = UpstreamInterrupted("The answer was closed before it was read to its end.")
+        self._parts.clear()
+        self.buffered = 0
+        if source is not None:
+            source.abandon()
+            self.wake()
+
+    async def _arrival(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        finally:
+            self._waiter = None
