@@ -163,6 +163,11 @@ def model_name(tree: Mapping[str, Any]) -> str:
     return model
 
 
+def is_deeper(text: bytes, limit: int) -> bool:
+    """Whether the JSON `text` has more than `limit` objects and arrays inside one another."""
+    return text.count(b"[") + text.count(b"{") > limit and _height_exceeds(_outside_strings(text), limit)
+
+
 def invalid(param: str, what: str, *, code: str = "invalid_value") -> InvalidRequest:
     """The refusal of one field; `what` says what would do."""
     return InvalidRequest(f"`{param}`: {what}.", code=code, param=param)
@@ -185,19 +190,28 @@ def _check_bounds(body: bytes) -> None:
     """Counts members and depth on the text itself: refusing must cost less than decoding."""
     if _quotes(body) > 4 * MAX_NODES:
         raise _too_complex()
-    skeleton = b"".join(_unescaped(body).split(b'"')[::2])
-    brackets = skeleton.translate(_BRACKETS).translate(None, _NO_BRACKETS)
-    if skeleton.count(b",") + len(brackets) // 2 > MAX_NODES:
+    skeleton = _outside_strings(body)
+    if skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{") > MAX_NODES:
         raise _too_complex()
-    for _ in range(MAX_DEPTH):
-        brackets = brackets.replace(b"[]", b"")
-    if b"[]" in brackets:
+    if _height_exceeds(skeleton, MAX_DEPTH):
         raise _too_deep()
 
 
 def _unescaped(body: bytes) -> bytes:
     """`body` in which every quote left begins or ends a string."""
     return body.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in body else body
+
+
+def _outside_strings(body: bytes) -> bytes:
+    return b"".join(_unescaped(body).split(b'"')[::2])
+
+
+def _height_exceeds(skeleton: bytes, limit: int) -> bool:
+    """Whether brackets stand deeper than `limit`: each replacement takes the innermost level away."""
+    brackets = skeleton.translate(_BRACKETS).translate(None, _NO_BRACKETS)
+    for _ in range(limit):
+        brackets = brackets.replace(b"[]", b"")
+    return b"[]" in brackets
 
 
 def _quotes(body: bytes) -> int:

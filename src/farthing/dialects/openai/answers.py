@@ -1,0 +1,254 @@
+"""Answers of vendors who speak chat completions: whole bodies and the chunks of streams."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from farthing.dialects.base import Event
+from farthing.dialects.openai.errors import told
+from farthing.dialects.openai.usage import read_usage
+from farthing.domain.chat import (
+    Choice,
+    Completed,
+    Completion,
+    Delta,
+    Finished,
+    FinishReason,
+    Part,
+    Reasoning,
+    ReasoningDelta,
+    Started,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    UsageReport,
+)
+from farthing.domain.errors import UpstreamInterrupted, UpstreamInvalid
+
+T = TypeVar("T")
+
+_FINISH: Final[Mapping[str, FinishReason]] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+_NOT_FINITE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)', re.DOTALL)
+_DONE = b"[DONE]"
+_COMPLETED: Final = (Completed(),)
+
+
+class AnsweredFunction(Struct):
+    """A function the model wants called, or a piece of that wish."""
+
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class AnsweredCall(Struct):
+    """A tool call, or a piece of one."""
+
+    index: int | None = None
+    id: str | None = None
+    function: AnsweredFunction | None = None
+
+
+class Said(Struct):
+    """What the model said, whole (`message`) or in part (`delta`).
+
+    `content` is a list at Mistral's thinking models; `reasoning` is OpenRouter's, Groq's and Cerebras' word for
+    DeepSeek's `reasoning_content`.
+    """
+
+    content: str | list[dict[str, Any]] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[AnsweredCall] | None = None
+    function_call: AnsweredFunction | None = None
+
+
+class Answered(Struct):
+    """One choice, whole or in part."""
+
+    index: int | None = None
+    delta: Said | None = None
+    message: Said | None = None
+    finish_reason: str | None = None
+
+
+class Answer(Struct):
+    """A body or a chunk."""
+
+    id: str | int | None = None
+    model: str | None = None
+    choices: list[Answered] | None = None
+    usage: Any = None
+    error: Any = None
+
+
+_ANSWER = msgspec.json.Decoder(Answer)
+
+
+def read_completion(body: bytes) -> Completion:
+    """The answer in a whole body. Raises `UpstreamInvalid`, or what a body with an error in it stands for."""
+    answer = _decoded(body)
+    if answer.error and not answer.choices:
+        raise told(answer.error)
+    if not answer.choices:
+        raise UpstreamInvalid("The provider's answer has no choices.")
+    choices = sorted(answer.choices, key=lambda choice: choice.index or 0)
+    return Completion(
+        id=str(answer.id or ""),
+        model=answer.model or "",
+        choices=tuple(_choice(choice) for choice in choices),
+        usage=read_usage(answer.usage),
+    )
+
+
+def finite(text: bytes) -> bytes:
+    """`text` with NaN and Infinity, which JSON does not know, as null; the same object where there are none."""
+    if b"NaN" not in text and b"Infinity" not in text:
+        return text
+    return _NOT_FINITE.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", text)
+
+
+class Reader:
+    """Understands one stream."""
+
+    __slots__ = ("_calls", "_has_begun", "_is_done", "_unfinished")
+
+    def __init__(self) -> None:
+        self._has_begun = False
+        self._is_done = False
+        self._unfinished: dict[int, bool] = {}
+        """Choices seen, and whether each is still being written."""
+        self._calls: dict[tuple[int, int], str] = {}
+        """Ids of the tool calls seen, by choice and position."""
+
+    def read(self, event: Event) -> Sequence[Delta]:
+        """The deltas in this event. Raises `UpstreamError` for an error event, `UpstreamInvalid` for garbage."""
+        data = event.data
+        if data == _DONE:
+            is_first, self._is_done = not self._is_done, True
+            return _COMPLETED if is_first else ()
+        if not data or self._is_done:
+            return ()
+        chunk = _decoded(data)
+        if chunk.error or event.name == b"error":
+            raise told(chunk.error)
+        deltas: list[Delta] = []
+        # Azure's first chunk is about the prompt and has neither id nor choices.
+        if not self._has_begun and (chunk.id or chunk.choices):
+            self._has_begun = True
+            deltas.append(Started(str(chunk.id or ""), chunk.model or ""))
+        for choice in chunk.choices or ():
+            index = choice.index or 0
+            if choice.delta is not None:
+                self._unfinished.setdefault(index, True)
+                deltas += self._said(choice.delta, index)
+            if choice.finish_reason:
+                self._unfinished[index] = False
+                deltas.append(Finished(_finish(choice.finish_reason), index))
+        if chunk.usage is not None and (usage := read_usage(chunk.usage)) is not None:
+            deltas.append(UsageReport(usage))
+        return deltas
+
+    def close(self) -> Sequence[Delta]:
+        """The end, where every choice has finished: some vendors leave the end mark out.
+
+        Raises `UpstreamInterrupted` where one has not.
+        """
+        if self._is_done:
+            return ()
+        if not self._unfinished or any(self._unfinished.values()):
+            raise UpstreamInterrupted("The provider's stream ended before the answer did.")
+        self._is_done = True
+        return _COMPLETED
+
+    def _said(self, said: Said, choice: int) -> Iterator[Delta]:
+        if thought := _thought(said):
+            yield ReasoningDelta(thought, choice=choice)
+        if text := _text(said):
+            yield TextDelta(text, choice)
+        if said.tool_calls:
+            for call in said.tool_calls:
+                yield self._call(call, choice)
+        if said.function_call is not None:
+            yield self._call(AnsweredCall(0, None, said.function_call), choice)
+
+    def _call(self, call: AnsweredCall, choice: int) -> Delta:
+        position = call.index
+        if position is None:
+            position = self._position(call.id, choice)
+        function = call.function or AnsweredFunction()
+        arguments = _arguments(function)
+        if (choice, position) in self._calls:
+            return ToolCallDelta(position, arguments=arguments, choice=choice)
+        call_id = self._calls[choice, position] = call.id or f"call_{position}"
+        return ToolCallDelta(position, call_id, function.name or "", arguments, choice)
+
+    def _position(self, call_id: str | None, choice: int) -> int:
+        """The place of a tool call from a vendor who numbers none: an id not seen yet begins the next one."""
+        mine = [known for (owner, _), known in self._calls.items() if owner == choice]
+        if call_id in mine:
+            return mine.index(call_id)
+        return len(mine) if call_id or not mine else len(mine) - 1
+
+
+def _decoded(text: bytes) -> Answer:
+    try:
+        return _ANSWER.decode(finite(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UpstreamInvalid("The provider sent something that is no chat completion.") from None
+
+
+def _choice(wired: Answered) -> Choice:
+    said = wired.message or wired.delta or Said()
+    parts: list[Part] = []
+    if thought := _thought(said):
+        parts.append(Reasoning(thought))
+    if text := _text(said):
+        parts.append(Text(text))
+    calls = said.tool_calls or ([] if said.function_call is None else [AnsweredCall(0, None, said.function_call)])
+    for position, call in enumerate(calls):
+        function = call.function or AnsweredFunction()
+        parts.append(ToolCall(call.id or f"call_{position}", function.name or "", _arguments(function)))
+    return Choice(tuple(parts), _finish(wired.finish_reason))
+
+
+def _finish(reason: str | None) -> FinishReason:
+    return _FINISH.get(reason or "", "other")
+
+
+def _thought(said: Said) -> str:
+    if isinstance(said.content, list):
+        thoughts = [part.get("thinking") for part in said.content if part.get("type") == "thinking"]
+        return "".join(_joined(thought) for thought in thoughts)
+    return said.reasoning_content or said.reasoning or ""
+
+
+def _text(said: Said) -> str:
+    if isinstance(said.content, list):
+        return _joined([part for part in said.content if part.get("type") == "text"])
+    return (said.content or "") + said.refusal if said.refusal else said.content or ""
+
+
+def _joined(value: Any) -> str:
+    """The text in a list of text parts, or the text itself."""
+    if isinstance(value, list):
+        return "".join(part["text"] for part in value if isinstance(part, dict) and isinstance(part.get("text"), str))
+    return value if isinstance(value, str) else ""
+
+
+def _arguments(function: AnsweredFunction) -> str:
+    if isinstance(function.arguments, dict):
+        return msgspec.json.encode(function.arguments).decode()
+    return function.arguments or ""

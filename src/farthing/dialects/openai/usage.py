@@ -1,0 +1,93 @@
+"""Token counts of vendors who speak this dialect, sorted into classes that do not overlap."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from farthing.domain.chat import Usage
+
+Count = Annotated[int, Meta(ge=0, le=100_000_000)]
+"""A number of tokens that a single call can have."""
+
+
+class PromptDetails(Struct):
+    """What the prompt's tokens were, as far as a vendor tells."""
+
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
+class CompletionDetails(Struct):
+    """What the completion's tokens were, as far as a vendor tells."""
+
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
+class WiredUsage(Struct):
+    """The usage object; `prompt_cache_hit_tokens` is DeepSeek's word for cached tokens."""
+
+    prompt_tokens: Count
+    completion_tokens: Count = 0
+    total_tokens: Count | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+    prompt_cache_hit_tokens: Count | None = None
+
+
+def read_usage(value: Any) -> Usage | None:
+    """The tokens of a decoded usage object; None where there is none, or one that cannot be true."""
+    if value is None:
+        return None
+    try:
+        wired = msgspec.convert(value, WiredUsage)
+    except msgspec.ValidationError:
+        return None
+    if not wired.prompt_tokens and not wired.completion_tokens:
+        return None
+    read = wired.prompt_tokens_details or PromptDetails()
+    wrote = wired.completion_tokens_details or CompletionDetails()
+    prompt, cached, written, audio_in, image_in = _disjoint(
+        wired.prompt_tokens,
+        read.cached_tokens or wired.prompt_cache_hit_tokens,
+        read.cache_write_tokens,
+        read.audio_tokens,
+        read.image_tokens,
+    )
+    completion, reasoning, audio_out, image_out = _disjoint(
+        _written(wired, wrote.reasoning_tokens or 0), wrote.reasoning_tokens, wrote.audio_tokens, wrote.image_tokens
+    )
+    return Usage(
+        prompt=prompt,
+        cached=cached,
+        cache_write_5m=written,
+        audio_in=audio_in,
+        image_in=image_in,
+        completion=completion,
+        reasoning=reasoning,
+        audio_out=audio_out,
+        image_out=image_out,
+    )
+
+
+def _written(wired: WiredUsage, reasoning: int) -> int:
+    """Everything the model wrote: xAI leaves the reasoning out of the completion, and only the total shows it."""
+    apart = wired.completion_tokens + reasoning
+    if reasoning > wired.completion_tokens or wired.total_tokens == wired.prompt_tokens + apart:
+        return apart
+    return wired.completion_tokens
+
+
+def _disjoint(total: int, *classes: int | None) -> list[int]:
+    """What is left of the total, then each class, cut so that they sum to the total."""
+    counts = []
+    for count in classes:
+        counts.append(min(count or 0, total))
+        total -= counts[-1]
+    return [total, *counts]
