@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from farthing.domain.exchange import Exchange, Intent
+from farthing.domain.keys import Caller
 
 
 class Clock(Protocol):
@@ -101,6 +102,10 @@ class CacheEntry(Struct, frozen=True, kw_only=True):
     tenant: str
     prompt: str = ""
     """The last user text, shortened, for `popular_queries`."""
+    strategy: str | None = None
+    tier: str | None = None
+    score: float | None = None
+    confidence: str | None = None
 
 
 class CacheLevel(Protocol):
@@ -118,6 +123,29 @@ class CacheLevel(Protocol):
         """Forgets the entry; a key voted down is refused by `put` from then on."""
 
 
+class AnswerCache(Protocol):
+    """All cache levels as one. Never raises: a level that is away is a miss."""
+
+    async def find(self, key: str) -> tuple[CacheEntry, str] | None:
+        """The entry and the name of the level that had it, or None."""
+
+    async def keep(self, key: str, entry: CacheEntry) -> None:
+        """Keeps the entry on every level."""
+
+    async def forget(self, key: str) -> None:
+        """Takes the entry from every level for good: it was voted down."""
+
+
+class Ledger(Protocol):
+    """What may still be spent."""
+
+    def hold(self, caller: Caller, ceiling: int | None) -> Hold:
+        """Reserves `ceiling` nano-dollars (None: unknown). Raises `InsufficientQuota` where a budget is too small."""
+
+    def spent_today(self, tenant: str | None = None) -> int:
+        """Nano-dollars spent since midnight UTC by a tenant, or by all of them."""
+
+
 class Journal(Protocol):
     """The append-only truth of what was spent. What a call noted survives a killed process."""
 
@@ -131,6 +159,9 @@ class Journal(Protocol):
 class Hold(Protocol):
     """Money reserved for one request."""
 
+    def raise_to(self, ceiling: int) -> None:
+        """Reserves up to `ceiling` nano-dollars in all, for a dearer model. Raises `InsufficientQuota`."""
+
     def settle(self, cost: int) -> None:
         """Books `cost` nano-dollars and frees the rest. Calling it again changes nothing."""
 
@@ -140,6 +171,64 @@ class Sink(Protocol):
 
     def record(self, exchange: Exchange) -> None:
         """Takes note. Must not block."""
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What the votes on a kept answer say: `quality_score` 0..1, and whether it is served no more."""
+
+    quality_score: float
+    votes: int
+    invalidated: bool
+
+
+class Feedback(Protocol):
+    """What callers thought of their answers."""
+
+    async def vote(
+        self, cache_key: str, *, tenant: str, principal: str | None, rating: int, comment: str | None = None
+    ) -> Verdict:
+        """Counts a vote of -1, 0 or 1. Raises `NotFound` for an entry that is not there for this tenant."""
+
+    async def rate(
+        self,
+        request_id: str,
+        *,
+        tenant: str | None,
+        principal: str | None,
+        quality_score: int,
+        is_correct: bool | None = None,
+        is_helpful: bool | None = None,
+        comment: str | None = None,
+    ) -> None:
+        """Keeps a rating of 1 to 5 (`tenant` None: of anybody's request). Raises `NotFound`."""
+
+
+class Queries(Protocol):
+    """What the ledger can tell. `tenant` None means everybody; money in nano-dollars, moments and durations in µs."""
+
+    async def stats(self, tenant: str | None) -> Mapping[str, Any]:
+        """Totals, by provider, by complexity, and the last requests."""
+
+    async def routing_metrics(self, tenant: str | None) -> Mapping[str, Any]:
+        """How each strategy, provider and the cache did."""
+
+    async def usage(self, tenant: str | None, group_by: str, since_us: int, until_us: int) -> Mapping[str, Any]:
+        """`rows` by group and their `total`."""
+
+    async def savings(self, tenant: str | None, since_us: int, until_us: int) -> Mapping[str, Any]:
+        """Actual and baseline cost, and where the difference comes from."""
+
+    async def page(self, tenant: str | None, filters: Mapping[str, Any], limit: int, cursor: str | None) -> Rows:
+        """Requests, newest first. Raises `InvalidRequest` for a cursor that is none."""
+
+    async def request(self, tenant: str | None, request_id: str) -> Mapping[str, Any] | None:
+        """One request with its decision, or None."""
+
+    async def cache_stats(self, tenant: str | None) -> Mapping[str, Any]:
+        """Entries, hits and savings of the answer cache."""
+
+    async def quality_stats(self, tenant: str | None) -> Mapping[str, Any]:
+        """Quality by provider, model and pattern; the best, worst and invalidated answers."""
 
 
 class Rows(Struct, frozen=True):

@@ -8,14 +8,35 @@ from typing import Final
 from farthing.dialects.base import InboundDialect, UpstreamDialect
 from farthing.dialects.native import Native
 from farthing.dialects.openai import OpenAI
+from farthing.dialects.openai.embedding import Embeddings
+from farthing.domain.errors import InvalidRequest
+
+_OPENAI, _EMBEDDINGS = OpenAI(), Embeddings()
 
 INBOUND: Final[Mapping[str, InboundDialect]] = {
-    "openai": OpenAI(),
+    "openai": _OPENAI,
     "native": Native(),
+    "embeddings": _EMBEDDINGS,
 }
 """What callers may speak."""
 
 UPSTREAM: Final[Mapping[str, UpstreamDialect]] = {
-    "openai": OpenAI(),
+    "openai": _OPENAI,
 }
 """What providers may speak."""
+
+
+def upstream_for(inbound: str, provider: str) -> UpstreamDialect:
+    """What to speak to a provider of the dialect `provider` for a request that came in as `inbound`.
+
+    Raises `InvalidRequest` where that vendor has no such thing.
+    """
+    if inbound != _EMBEDDINGS.name:
+        return UPSTREAM[provider]
+    if provider != _OPENAI.name:
+        raise InvalidRequest(
+            "This model's vendor has no embeddings in OpenAI's form. Ask for another provider's embedding model.",
+            code="unsupported_model",
+            param="model",
+        )
+    return _EMBEDDINGS

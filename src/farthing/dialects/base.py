@@ -64,6 +64,9 @@ class InboundDialect(Protocol):
     def read_request(self, tree: Any) -> ChatRequest:
         """The request in the decoded JSON body. Raises `InvalidRequest` with the path of the offending field."""
 
+    def extras(self, tree: Any) -> Mapping[str, Any]:
+        """Fields of the body that speak to the gateway rather than to the model; empty for vendors' dialects."""
+
     def write_completion(self, completion: Completion, facts: ReplyFacts) -> bytes:
         """The body of a whole answer."""
 

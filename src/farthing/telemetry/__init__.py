@@ -1,1 +1,1 @@
-"""Listeners on finished exchanges: metrics, traces, logs, live figures."""
+"""Listeners on finished requests: metrics and logs."""

@@ -1,0 +1,59 @@
+"""Who may come in: the key that was presented, looked up in the snapshot."""
+
+from __future__ import annotations
+
+from farthing.domain.errors import NotFound, Unauthenticated, Unavailable
+from farthing.domain.keys import LOCAL_CALLER, Caller
+from farthing.domain.secrets import digest, is_well_formed
+from farthing.gateway.snapshot import Snapshot
+
+UNKNOWN_KEY = (
+    "This API key is not known. Check it for typing errors, or ask whoever runs this gateway for a new one "
+    "(`farthing keys create`)."
+)
+
+
+def admit(snapshot: Snapshot, credential: str | None, now_us: int) -> Caller:
+    """The caller behind a credential.
+
+    Raises `Unauthenticated` with the same words for every wrong key, and `Unavailable` where the key table could not
+    be read yet, so that a valid key is never called wrong.
+    """
+    if credential is None:
+        if snapshot.is_open:
+            return LOCAL_CALLER
+        raise Unauthenticated(
+            "No API key was sent. Send one as `Authorization: Bearer …`, `x-api-key` or `x-goog-api-key`.",
+            code="missing_api_key",
+        )
+    key = snapshot.keys.get(digest(credential))
+    if key is None:
+        if snapshot.is_open:
+            return LOCAL_CALLER
+        if not snapshot.keys_known and is_well_formed(credential):
+            raise Unavailable(
+                "The key cannot be checked at the moment because the key store is out of reach. Try again shortly.",
+                code="auth_unavailable",
+                retry_after=2,
+            )
+        raise Unauthenticated(UNKNOWN_KEY)
+    if key.is_blocked:
+        raise Unauthenticated(UNKNOWN_KEY)
+    if key.expires_at_us is not None and key.expires_at_us <= now_us:
+        raise Unauthenticated("This API key has expired. Ask for a new one.", code="key_expired")
+    return key.caller
+
+
+def check_model(caller: Caller, model: str) -> None:
+    """Raises the same `NotFound` for a model outside the key's list as for one that does not exist."""
+    if not caller.may_use(model):
+        raise model_not_found(model)
+
+
+def model_not_found(model: str) -> NotFound:
+    """What callers are told of a model that is not there for them."""
+    return NotFound(
+        f"There is no model `{model[:64]}` here for this key. `GET /v1/models` lists them; `auto` chooses.",
+        code="model_not_found",
+        param="model",
+    )

@@ -1,0 +1,162 @@
+"""Identical requests at the same moment share one upstream call, within a process and a tenant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from farthing.domain.assembly import Assembly
+from farthing.domain.errors import UpstreamError
+from farthing.gateway.order import Order
+from farthing.gateway.recording import Draft
+from farthing.gateway.source import Piece, StreamSource, Whole
+
+Spawn = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
+Buy = Callable[[], Coroutine[Any, Any, Whole | StreamSource]]
+Name = tuple[str, bool]
+LINGER_S = 1.0
+
+
+class Flight:
+    """One upstream call and everybody who waits for it; the last to leave cancels it."""
+
+    def __init__(self, buy: Buy, leader: Draft, spawn: Spawn, land: Callable[[], None]) -> None:
+        leader.is_handed_over = True
+        self.leader = leader
+        self._land = land
+        self._answer: asyncio.Task[Whole | StreamSource] = spawn(buy(), "flight")
+        self._answer.add_done_callback(self._bought)
+        self._passengers = 0
+        self._batches: list[Sequence[Piece]] = []
+        self._error: UpstreamError | None = None
+        self._lock = asyncio.Lock()
+
+    async def board(self, draft: Draft) -> Whole | View:
+        """The shared answer for one request. Raises what the purchase raised."""
+        self._passengers += 1
+        try:
+            answer = await asyncio.shield(self._answer)
+        except BaseException:
+            self.leave(draft)
+            raise
+        if isinstance(answer, StreamSource):
+            return View(self, answer, draft)
+        self._passengers -= 1
+        if draft is not self.leader:
+            draft.shared(self.leader)
+        return answer
+
+    def leave(self, draft: Draft) -> None:
+        """One passenger gives up."""
+        self._passengers -= 1
+        if draft is self.leader:
+            draft.client_left = True
+        if self._passengers:
+            return
+        if not self._answer.done():
+            self._answer.cancel()
+        elif not self._answer.cancelled() and self._answer.exception() is None:
+            answer = self._answer.result()
+            if isinstance(answer, StreamSource):
+                answer.abandon()
+                self._land()
+
+    def _bought(self, answer: asyncio.Task[Whole | StreamSource]) -> None:
+        error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
+        if error is not None:
+            self._land()
+            self.leader.broke(error)
+
+    async def batch(self, source: StreamSource, index: int) -> Sequence[Piece]:
+        """Pieces number `index` of the stream; whoever comes first fetches them for all."""
+        async with self._lock:
+            if index == len(self._batches):
+                if self._error is not None:
+                    raise self._error
+                try:
+                    self._batches.append(await source.pieces())
+                except UpstreamError as error:
+                    self._error = error
+                    self._land()
+                    raise
+            return self._batches[index]
+
+
+class View:
+    """One passenger's reading of a shared stream; a follower's own record is settled here."""
+
+    def __init__(self, flight: Flight, source: StreamSource, draft: Draft) -> None:
+        self.dialect = source.dialect
+        self._flight = flight
+        self._source = source
+        self._draft = draft
+        if draft is not flight.leader:
+            draft.follow(flight.leader)
+        self._assembly = Assembly()
+        self._index = 0
+        self._is_over = False
+
+    async def pieces(self) -> Sequence[Piece]:
+        """The next pieces, empty at the end. Raises `UpstreamError` where the stream breaks."""
+        try:
+            batch = await self._flight.batch(self._source, self._index)
+        except UpstreamError as error:
+            self._is_over = True
+            self._flight.leave(self._draft)
+            self._draft.broke(error)
+            raise
+        self._index += 1
+        for piece in batch:
+            for delta in piece.deltas:
+                self._assembly.add(delta)
+        if self._assembly.is_complete and not self._is_over:
+            self._is_over = True
+            self._flight.leave(self._draft)
+            if self._draft is not self._flight.leader:
+                self._draft.shared(self._flight.leader)
+        return batch
+
+    def abandon(self) -> None:
+        """The passenger leaves before the end."""
+        if not self._is_over:
+            self._is_over = True
+            self._flight.leave(self._draft)
+            if self._draft is not self._flight.leader:
+                self._draft.broke(GeneratorExit())
+
+
+class Flights:
+    """The calls under way that others may join, by identity."""
+
+    def __init__(self, spawn: Spawn) -> None:
+        self._spawn = spawn
+        self._flights: dict[Name, Flight] = {}
+
+    def find(self, order: Order) -> Flight | None:
+        """The flight of an identical request, if one is in the air."""
+        return self._flights.get(_name(order))
+
+    def start(self, order: Order, buy: Buy) -> Flight:
+        """A flight that identical requests may join."""
+        name = _name(order)
+        flight = self._flights[name] = Flight(buy, order.draft, self._spawn, lambda: self._remove(name))
+        return flight
+
+    def kept(self, order: Order) -> None:
+        """The answer is complete and on its way into the cache.
+
+        The flight stays for a moment: a look-up that began before the answer was kept would else miss both.
+        """
+        asyncio.get_running_loop().call_later(LINGER_S, self._remove, _name(order))
+
+    def landed(self, order: Order) -> None:
+        """The answer is complete and not worth keeping: the next request asks anew."""
+        self._remove(_name(order))
+
+    def _remove(self, name: Name) -> None:
+        self._flights.pop(name, None)
+
+
+def _name(order: Order) -> Name:
+    return order.draft.cache_key or "", order.chat.stream

@@ -1,0 +1,125 @@
+"""Says an answer to the caller: in the caller's dialect, whole or streamed, bought or replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from farthing.dialects import UPSTREAM
+from farthing.dialects.base import ReplyFacts, StreamWriter, UpstreamDialect
+from farthing.dialects.sse import Framer
+from farthing.domain.assembly import Assembly, deltas
+from farthing.domain.chat import Completion
+from farthing.domain.errors import FarthingError
+from farthing.gateway.native import native_fields
+from farthing.gateway.order import Order
+from farthing.gateway.recording import Draft
+from farthing.gateway.source import Piece, Pieces, Whole
+from farthing.ports import CacheEntry
+
+
+class Reply:
+    """A whole answer, settled."""
+
+    def __init__(self, draft: Draft, body: bytes) -> None:
+        self.draft = draft
+        self.body = body
+
+
+class StreamReply:
+    """A stream of bytes for the caller. Must be read to its end or closed."""
+
+    def __init__(self, order: Order, stream: Pieces) -> None:
+        self.draft = order.draft
+        self._stream = stream
+        self._chat = order.chat
+        self._writer: StreamWriter = order.call.dialect.stream_writer(order.chat, facts(order.draft))
+        self._relays = order.call.dialect.name == stream.dialect.name
+        self._is_over = False
+
+    async def chunk(self) -> bytes:
+        """The next bytes, empty at the end. A stream that breaks ends with an error event and no end mark."""
+        while not self._is_over:
+            try:
+                pieces = await self._stream.pieces()
+            except FarthingError as error:
+                self._is_over = True
+                return self._writer.error(error)
+            if not pieces:
+                self._is_over = True
+            elif data := b"".join(map(self._say, pieces)):
+                return data
+        return b""
+
+    async def aclose(self) -> None:
+        """The caller is gone or served; an upstream still talking is dropped."""
+        self._stream.abandon()
+
+    def _say(self, piece: Piece) -> bytes:
+        if self._relays and piece.event is not None:
+            return self._stream.dialect.relay(piece.event, piece.deltas, self._chat)
+        return b"".join(map(self._writer.write, piece.deltas))
+
+
+class Replay:
+    """The pieces of an answer that is already here; its record is settled before it starts."""
+
+    def __init__(self, dialect: UpstreamDialect, pieces: Sequence[Piece]) -> None:
+        self.dialect = dialect
+        self._pieces = pieces
+
+    async def pieces(self) -> Sequence[Piece]:
+        """All of them, then none."""
+        pieces, self._pieces = self._pieces, ()
+        return pieces
+
+    def abandon(self) -> None:
+        """Nothing to drop."""
+
+
+def facts(draft: Draft) -> ReplyFacts:
+    """What a reply may tell beyond the completion."""
+    native = native_fields(draft) if draft.call.dialect.name == "native" else None
+    return ReplyFacts(request_id=draft.call.request_id, created_s=draft.call.received_us // 1_000_000, native=native)
+
+
+def deliver(order: Order, answer: Whole | Pieces) -> Reply | StreamReply:
+    """A bought answer: the upstream's own bytes for a caller of the same dialect, else translated."""
+    draft = order.draft
+    if not isinstance(answer, Whole):
+        draft.is_handed_over = True
+        return StreamReply(order, answer)
+    if draft.call.dialect.name == answer.dialect.name:
+        return Reply(draft, answer.body)
+    return Reply(draft, draft.call.dialect.write_completion(answer.completion, facts(draft)))
+
+
+def replay(order: Order, entry: CacheEntry, level: str) -> Reply | StreamReply:
+    """A kept answer, settled at once: as a stream if the caller wants one, however it was bought."""
+    dialect = UPSTREAM[entry.dialect]
+    pieces = tuple(_pieces(dialect, entry.body)) if entry.stream else ()
+    completion = _assembled(pieces) if entry.stream else dialect.read_completion(entry.body)
+    order.draft.hit(entry, level, completion)
+    if order.chat.stream:
+        return StreamReply(order, Replay(dialect, pieces or _as_pieces(completion)))
+    if entry.stream:
+        return Reply(order.draft, order.call.dialect.write_completion(completion, facts(order.draft)))
+    return deliver(order, Whole(dialect=dialect, body=entry.body, completion=completion))
+
+
+def _assembled(pieces: Sequence[Piece]) -> Completion:
+    assembly = Assembly()
+    for piece in pieces:
+        for delta in piece.deltas:
+            assembly.add(delta)
+    return assembly.completion()
+
+
+def _pieces(dialect: UpstreamDialect, body: bytes) -> Iterator[Piece]:
+    reader, framer = dialect.stream_reader(), Framer()
+    for event in (*framer.feed(body), *framer.close()):
+        yield Piece(event, reader.read(event))
+    yield Piece(None, reader.close())
+
+
+def _as_pieces(completion: Completion) -> tuple[Piece, ...]:
+    return tuple(Piece(None, (delta,)) for delta in deltas(completion))

@@ -1,0 +1,160 @@
+"""Asks the models of a plan in order until one answers, before the caller has seen a byte."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+
+from msgspec.structs import replace
+
+from farthing.dialects import upstream_for
+from farthing.dialects.base import UpstreamDialect, WireRequest
+from farthing.domain.catalogue import Model
+from farthing.domain.chat import Completion
+from farthing.domain.errors import NoHealthyDeployment, UpstreamError, UpstreamTimeout
+from farthing.domain.exchange import Attempt
+from farthing.gateway.breaker import Breaker, Breakers, RetryBudget
+from farthing.gateway.order import Order
+from farthing.gateway.source import StreamSource, Whole
+from farthing.ports import Clock, Provider, UpstreamRequest, UpstreamResponse
+
+MOST_ATTEMPTS = 3
+LARGEST_ANSWER = 64 * 1024 * 1024
+LARGEST_ERROR = 64 * 1024
+OK = 200
+RETRY_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 2.0
+
+OnComplete = Callable[[Completion, bytes], None]
+
+
+class Dispatch:
+    """Knows the health of every deployment."""
+
+    def __init__(
+        self, *, breakers: Breakers, retries: RetryBudget, clock: Clock, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._breakers = breakers
+        self._retries = retries
+        self._clock = clock
+        self._sleep = sleep
+
+    async def first_answer(self, order: Order, on_complete: OnComplete) -> Whole | StreamSource:
+        """The first model's answer, or the start of its stream, which calls `on_complete` at its whole end.
+
+        Raises the last candidate's `UpstreamError`, or `NoHealthyDeployment` where all are resting.
+        """
+        self._retries.request()
+        plan = order.draft.plan
+        last: UpstreamError | None = None
+        for model, breaker in self._tries(plan.models if plan else ()):
+            if last is not None and order.draft.attempts[-1].model == model.name and not await self._may_repeat(last):
+                break
+            try:
+                return await self._ask(order, model, breaker, on_complete)
+            except UpstreamError as error:
+                if not error.fallback:
+                    raise
+                last = error
+        if last is not None:
+            raise last
+        raise self._nobody(plan.models if plan else ())
+
+    def _tries(self, models: tuple[Model, ...]) -> Iterator[tuple[Model, Breaker]]:
+        """Candidates that are not resting, the last of them twice; a breaker is only asked when its turn has come."""
+        left = MOST_ATTEMPTS
+        chosen: tuple[Model, Breaker] | None = None
+        for model in models:
+            breaker = self._breakers.of(model.provider, model.upstream)
+            if left and breaker.admits():
+                left -= 1
+                chosen = model, breaker
+                yield chosen
+        if left and chosen is not None and chosen[1].admits():
+            yield chosen
+
+    async def _may_repeat(self, error: UpstreamError) -> bool:
+        """Whether the same deployment may be asked again, after the pause it wished for."""
+        pause = error.retry_after if error.retry_after is not None else RETRY_PAUSE_S
+        if isinstance(error, UpstreamTimeout) or pause > LONGEST_PAUSE_S or not self._retries.take():
+            return False
+        await self._sleep(pause)
+        return True
+
+    async def _ask(self, order: Order, model: Model, breaker: Breaker, on_complete: OnComplete) -> Whole | StreamSource:
+        draft = order.draft
+        provider = order.snapshot.providers[model.provider]
+        started = self._clock.monotonic()
+        error: str | None = None
+        try:
+            draft.asking(model)
+            answer = await self._answer(order, model, provider, on_complete)
+            breaker.succeeded()
+        except UpstreamError as failure:
+            breaker.failed(failure)
+            error = failure.code
+            raise
+        except BaseException:
+            breaker.abandoned()
+            error = "cancelled"
+            raise
+        else:
+            return answer
+        finally:
+            took = round((self._clock.monotonic() - started) * 1e6)
+            draft.upstream_us += took
+            draft.attempts.append(Attempt(model=model.name, provider=model.provider, error=error, duration_us=took))
+
+    async def _answer(
+        self, order: Order, model: Model, provider: Provider, on_complete: OnComplete
+    ) -> Whole | StreamSource:
+        dialect = upstream_for(order.call.dialect.name, provider.dialect)
+        response = await provider.transport.send(self._request(order, model, provider, dialect))
+        try:
+            return await _read(order, dialect, response, on_complete)
+        except BaseException:
+            response.close()
+            raise
+
+    def _request(self, order: Order, model: Model, provider: Provider, dialect: UpstreamDialect) -> UpstreamRequest:
+        call, chat = order.call, order.chat
+        forward: tuple[tuple[bytes, bytes], ...] = ()
+        wire: WireRequest
+        if call.dialect.name == dialect.name:
+            wire = dialect.pass_through(call.body, order.tree, chat, model.upstream)
+            forward = call.forward
+        else:
+            wire = dialect.write_request(chat, model.upstream)
+        auth = dialect.auth_headers(provider.api_key) if provider.api_key else ()
+        spent = self._clock.monotonic() - call.started
+        total = max(0.001, provider.deadlines.total - spent)
+        return UpstreamRequest(
+            url=provider.base_url + wire.path,
+            headers=(*wire.headers, *forward, *auth, *provider.headers),
+            body=wire.body,
+            deadlines=replace(provider.deadlines, total=total),
+        )
+
+    def _nobody(self, models: tuple[Model, ...]) -> NoHealthyDeployment:
+        rests = [self._breakers.of(model.provider, model.upstream).rests_for for model in models]
+        names = ", ".join(model.name for model in models[:3])
+        return NoHealthyDeployment(
+            f"Every model that could answer is resting after failures ({names}). Try again shortly.",
+            retry_after=max(1.0, min(rests, default=1.0)),
+        )
+
+
+async def _read(
+    order: Order, dialect: UpstreamDialect, response: UpstreamResponse, on_complete: OnComplete
+) -> Whole | StreamSource:
+    """The whole answer, or its stream once it has begun. Raises `UpstreamError`."""
+    if response.status != OK:
+        raise dialect.read_error(response.status, response.headers, await response.read(LARGEST_ERROR))
+    if order.chat.stream:
+        source = StreamSource(response=response, dialect=dialect, draft=order.draft, on_complete=on_complete)
+        await source.open()
+        order.draft.first_token_us = order.draft.elapsed_us
+        return source
+    body = await response.read(LARGEST_ANSWER)
+    completion = dialect.read_completion(body)
+    response.close()
+    return Whole(dialect=dialect, body=body, completion=completion)

@@ -1,0 +1,61 @@
+"""The fields of a native answer that come from the record rather than from the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from farthing.domain.exchange import Exchange
+from farthing.domain.pricing import NANO
+from farthing.gateway.recording import Draft
+
+
+def native_fields(draft: Draft) -> dict[str, Any]:
+    """CONTRACT's `/complete` answer without `response`; money in USD, null where the model is unpriced."""
+    exchange = draft.exchange
+    plan = draft.plan
+    if exchange is None:
+        return {}
+    extras = draft.call.native or {}
+    return {
+        "request_id": exchange.request_id,
+        "provider": exchange.provider,
+        "model": exchange.model,
+        "strategy_used": exchange.strategy or draft.requested_model,
+        "confidence": exchange.confidence,
+        "complexity": exchange.tier,
+        "complexity_metadata": {"score": exchange.score, **(plan.metadata if plan else {})},
+        "routing_metadata": _routing(draft),
+        "tokens_in": exchange.usage.tokens_in,
+        "tokens_out": exchange.usage.tokens_out,
+        "tokens_estimated": exchange.usage.estimated,
+        "cost": usd(exchange.cost),
+        "total_cost_today": usd(draft.spent_today),
+        "latency_ms": exchange.duration_us / 1000,
+        "cache_hit": exchange.cache == "hit",
+        "original_cost": usd(exchange.baseline_cost),
+        "savings": usd(exchange.savings),
+        "cache_key": exchange.cache_key,
+        "experiment_assignment": exchange.arm,
+    } | {name: extras[name] for name in ("tokenizer_id",) if extras.get(name) is not None}
+
+
+def usd(nano: int | None) -> float | None:
+    """Nano-dollars as the dollars that JSON shows."""
+    return None if nano is None else nano / NANO
+
+
+def _routing(draft: Draft) -> dict[str, Any]:
+    plan, exchange = draft.plan, draft.exchange
+    if plan is None or exchange is None:
+        return {"reason": "An earlier answer to the same question was kept."}
+    return {
+        "reason": plan.reason,
+        "candidates": [
+            {"provider": c.provider, "model": c.model, "tier": c.tier, "rank": c.rank, "reason": c.reason}
+            for c in plan.candidates
+        ],
+        "attempts": [{"model": a.model, "provider": a.provider, "error": a.error} for a in exchange.attempts],
+    }
+
+
+__all__ = ["Exchange", "native_fields", "usd"]

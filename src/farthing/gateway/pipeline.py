@@ -1,0 +1,73 @@
+"""One request's way through the gateway. Read it top to bottom: this is the story."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from farthing.domain.chat import Completion
+from farthing.gateway.admission import admit
+from farthing.gateway.answers import Answers
+from farthing.gateway.call import Call
+from farthing.gateway.coalesce import Flights
+from farthing.gateway.delivery import Reply, StreamReply, deliver, replay
+from farthing.gateway.dispatch import Dispatch
+from farthing.gateway.order import Order, ceiling, decide, identify, read
+from farthing.gateway.recording import Recorder
+from farthing.gateway.snapshot import Snapshots
+from farthing.gateway.source import StreamSource, Whole
+from farthing.ports import Ledger
+
+
+class Pipeline:
+    """Answers chat requests of every dialect."""
+
+    def __init__(
+        self,
+        *,
+        snapshots: Snapshots,
+        recorder: Recorder,
+        answers: Answers,
+        flights: Flights,
+        ledger: Ledger,
+        dispatch: Dispatch,
+    ) -> None:
+        self._snapshots = snapshots
+        self._recorder = recorder
+        self._answers = answers
+        self._flights = flights
+        self._ledger = ledger
+        self._dispatch = dispatch
+
+    async def run(self, call: Call) -> Reply | StreamReply:
+        """The answer, or its stream. Raises `FarthingError`; however it ends, exactly one `Exchange` is recorded."""
+        snapshot = self._snapshots.current
+        with self._recorder.begin(call, snapshot.catalogue) as draft:
+            draft.caller = admit(snapshot, call.credential, call.received_us)
+            order = read(call, snapshot, draft)
+            draft.cache_key = key = identify(order)
+            if key and not self._flights.find(order) and (kept := await self._answers.find(key)):
+                return replay(order, *kept)
+            if key and (flight := self._flights.find(order)):
+                return deliver(order, await flight.board(draft))
+            draft.plan = decide(order)
+            draft.hold = self._ledger.hold(draft.caller, ceiling(order))
+            buy = partial(self._buy, order)
+            if key:
+                return deliver(order, await self._flights.start(order, buy).board(draft))
+            return deliver(order, await buy())
+
+    async def _buy(self, order: Order) -> Whole | StreamSource:
+        """An upstream's answer, whole and settled, or as a stream that settles itself at its end."""
+        answer = await self._dispatch.first_answer(order, partial(self._bought, order))
+        if isinstance(answer, Whole):
+            self._bought(order, answer.completion, answer.body)
+        return answer
+
+    def _bought(self, order: Order, completion: Completion, body: bytes) -> None:
+        """The upstream has said everything: settle before the caller sees the end, and keep what is worth keeping."""
+        order.draft.answered(completion)
+        if order.draft.cache_key and completion.is_complete:
+            self._answers.keep(order, body)
+            self._flights.kept(order)
+        elif order.draft.cache_key:
+            self._flights.landed(order)

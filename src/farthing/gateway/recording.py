@@ -1,0 +1,271 @@
+"""Turns whatever happens to a request into exactly one `Exchange`, settled in the journal and told to every sink."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from msgspec.structs import replace
+
+from farthing.domain import tokens
+from farthing.domain.assembly import Assembly
+from farthing.domain.catalogue import Catalogue, Model
+from farthing.domain.chat import ChatRequest, Completion, Usage
+from farthing.domain.errors import FarthingError, UpstreamError
+from farthing.domain.exchange import Attempt, Exchange, Intent, Status
+from farthing.domain.keys import Caller
+from farthing.domain.routing.plan import Plan
+from farthing.gateway.call import Call
+from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Sink
+
+logger = logging.getLogger(__name__)
+ANONYMOUS = Caller(tenant="")
+CLIENT_LEFT = 499
+
+
+class Recorder:
+    """Opens drafts and hands finished exchanges on."""
+
+    def __init__(self, *, journal: Journal, ledger: Ledger, sinks: Sequence[Sink], clock: Clock) -> None:
+        self.journal = journal
+        self.ledger = ledger
+        self.sinks = sinks
+        self.clock = clock
+        self.open_drafts = 0
+
+    def begin(self, call: Call, catalogue: Catalogue) -> Draft:
+        """A draft of the record for this call; leaving its `with` block settles it unless a stream took it over."""
+        self.open_drafts += 1
+        return Draft(self, call, catalogue)
+
+    def settle(self, exchange: Exchange) -> None:
+        """Journals the exchange, then tells the sinks; a sink that fails is logged and changes nothing."""
+        self.open_drafts -= 1
+        self.journal.settle(exchange)
+        for sink in self.sinks:
+            try:
+                sink.record(exchange)
+            except Exception:
+                logger.exception("sink %s failed", type(sink).__name__)
+
+
+class Draft:
+    """What is known of a request so far. Settled once; everything after that is ignored."""
+
+    def __init__(self, recorder: Recorder, call: Call, catalogue: Catalogue) -> None:
+        self._recorder = recorder
+        self._catalogue = catalogue
+        self.call = call
+        self.caller = ANONYMOUS
+        self.chat: ChatRequest | None = None
+        self.requested_model = ""
+        self.plan: Plan | None = None
+        self.hold: Hold | None = None
+        self.model: Model | None = None
+        self.is_asked = False
+        self.attempts: list[Attempt] = []
+        self.cache = "off"
+        self.cache_level: str | None = None
+        self.cache_key: str | None = None
+        self.upstream_id: str | None = None
+        self.upstream_us = 0
+        self.first_token_us: int | None = None
+        self.is_handed_over = False
+        self.client_left = False
+        self.exchange: Exchange | None = None
+        self.native: Mapping[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        """The draft itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Records an error or a cancellation, unless somebody else has taken the draft over."""
+        if error is not None and not self.is_handed_over:
+            self.broke(error)
+
+    @property
+    def elapsed_us(self) -> int:
+        """Microseconds since the request arrived."""
+        return round((self._recorder.clock.monotonic() - self.call.started) * 1e6)
+
+    @property
+    def spent_today(self) -> int:
+        """Nano-dollars that the caller's tenant has spent today."""
+        return self._recorder.ledger.spent_today(self.caller.tenant)
+
+    @property
+    def user(self) -> str | None:
+        """The end user on whose behalf the caller asks."""
+        asked = self.call.directives.user or (self.chat.user if self.chat else None)
+        return asked or self.native.get("user_id") or self.caller.user
+
+    @property
+    def answered_by(self) -> tuple[str | None, str | None, str | None, str | None]:
+        """Model, provider, strategy and the provider's own id of the answer, as far as they are known."""
+        known = self.exchange
+        if known is not None:
+            return known.model, known.provider, known.strategy, known.upstream_id
+        model, plan = self.model, self.plan
+        return (
+            model.name if model else None,
+            model.provider if model else None,
+            plan.strategy if plan else None,
+            self.upstream_id,
+        )
+
+    def asking(self, model: Model) -> None:
+        """Holds the money for `model` and journals that it is about to be asked.
+
+        Raises `InsufficientQuota`, or `Unavailable` where it cannot be noted.
+        """
+        if self.hold is not None and self.plan is not None and model.price is not None:
+            self.hold.raise_to(model.price.estimate(self.plan.needs.tokens_in, self.plan.needs.tokens_out))
+        self.model = model
+        intent = Intent(exchange=self._build("interrupted", self.estimate(None), {"http_status": 0}))
+        self._recorder.journal.open(intent)
+        self.is_asked = True
+
+    def follow(self, leader: Draft) -> None:
+        """This request shares the upstream call of another."""
+        self.cache, self.cache_level = "hit", "flight"
+        self.plan, self.model = leader.plan, leader.model
+
+    def answered(self, completion: Completion) -> Exchange:
+        """Settles a request that an upstream answered in full."""
+        self.upstream_id = completion.id
+        status: Status = "cancelled" if self.client_left else "ok"
+        finish = completion.choices[0].finish if completion.choices else None
+        return self._settle(self._build(status, completion.usage or self.estimate(completion), {"finish": finish}))
+
+    def hit(self, entry: CacheEntry, level: str, completion: Completion) -> Exchange:
+        """Settles a request that a kept answer served: it costs nothing."""
+        self.upstream_id = completion.id
+        usage = completion.usage or self.estimate(completion)
+        origin = {
+            name: getattr(entry, name) for name in ("provider", "model", "strategy", "tier", "score", "confidence")
+        }
+        return self._free(level, usage, entry.cost, origin)
+
+    def shared(self, leader: Draft) -> Exchange:
+        """Settles a request that shared the leader's upstream call: the leader pays."""
+        paid = leader.exchange
+        if paid is None:
+            raise RuntimeError("a shared call must be settled before its followers")
+        self.follow(leader)
+        self.upstream_id = leader.upstream_id
+        return self._free("flight", paid.usage, paid.cost, {})
+
+    def _free(self, level: str, usage: Usage, bought: int | None, facts: Mapping[str, Any]) -> Exchange:
+        self.cache, self.cache_level = "hit", level
+        free = {"cost": 0, "baseline_cost": self._baseline(usage, bought)}
+        return self._settle(self._build("cached", usage, {**facts, **free}))
+
+    def broke(self, error: BaseException, partial: Assembly | None = None) -> Exchange:
+        """Settles a request that ended in an error, or whose client left."""
+        said = partial.completion() if partial is not None else None
+        usage = self.estimate(said) if self.is_asked and _was_billed(error, partial) else Usage()
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            return self._settle(
+                self._build("cancelled", usage, {"http_status": CLIENT_LEFT, "error_code": "client_left"})
+            )
+        known = error if isinstance(error, FarthingError) else None
+        is_ours = known is not None and not isinstance(known, UpstreamError) and not self.is_asked
+        status: Status = "rejected" if is_ours else "error"
+        code = (known.code if known else None) or "internal_error"
+        return self._settle(
+            self._build(status, usage, {"http_status": known.status if known else 500, "error_code": code})
+        )
+
+    def _settle(self, exchange: Exchange) -> Exchange:
+        if self.exchange is not None:
+            return self.exchange
+        self.exchange = exchange
+        if self.hold is not None:
+            self.hold.settle(exchange.cost or 0)
+        self._recorder.settle(exchange)
+        return exchange
+
+    def estimate(self, completion: Completion | None) -> Usage:
+        """Tokens counted here for want of the vendor's figures; those it gave of the input so far are kept."""
+        if self.plan is not None:
+            tokens_in = self.plan.needs.tokens_in
+        else:
+            tokens_in = tokens.estimate_request(self.chat) if self.chat else 0
+        tokens_out = tokens.estimate_completion(completion) if completion else 0
+        known = completion.usage if completion else None
+        if known is not None and known.tokens_in:
+            return replace(known, completion=max(known.completion, tokens_out - known.reasoning), estimated=True)
+        return Usage(prompt=tokens_in, completion=tokens_out, estimated=True)
+
+    def _cost(self, usage: Usage) -> int | None:
+        if self.model is None or usage.tokens_in + usage.tokens_out == 0:
+            return 0
+        return self.model.price.cost(usage) if self.model.price else None
+
+    def _baseline(self, usage: Usage, bought: int | None) -> int | None:
+        """What the same tokens cost had we not been there: the model asked for, or for `auto` the baseline."""
+        if self.plan is not None and self.plan.strategy == "passthrough":
+            return bought
+        asked = self._catalogue.find(self.requested_model)
+        baseline = asked or self._catalogue.find(self._catalogue.baseline or "")
+        if baseline is None:
+            return bought
+        return baseline.price.cost(usage) if baseline.price else None
+
+    def _build(self, status: Status, usage: Usage, more: Mapping[str, Any]) -> Exchange:
+        call, caller, plan, model = self.call, self.caller, self.plan, self.model
+        directives = call.directives
+        cost = self._cost(usage)
+        fields: dict[str, Any] = {
+            "provider": model.provider if model else None,
+            "model": model.name if model else None,
+            "cost": cost,
+            "baseline_cost": self._baseline(usage, cost) if model else 0,
+            "price_version": model.price.version if model and model.price else None,
+        }
+        if plan is not None:
+            fields |= {
+                "strategy": plan.strategy,
+                "tier": plan.tier,
+                "score": plan.score,
+                "confidence": plan.confidence,
+                "reason": plan.reason,
+                "decision": {"candidates": plan.candidates, "metadata": plan.metadata},
+            }
+        return Exchange(
+            request_id=call.request_id,
+            created_at_us=call.received_us,
+            status=status,
+            route=call.route,
+            dialect=call.dialect.name,
+            tenant=caller.tenant,
+            key_id=caller.key_id,
+            team=caller.team,
+            user=self.user,
+            session=directives.session,
+            tags=dict(directives.tags),
+            app=call.app,
+            requested_model=self.requested_model,
+            stream=self.chat.stream if self.chat else False,
+            upstream_id=self.upstream_id,
+            attempts=tuple(self.attempts),
+            usage=usage,
+            cache=self.cache,  # type: ignore[arg-type]
+            cache_level=self.cache_level,
+            cache_key=self.cache_key,
+            duration_us=self.elapsed_us,
+            first_token_us=self.first_token_us,
+            upstream_us=self.upstream_us,
+            **{**fields, **more},
+        )
+
+
+def _was_billed(error: BaseException, partial: Assembly | None) -> bool:
+    """Whether the vendor has probably charged: an answer had begun, or the caller left while one was being made."""
+    return partial is not None or isinstance(error, asyncio.CancelledError | GeneratorExit)

@@ -1,0 +1,43 @@
+"""Everything a request reads, in one immutable value that is swapped whole and refreshed off the path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from farthing.domain.catalogue import Catalogue
+from farthing.domain.keys import Key
+from farthing.domain.routing.plan import Strategy
+from farthing.ports import Provider
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """One consistent view of configuration and tenancy."""
+
+    catalogue: Catalogue
+    providers: Mapping[str, Provider]
+    strategies: Mapping[str, Strategy]
+    strategy: str
+    """Name of the strategy behind `auto`."""
+    keys: Mapping[bytes, Key] = field(default_factory=dict)
+    """By digest of the secret."""
+    keys_known: bool = True
+    """False until the key table has been read, and while it cannot be: an unknown key is then not yet a wrong one."""
+    is_open: bool = False
+    """Bound to loopback with no key made: whoever reaches us may do everything."""
+    cache_native: bool = True
+    """Whether the native route caches answers when the request does not say."""
+    cache_ttl_us: int = 86_400_000_000
+    refuse_unpriced: bool = False
+
+
+class Snapshots:
+    """Holds the current snapshot."""
+
+    def __init__(self, current: Snapshot) -> None:
+        self.current = current
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Requests that start from now on see the new snapshot; those under way keep theirs."""
+        self.current = snapshot

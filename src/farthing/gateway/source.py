@@ -1,0 +1,137 @@
+"""What an upstream answered: a whole body, or a stream of pieces that settles its own record at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from farthing.dialects.base import Event, StreamReader, UpstreamDialect
+from farthing.dialects.sse import Framer
+from farthing.domain.assembly import Assembly
+from farthing.domain.chat import Completed, Completion, Delta, Started, UsageReport
+from farthing.domain.errors import UpstreamError, UpstreamInterrupted
+from farthing.gateway.recording import Draft
+from farthing.ports import UpstreamResponse
+
+
+class Piece(Struct, frozen=True):
+    """One event of a stream and what it means; `event` is None where only the clean end of the bytes told it."""
+
+    event: Event | None
+    deltas: Sequence[Delta]
+
+
+class Whole(Struct, frozen=True, kw_only=True):
+    """A complete body as the upstream sent it, and what it says."""
+
+    dialect: UpstreamDialect
+    body: bytes
+    completion: Completion
+
+
+class Pieces(Protocol):
+    """A stream that somebody reads."""
+
+    dialect: UpstreamDialect
+
+    async def pieces(self) -> Sequence[Piece]:
+        """The next pieces, empty at the end. Raises `UpstreamError` where the stream breaks."""
+
+    def abandon(self) -> None:
+        """The reader leaves; nothing if the stream has ended."""
+
+
+class StreamSource:
+    """Reads one upstream stream. Its record is settled before the reader sees the end or the break."""
+
+    def __init__(
+        self,
+        *,
+        response: UpstreamResponse,
+        dialect: UpstreamDialect,
+        draft: Draft,
+        on_complete: Callable[[Completion, bytes], None],
+    ) -> None:
+        self.dialect = dialect
+        self._response = response
+        self._reader: StreamReader = dialect.stream_reader()
+        self._draft = draft
+        self._on_complete = on_complete
+        self._framer = Framer()
+        self._assembly = Assembly()
+        self._raw: list[bytes] = []
+        self._first: list[Piece] = []
+        self._error: UpstreamError | None = None
+        self._is_complete = False
+        self._is_over = False
+
+    async def open(self) -> None:
+        """Reads up to the first thing said. Raises `UpstreamError`, and nothing is recorded: another may be asked."""
+        while not any(_is_news(piece) for piece in self._first):
+            pieces = await self._read()
+            self._first += pieces
+            if not pieces:
+                raise self._error or UpstreamInterrupted("The provider's stream ended before it began.")
+
+    async def pieces(self) -> Sequence[Piece]:
+        """The next pieces, empty at the end. Raises `UpstreamError` once where the stream breaks."""
+        if self._is_over:
+            return ()
+        pieces, self._first = self._first or await self._read(), []
+        if self._is_complete:
+            self._finish()
+        elif not pieces and self._error is not None:
+            self._end()
+            self._draft.broke(self._error, self._assembly)
+            raise self._error
+        return pieces
+
+    def abandon(self) -> None:
+        """Drops the upstream; a stream that has not ended is recorded as cancelled."""
+        if not self._is_over:
+            self._end()
+            self._draft.broke(GeneratorExit(), self._assembly)
+
+    async def _read(self) -> list[Piece]:
+        """At least one piece, or none together with an error kept for the reader."""
+        pieces: list[Piece] = []
+        try:
+            while not pieces and self._error is None:
+                chunk = await self._response.chunk()
+                for event in self._framer.feed(chunk) if chunk else self._framer.close():
+                    pieces.append(self._understand(event))
+                    if self._is_complete:
+                        return pieces
+                if not chunk:
+                    deltas = self._reader.close()
+                    self._absorb(deltas)
+                    pieces.append(Piece(None, deltas))
+        except UpstreamError as error:
+            self._error = error
+        return pieces
+
+    def _understand(self, event: Event) -> Piece:
+        deltas = self._reader.read(event)
+        self._raw.append(event.raw)
+        self._absorb(deltas)
+        return Piece(event, deltas)
+
+    def _absorb(self, deltas: Sequence[Delta]) -> None:
+        for delta in deltas:
+            self._assembly.add(delta)
+            if isinstance(delta, Completed):
+                self._is_complete = True
+
+    def _finish(self) -> None:
+        self._end()
+        self._on_complete(self._assembly.completion(), b"".join(self._raw))
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._response.close()
+
+
+def _is_news(piece: Piece) -> bool:
+    return any(not isinstance(delta, Started | UsageReport) for delta in piece.deltas)

@@ -1,0 +1,86 @@
+"""Votes on kept answers and ratings of requests."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from farthing.domain.errors import InvalidRequest, NotFound
+from farthing.http.policy import caller_of, tenant_of
+from farthing.http.services import Services, services_of
+
+Comment = Annotated[str, Field(max_length=2000)]
+
+
+class FeedbackBody(BaseModel):
+    """Either a vote on the kept answer `cache_key`, or a rating of the request `request_id`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    cache_key: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    rating: Literal[-1, 0, 1] | None = None
+    request_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    quality_score: Annotated[int, Field(ge=1, le=5)] | None = None
+    is_correct: bool | None = None
+    is_helpful: bool | None = None
+    comment: Comment | None = None
+
+
+async def give_feedback(request: Request, body: FeedbackBody) -> dict[str, Any]:
+    """Takes a vote or a rating. From three votes on, an answer that most dislike is never served again."""
+    services = services_of(request)
+    if body.cache_key is not None and body.request_id is None:
+        return await _vote(request, services, body.cache_key, body)
+    if body.request_id is not None and body.cache_key is None:
+        return await _rate(request, services, body.request_id, body)
+    raise InvalidRequest(
+        "Send either `cache_key` with `rating`, or `request_id` with `quality_score`.",
+        code="missing_required_parameter",
+        param="cache_key",
+    )
+
+
+async def _vote(request: Request, services: Services, cache_key: str, body: FeedbackBody) -> dict[str, Any]:
+    if body.rating is None:
+        raise InvalidRequest("A vote needs `rating`: -1, 0 or 1.", code="missing_required_parameter", param="rating")
+    caller = caller_of(request)
+    verdict = await services.feedback.vote(
+        cache_key, tenant=caller.tenant, principal=caller.key_id, rating=body.rating, comment=body.comment
+    )
+    if verdict.invalidated:
+        await services.cache.forget(cache_key)
+    message = "This answer will not be served again." if verdict.invalidated else "Thank you, the vote counts."
+    return {
+        "success": True,
+        "quality_score": verdict.quality_score,
+        "invalidated": verdict.invalidated,
+        "message": message,
+    }
+
+
+async def _rate(request: Request, services: Services, request_id: str, body: FeedbackBody) -> dict[str, Any]:
+    if body.quality_score is None:
+        raise InvalidRequest(
+            "A rating needs `quality_score`: 1 to 5.", code="missing_required_parameter", param="quality_score"
+        )
+    facts: dict[str, Any] = {
+        "tenant": tenant_of(request),
+        "principal": caller_of(request).key_id,
+        "quality_score": body.quality_score,
+        "is_correct": body.is_correct,
+        "is_helpful": body.is_helpful,
+        "comment": body.comment,
+    }
+    try:
+        await services.feedback.rate(request_id, **facts)
+    except NotFound:
+        await services.flush()
+        await services.feedback.rate(request_id, **facts)
+    return {
+        "success": True,
+        "quality_score": body.quality_score,
+        "invalidated": False,
+        "message": "Thank you, the rating counts.",
+    }

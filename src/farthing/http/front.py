@@ -1,0 +1,51 @@
+"""The front door: the hot routes go to the data plane, everything else to FastAPI, and nothing leaves without an id."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from farthing.dialects import INBOUND
+from farthing.http.errors import Message, Send, guarded, id_headers, send_error
+from farthing.http.headers import Headers
+from farthing.http.hot import HOT, MISWRITTEN, DataPlane, Receive, Scope
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+_HOT_PATHS = frozenset(HOT) | frozenset(MISWRITTEN)
+
+
+class FrontDoor:
+    """The application that the server runs."""
+
+    def __init__(self, *, hot: DataPlane, rest: Asgi, new_id: Callable[[], str]) -> None:
+        self._hot = hot
+        self._rest = rest
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection's request, socket or lifespan."""
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+        elif scope["path"] in _HOT_PATHS:
+            await self._hot(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = self._new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        has_started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal has_started
+            if message["type"] == "http.response.start":
+                has_started = True
+                message["headers"] = [*message.get("headers", ()), *id_headers(request_id)]
+            await send(message)
+
+        async def work() -> None:
+            Headers(scope["headers"])
+            await self._rest(scope, receive, send_with_id)
+
+        error = await guarded(work(), request_id)
+        if error is not None and not has_started:
+            await send_error(send, error, dialect=INBOUND["native"], request_id=request_id)

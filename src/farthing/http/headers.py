@@ -1,0 +1,147 @@
+"""What a caller says in headers: the credential, wishes to the gateway, and where it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from farthing.domain.errors import InvalidRequest, RequestTooLarge, Unauthenticated, UnsupportedMediaType
+from farthing.domain.pricing import NANO
+from farthing.gateway.call import Directives
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+LONGEST_VALUE = 256
+MOST_TAGS = 16
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?")
+_JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json\s*(;\s*charset\s*=\s*\"?utf-?8\"?\s*)?;?\s*", re.IGNORECASE)
+_TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[^=,\x00-\x1f\x7f]{1,128}")
+_MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
+_FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
+_SESSION_HEADERS = ("x-farthing-session", "x-claude-code-session-id", "session-id", "thread-id")
+_CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key")
+
+
+class Headers(dict[str, str]):
+    """Headers by lower-case name; where a name comes twice the last value stands, except for what must be single."""
+
+    def __init__(self, raw: RawHeaders) -> None:
+        """Reads ASGI's pairs. Raises `InvalidRequest` for a Host that is missing, doubled or no host."""
+        super().__init__()
+        hosts = []
+        forward = []
+        for name, value in raw:
+            self[name.decode("latin-1").lower()] = value.decode("latin-1")
+            if name == b"host":
+                hosts.append(value)
+            elif name in _FORWARDED:
+                forward.append((name, value))
+        self.forward = tuple(forward)
+        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+            raise InvalidRequest(
+                "The Host header must name one host, as in `Host: localhost:8000`.", code="invalid_host"
+            )
+
+
+def credential(headers: Headers) -> str | None:
+    """The key that was presented, in whichever of three headers; None without one.
+
+    Raises `InvalidRequest` where two headers carry different keys, `Unauthenticated` for another scheme than Bearer.
+    """
+    found: set[str] = set()
+    for name in _CREDENTIALS:
+        value = headers.get(name)
+        if not value:
+            continue
+        if name == "authorization":
+            scheme, _, value = value.partition(" ")
+            if scheme.lower() != "bearer" or not value.strip():
+                value = f"{scheme} {value}"
+        found.add(value.strip())
+    if len(found) > 1:
+        raise InvalidRequest(
+            "Two different keys were sent. Send one key, in one of Authorization, x-api-key and x-goog-api-key.",
+            code="conflicting_credentials",
+        )
+    return found.pop() if found else None
+
+
+def check_body_headers(headers: Headers, limit: int) -> None:
+    """Raises for a body that is no JSON in UTF-8, is compressed, or says it is over `limit` bytes."""
+    if not _JSON.fullmatch(headers.get("content-type", "")):
+        raise UnsupportedMediaType("Send the body as `Content-Type: application/json`, in UTF-8.")
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        raise UnsupportedMediaType("Send the body uncompressed.", code="unsupported_encoding")
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and int(length[:20]) > limit:
+        raise too_large(limit)
+
+
+def too_large(limit: int) -> RequestTooLarge:
+    """What a caller with too much to say is told."""
+    return RequestTooLarge(f"The body is over the limit of {limit} bytes. Send less, or raise `server.max_body_bytes`.")
+
+
+def directives(headers: Headers) -> Directives:
+    """What the caller asks of the gateway itself. Raises `InvalidRequest` naming the header that cannot be read."""
+    if not any(name.startswith("x-farthing-") or name in _SESSION_HEADERS for name in headers):
+        return Directives()
+    session = next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), None)
+    return Directives(
+        user=_short(headers, "x-farthing-user"),
+        session=session[:LONGEST_VALUE] if session else None,
+        tags=_tags(headers.get("x-farthing-tags", "")),
+        cache=_switch(headers.get("x-farthing-cache")),
+        max_cost=_money(headers.get("x-farthing-max-cost-usd")),
+        experiment_id=_short(headers, "x-farthing-experiment"),
+    )
+
+
+def app_name(headers: Headers) -> str | None:
+    """The caller's program, as its User-Agent names it first."""
+    agent = headers.get("user-agent", "").split("/", 1)[0].strip()
+    return agent[:64] if agent.isprintable() and agent else None
+
+
+def _short(headers: Headers, name: str) -> str | None:
+    value = headers.get(name)
+    if value is None:
+        return None
+    if not value or len(value) > LONGEST_VALUE or not value.isprintable():
+        raise _unreadable(name, f"1 to {LONGEST_VALUE} printable characters")
+    return value
+
+
+def _tags(text: str) -> dict[str, str]:
+    if not text:
+        return {}
+    pairs = [pair.strip() for pair in text.split(",")]
+    if len(pairs) > MOST_TAGS or not all(_TAG.fullmatch(pair) for pair in pairs):
+        raise _unreadable("x-farthing-tags", f"at most {MOST_TAGS} pairs such as `team=support,feature=triage`")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _switch(text: str | None) -> bool | None:
+    if text is None:
+        return None
+    word = text.strip().lower()
+    if word not in ("on", "off"):
+        raise _unreadable("x-farthing-cache", "`on` or `off`")
+    return word == "on"
+
+
+def _money(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not _MONEY.fullmatch(text):
+        raise _unreadable("x-farthing-max-cost-usd", "an amount in US dollars such as `0.05`")
+    whole, _, fraction = text.partition(".")
+    return int(whole) * NANO + int(fraction[:9].ljust(9, "0"))
+
+
+def _unreadable(name: str, expected: str) -> InvalidRequest:
+    return InvalidRequest(f"The header {name} must be {expected}.", code="invalid_header", param=name)
+
+
+__all__ = ["Headers", "Unauthenticated", "app_name", "check_body_headers", "credential", "directives", "too_large"]

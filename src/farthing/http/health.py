@@ -1,0 +1,46 @@
+"""Whether we live, whether we are ready, and for those who may know, how we are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request, Response
+
+from farthing.http.services import services_of
+
+
+async def livez() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+async def readyz(request: Request, response: Response) -> dict[str, str]:
+    """Requests may be sent here: 200, or 503 while starting or draining."""
+    if request.app.state.is_ready:
+        return {"status": "ok"}
+    response.status_code = 503
+    return {"status": "unavailable"}
+
+
+async def health(request: Request) -> dict[str, Any]:
+    """State of the database, Redis and every provider; never calls a provider."""
+    services = services_of(request)
+    parts = await services.health()
+    deployments = {
+        model.name: services.breakers.of(model.provider, model.upstream).state
+        for model in services.snapshots.current.catalogue.models.values()
+    }
+    is_well = parts["database"] == "ok" and parts["redis"] in ("ok", "off") and "open" not in deployments.values()
+    return {
+        "status": "ok" if is_well else "degraded",
+        **parts,
+        "providers": deployments,
+        "version": services.version,
+        "demo": services.snapshots.current.catalogue.demo,
+    }
+
+
+async def metrics(request: Request) -> Response:
+    """Figures of this worker for Prometheus."""
+    body = services_of(request).metrics_text()
+    return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,34 @@
+"""Moments and money as JSON shows them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from farthing.domain.errors import InvalidRequest
+
+FIRST_YEAR, LAST_YEAR = 1970, 9999
+
+
+def rfc3339(moment_us: int) -> str:
+    """Microseconds since 1970 as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(moment_us / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_moment(text: str, name: str) -> int:
+    """A date or an RFC 3339 moment with its time zone as microseconds since 1970.
+
+    Raises `InvalidRequest` naming the parameter `name`.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is not None and moment.tzinfo is None and len(text) == len("2026-11-21"):
+        moment = moment.replace(tzinfo=UTC)
+    if moment is None or moment.tzinfo is None or not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise InvalidRequest(
+            f"`{name}` must be a date such as 2026-11-21, or a moment such as 2026-11-21T09:30:00Z.",
+            code="invalid_parameter",
+            param=name,
+        )
+    return round(moment.timestamp() * 1e6)

@@ -1,0 +1,36 @@
+"""The page at `/` and its static files."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from farthing.domain.errors import NotFound
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+async def page(request: Request) -> Response:
+    """The page itself."""
+    return _file(request, "index.html")
+
+
+async def asset(request: Request, name: str) -> Response:
+    """One of the page's files. Raises `NotFound`."""
+    return _file(request, name)
+
+
+def _file(request: Request, name: str) -> Response:
+    found = request.app.state.page.get(name)
+    if found is None:
+        raise NotFound("There is no such file.", code="unknown_url")
+    body, media_type = found
+    headers = {
+        "content-security-policy": CONTENT_SECURITY_POLICY,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-cache",
+    }
+    return Response(body, media_type=media_type, headers=headers)

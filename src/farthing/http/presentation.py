@@ -1,0 +1,50 @@
+"""The ledger's integers as JSON shows them: nano-dollars as USD, microseconds as milliseconds and RFC 3339."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from farthing.domain.pricing import NANO
+from farthing.http.moments import rfc3339
+
+MONEY = frozenset(
+    {
+        "actual_cost",
+        "answer_cache",
+        "avg_cost",
+        "baseline_cost",
+        "batch",
+        "cost",
+        "estimated_cost",
+        "overhead",
+        "prompt_cache",
+        "routing",
+        "saved",
+        "savings",
+        "total_cost",
+        "total_savings",
+    }
+)
+"""Names of fields that hold nano-dollars."""
+MOMENT, DURATION = "_at_us", "_us"
+
+
+def presented(value: Any) -> Any:  # noqa: ANN401 (a tree of JSON in, a tree of JSON out)
+    """The same tree with units that people read; names lose the unit that they no longer have."""
+    if isinstance(value, Mapping):
+        return dict(_field(name, item) for name, item in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [presented(item) for item in value]
+    return value
+
+
+def _field(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 (as `presented`)
+    if name in MONEY and (value is None or isinstance(value, int | float)):
+        return name, None if value is None else value / NANO
+    if name.endswith(MOMENT):
+        return name.removesuffix(DURATION), None if value is None else rfc3339(value)
+    if name.endswith(DURATION):
+        short = "latency" if name == "duration_us" else name.removesuffix(DURATION).replace("duration", "latency")
+        return f"{short}_ms", None if value is None else value / 1000
+    return name, presented(value)

@@ -1,0 +1,38 @@
+"""Everything the routes need, introduced to them by `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.requests import HTTPConnection
+from msgspec import Struct
+
+from farthing.gateway.breaker import Breakers
+from farthing.gateway.snapshot import Snapshots
+from farthing.ports import AnswerCache, Clock, Feedback, Queries
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """The parts behind the routes that are not hot."""
+
+    snapshots: Snapshots
+    clock: Clock
+    breakers: Breakers
+    queries: Queries
+    feedback: Feedback
+    cache: AnswerCache
+    metrics: Callable[[str | None], Awaitable[Mapping[str, Any]]]
+    """`GET /routing/metrics` for a tenant, or for everybody."""
+    flush: Callable[[], Awaitable[None]]
+    """Brings what is in the journal into the database now."""
+    health: Callable[[], Awaitable[dict[str, Any]]]
+    metrics_text: Callable[[], bytes]
+    version: str
+
+
+def services_of(connection: Request | HTTPConnection) -> Services:
+    """The services of the application that serves this connection."""
+    services: Services = connection.app.state.services
+    return services

@@ -1,0 +1,84 @@
+"""Figures of this worker in Prometheus' text format."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from farthing.domain.exchange import Exchange
+from farthing.domain.pricing import NANO
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+
+
+class PrometheusSink:
+    """Counts every exchange. Labels are models and providers of the catalogue, never what a caller wrote."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        info = Gauge("farthing_build_info", "Always 1; the version is the label.", ["version"], registry=self.registry)
+        info.labels(version).set(1)
+        self._requests = Counter(
+            "farthing_requests",
+            "Requests by how they ended.",
+            ["provider", "model", "status", "cache"],
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "farthing_tokens", "Tokens by direction.", ["provider", "model", "direction"], registry=self.registry
+        )
+        self._cost = Counter("farthing_cost_usd", "Money spent.", ["provider", "model"], registry=self.registry)
+        self._savings = Counter(
+            "farthing_baseline_cost_usd",
+            "What the baseline would have cost.",
+            ["provider", "model"],
+            registry=self.registry,
+        )
+        self._unpriced = Counter(
+            "farthing_unpriced_requests",
+            "Answers whose price is unknown.",
+            ["provider", "model"],
+            registry=self.registry,
+        )
+        self._duration = Histogram(
+            "farthing_request_duration_seconds",
+            "From the request's arrival to the end of its answer.",
+            ["provider", "model"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._first_token = Histogram(
+            "farthing_time_to_first_token_seconds",
+            "From the request's arrival to the first word of a stream.",
+            ["provider", "model"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._overhead = Histogram(
+            "farthing_gateway_seconds",
+            "Time that was not spent waiting for a provider.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+
+    def record(self, exchange: Exchange) -> None:
+        """Counts one exchange."""
+        where = exchange.provider or "none", exchange.model or "none"
+        self._requests.labels(*where, exchange.status, exchange.cache).inc()
+        if exchange.provider is None:
+            return
+        self._tokens.labels(*where, "in").inc(exchange.usage.tokens_in)
+        self._tokens.labels(*where, "out").inc(exchange.usage.tokens_out)
+        if exchange.cost is None:
+            self._unpriced.labels(*where).inc()
+        else:
+            self._cost.labels(*where).inc(exchange.cost / NANO)
+        self._savings.labels(*where).inc((exchange.baseline_cost or 0) / NANO)
+        self._duration.labels(*where).observe(exchange.duration_us / 1e6)
+        if not exchange.stream:
+            self._overhead.observe(max(0, exchange.duration_us - exchange.upstream_us) / 1e6)
+        if exchange.first_token_us is not None:
+            self._first_token.labels(*where).observe(exchange.first_token_us / 1e6)
+
+    def text(self) -> bytes:
+        """All figures as Prometheus reads them."""
+        return generate_latest(self.registry)
