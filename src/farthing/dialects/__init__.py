@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from farthing.dialects.anthropic import Anthropic
 from farthing.dialects.base import InboundDialect, UpstreamDialect
+from farthing.dialects.gemini import Gemini
 from farthing.dialects.native import Native
 from farthing.dialects.openai import OpenAI
 from farthing.dialects.openai.embedding import Embeddings
 from farthing.domain.errors import InvalidRequest
 
-_OPENAI, _EMBEDDINGS = OpenAI(), Embeddings()
+_OPENAI, _ANTHROPIC, _EMBEDDINGS = OpenAI(), Anthropic(), Embeddings()
 
 INBOUND: Final[Mapping[str, InboundDialect]] = {
     "openai": _OPENAI,
+    "anthropic": _ANTHROPIC,
     "native": Native(),
     "embeddings": _EMBEDDINGS,
 }
@@ -22,6 +25,8 @@ INBOUND: Final[Mapping[str, InboundDialect]] = {
 
 UPSTREAM: Final[Mapping[str, UpstreamDialect]] = {
     "openai": _OPENAI,
+    "anthropic": _ANTHROPIC,
+    "gemini": Gemini(),
 }
 """What providers may speak."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from farthing.dialects import strict
+from farthing.dialects import schemas, strict
 from farthing.dialects.anthropic import wire
 from farthing.dialects.anthropic.generations import REDACTED
 from farthing.domain.chat import (
@@ -39,11 +39,10 @@ def read_request(tree: Any) -> ChatRequest:
     reader = _Reader()
     messages = [*_system(wired.system), *reader.messages(wired.messages)]
     tools = tuple(reader.tools(wired.tools or ()))
+    _check_schemas(wired)
     if wired.mcp_servers:
         reader.untranslatable = reader.untranslatable or "mcp_servers"
-    shape = wired.output_format
-    if wired.output_config is not None and wired.output_config.format is not None:
-        shape = wired.output_config.format
+    shape = wired.shape
     choice, parallel = _tool_choice(wired)
     effort, budget = _reasoning(wired)
     return ChatRequest(
@@ -77,15 +76,18 @@ def _typed(tree: Any) -> wire.MessagesRequest:
         return strict.read_as(_named(tree), wire.MessagesRequest, CODES)
 
 
-def _named(value: Any) -> Any:
-    """A copy of the tree's messages in which blocks of unknown type keep nothing but their type."""
-    messages = [
-        {**message, "content": [_named_block(block) for block in message["content"]]}
-        if isinstance(message, dict) and isinstance(message.get("content"), list)
-        else message
-        for message in value["messages"]
-    ]
-    return {**value, "messages": messages}
+def _named(tree: Any) -> Any:
+    """A copy of the tree in which message blocks of unknown type keep nothing but their type."""
+    messages = tree.get("messages")
+    if not isinstance(messages, list):
+        return tree
+    return {**tree, "messages": [_named_turn(turn) for turn in messages]}
+
+
+def _named_turn(turn: Any) -> Any:
+    if not isinstance(turn, dict) or not isinstance(turn.get("content"), list):
+        return turn
+    return {**turn, "content": [_named_block(block) for block in turn["content"]]}
 
 
 def _named_block(block: Any) -> Any:
@@ -95,6 +97,15 @@ def _named_block(block: Any) -> Any:
     if kind == "tool_result" and isinstance(block.get("content"), list):
         return {**block, "content": [_named_block(inner) for inner in block["content"]]}
     return block if kind in wire.BLOCK_TYPES else {"type": "farthing.other", "kind": kind}
+
+
+def _check_schemas(wired: wire.MessagesRequest) -> None:
+    found = [(f"tools[{position}].input_schema", tool.input_schema) for position, tool in enumerate(wired.tools or ())]
+    if wired.shape is not None:
+        schemas.check_shape("output_config.format.schema", wired.shape.schema)
+        found.append(("output_config.format.schema", wired.shape.schema))
+    if found:
+        schemas.check_bounds(found)
 
 
 def _system(system: str | list[wire.TextBlock] | None) -> Iterator[Message]:
@@ -117,7 +128,7 @@ class _Reader:
             if isinstance(turn.content, str):
                 yield Message(turn.role, (Text(turn.content),))
             else:
-                yield from self._turn(turn, f"messages[{position}].content")
+                yield from self._turn(turn.content, turn.role, f"messages[{position}].content")
 
     def tools(self, offered: Sequence[wire.OfferedTool]) -> Iterator[Tool]:
         """The functions among the tools; the vendor's own tools are only noted."""
@@ -131,30 +142,28 @@ class _Reader:
             else:
                 yield Tool(tool.name, tool.description, tool.input_schema, tool.strict)
 
-    def _turn(self, turn: wire.InputMessage, path: str) -> Iterator[Message]:
-        role: Role = turn.role
+    def _turn(self, content: Sequence[wire.Block], role: Role, path: str) -> Iterator[Message]:
         parts: list[Part] = []
-        for position, block in enumerate(turn.content):
+        for position, block in enumerate(content):
             here = f"{path}[{position}]"
             if isinstance(block, wire.ToolResultBlock):
                 if parts:
                     yield Message(role, tuple(parts))
-                result, *parts = self._result(block, turn.role, here)
+                result, *parts = self._result(block, role, here)
                 yield Message("tool", (result,))
             else:
-                parts += self._parts(block, turn.role, here)  # type: ignore[arg-type]
+                parts += self._said(block, role, here)
         if parts:
             yield Message(role, tuple(parts))
 
-    def _parts(self, block: wire.Block, role: Role, path: str) -> Iterator[Part]:
-        if isinstance(block, wire.TextBlock):
-            yield Text(block.text)
-        elif isinstance(block, wire.ImageBlock):
-            yield from self._image(block, path)
-        elif isinstance(block, wire.DocumentBlock):
-            yield from self._document(block, path)
-        elif isinstance(block, wire.OtherBlock):
-            self._note(path)
+    def _said(
+        self,
+        block: wire.Content | wire.ToolUseBlock | wire.ThinkingBlock | wire.RedactedThinkingBlock,
+        role: Role,
+        path: str,
+    ) -> Iterator[Part]:
+        if isinstance(block, wire.Content):
+            yield from self._content(block, path)
         elif role != "assistant":
             raise strict.invalid(f"{path}.type", "Only an assistant turn can hold this block")
         elif isinstance(block, wire.ToolUseBlock):
@@ -162,8 +171,19 @@ class _Reader:
             yield ToolCall(block.id, block.name, msgspec.json.encode(block.input).decode())
         elif isinstance(block, wire.ThinkingBlock):
             yield Reasoning(block.thinking, block.signature or None)
-        elif isinstance(block, wire.RedactedThinkingBlock):
+        else:
             yield Reasoning("", REDACTED + block.data)
+
+    def _content(self, block: wire.Content, path: str) -> Iterator[Part]:
+        """The parts of a block that turns and tool results can hold alike."""
+        if isinstance(block, wire.TextBlock):
+            yield Text(block.text)
+        elif isinstance(block, wire.ImageBlock):
+            yield from self._image(block, path)
+        elif isinstance(block, wire.DocumentBlock):
+            yield from self._document(block, path)
+        else:
+            self._note(path)
 
     def _result(self, block: wire.ToolResultBlock, role: Role, path: str) -> list[Any]:
         """The result's text, and after it the pictures that no other dialect lets a result hold."""
@@ -176,7 +196,7 @@ class _Reader:
             return [ToolResult(block.tool_use_id, inner, bool(block.is_error))]
         parts: list[Part] = []
         for position, content in enumerate(inner):
-            parts += self._parts(content, role, f"{path}.content[{position}]")
+            parts += self._content(content, f"{path}.content[{position}]")
         text = "\n".join(part.text for part in parts if isinstance(part, Text))
         images = [part for part in parts if isinstance(part, Image)]
         return [ToolResult(block.tool_use_id, text, bool(block.is_error)), *images]

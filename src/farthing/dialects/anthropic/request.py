@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from farthing.dialects import strict
+from farthing.dialects.anthropic.enforcement import enforceable
 from farthing.dialects.anthropic.generations import MIN_BUDGET, REDACTED, Generation, budget
-from farthing.dialects.anthropic.schemas import enforceable
 from farthing.dialects.base import WireRequest, require_translatable
 from farthing.domain.chat import (
     ChatRequest,

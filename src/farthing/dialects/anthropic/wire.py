@@ -82,24 +82,18 @@ class OtherBlock(Struct, frozen=True, tag="farthing.other"):
     kind: str
 
 
+Content = TextBlock | ImageBlock | DocumentBlock | OtherBlock
+
+
 class ToolResultBlock(Struct, frozen=True, tag="tool_result"):
     """What the caller's function answered."""
 
     tool_use_id: Name
-    content: str | list[TextBlock | ImageBlock | DocumentBlock | OtherBlock] | None = None
+    content: str | list[Content] | None = None
     is_error: bool | None = None
 
 
-Block = (
-    TextBlock
-    | ImageBlock
-    | DocumentBlock
-    | ToolUseBlock
-    | ToolResultBlock
-    | ThinkingBlock
-    | RedactedThinkingBlock
-    | OtherBlock
-)
+Block = Content | ToolUseBlock | ToolResultBlock | ThinkingBlock | RedactedThinkingBlock
 BLOCK_TYPES = frozenset(
     {"text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking", "farthing.other"}
 )
@@ -201,3 +195,10 @@ class MessagesRequest(Struct, frozen=True, kw_only=True):
     output_format: JsonFormat | None = None
     metadata: Metadata | None = None
     mcp_servers: list[Any] | UnsetType = UNSET
+
+    @property
+    def shape(self) -> JsonFormat | None:
+        """The shape of the answer, from its place or its older one."""
+        if self.output_config is not None and self.output_config.format is not None:
+            return self.output_config.format
+        return self.output_format
