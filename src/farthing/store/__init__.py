@@ -1,1 +1,54 @@
 """The ledger in SQLite or PostgreSQL through SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from farthing.ports import Clock
+from farthing.store.cache_level import SqlCacheLevel
+from farthing.store.engine import Engines
+from farthing.store.feedback import Feedback, Verdict
+from farthing.store.ingest import Ingest
+from farthing.store.keys import Budgets, Keys
+from farthing.store.migrations import is_current, migrate
+from farthing.store.queries import Filter, Queries, Stretch
+
+__all__ = ["Filter", "Store", "Stretch", "Verdict", "is_current", "migrate", "open_store"]
+
+
+class Store:
+    """Everything that lives in the database. It connects when first used and outlives outages."""
+
+    def __init__(self, engines: Engines, clock: Clock) -> None:
+        self._engines = engines
+        self.ingest = Ingest(engines)
+        self.queries = Queries(engines)
+        self.cache_level = SqlCacheLevel(engines, clock)
+        self.feedback = Feedback(engines, clock, self.cache_level)
+        self.keys = Keys(engines)
+        self.budgets = Budgets(engines)
+
+    async def ping(self) -> None:
+        """Returns if the database answers. Raises `Unavailable`."""
+        async with self._engines.reading() as connection:
+            await connection.execute(sa.select(1))
+
+    def pools(self) -> Mapping[str, Mapping[str, int]]:
+        """For each pool of connections its size, and how many are open and in use."""
+        return self._engines.figures()
+
+    async def aclose(self) -> None:
+        """Writes what is pending and closes every connection."""
+        await self.cache_level.flush()
+        await self._engines.aclose()
+
+
+def open_store(url: str, *, clock: Clock, pool_max: int = 10) -> Store:
+    """A store at `sqlite:///path` or `postgresql://…`; connects to nothing yet.
+
+    `pool_max` bounds the connections for dashboards, reports and administration; the gateway itself takes four more.
+    Raises ValueError for any other URL.
+    """
+    return Store(Engines(url, people=pool_max), clock)

@@ -1,0 +1,107 @@
+"""What a batch of exchanges adds to `value_metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import add, attrgetter
+from typing import Any
+
+from farthing.domain.exchange import Exchange
+
+MINUTE_US = 60_000_000
+GRAINS = (1, 60, 1440)
+"""Lengths of a bucket in minutes: minute, hour, day (UTC)."""
+
+TOTAL = "total"
+LONGEST_VALUE = 200
+"""Characters of a value that are kept: an index entry of PostgreSQL holds 2,700 bytes."""
+
+SOURCES = ("routing", "answer_cache", "prompt_cache", "batch", "overhead")
+"""Where savings come from. Today's exchanges save by routing or by the answer cache."""
+
+Cell = tuple[str, int, int, str, str, *tuple[int, ...]]
+"""A row of `value_metrics` in its columns' order: dimension, grain, bucket (µs), tenant, value, counters."""
+
+_group = attrgetter(
+    "tenant",
+    "provider",
+    "model",
+    "key_id",
+    "team",
+    "user",
+    "strategy",
+    "tier",
+    "confidence",
+    "status",
+    "cache",
+    "cache_level",
+)
+_ONE_EACH = ("provider", "model", "key", "team", "user", "strategy", "tier", "confidence", "status")
+"""Dimensions whose value stands in the group itself, in its order after the tenant."""
+
+_Place = tuple[str, int, int, str, str]
+
+
+def fold(exchanges: Iterable[Exchange]) -> list[Cell]:
+    """The sums of all counters for every dimension and grain that the exchanges touch, in primary key order.
+
+    Batches that are written in this order wait for one another but never deadlock.
+    """
+    minutes: dict[_Place, list[int]] = {}
+    for (minute, tags, tenant, *group), sums in _groups(exchanges).items():
+        for dimension, value in _values(tags, group):
+            _add(minutes, (dimension, 1, minute, tenant, value), sums)
+    cells = dict(minutes)
+    for (dimension, _, minute, tenant, value), sums in minutes.items():
+        for grain in GRAINS[1:]:
+            _add(cells, (dimension, grain, minute - minute % (grain * MINUTE_US), tenant, value), sums)
+    return [
+        (dimension, grain, bucket, tenant, value, *sums)
+        for (dimension, grain, bucket, tenant, value), sums in sorted(cells.items())
+    ]
+
+
+def _groups(exchanges: Iterable[Exchange]) -> dict[tuple[Any, ...], list[int]]:
+    """Sums for exchanges that are alike in every dimension: most of a batch are."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for exchange in exchanges:
+        created, tags = exchange.created_at_us, exchange.tags
+        key = (created - created % MINUTE_US, tuple(tags.items()) if tags else (), *_group(exchange))
+        _add(groups, key, counters(exchange))
+    return groups
+
+
+def _add(sums: dict[Any, list[int]], place: tuple[Any, ...], more: list[int]) -> None:
+    known = sums.get(place)
+    sums[place] = more if known is None else list(map(add, known, more))
+
+
+def counters(exchange: Exchange) -> list[int]:
+    """What one exchange adds, in the order of `schema.COUNTERS`."""
+    usage, cost, status = exchange.usage, exchange.cost, exchange.status
+    return [
+        1,
+        int(status in {"error", "interrupted"}),
+        int(status == "cached"),
+        usage.tokens_in,
+        usage.tokens_out,
+        cost or 0,
+        int(cost is None),
+        exchange.baseline_cost or 0,
+        exchange.savings,
+        exchange.duration_us,
+    ]
+
+
+def _values(tags: tuple[tuple[str, str], ...], group: list[str | None]) -> Iterator[tuple[str, str]]:
+    """Every dimension and value that a group counts towards."""
+    *plain, cache, level = group
+    status = plain[-1]
+    yield TOTAL, ""
+    for dimension, value in zip(_ONE_EACH, plain, strict=True):
+        if value:
+            yield dimension, value[:LONGEST_VALUE]
+    yield "cache", (level or "hit") if cache == "hit" else str(cache)
+    yield "source", "answer_cache" if status == "cached" else "routing"
+    for tag in {f"{name}={value}"[:LONGEST_VALUE] for name, value in tags}:
+        yield "tag", tag

@@ -1,0 +1,186 @@
+"""The answer cache's last level: the database, which outlives every process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from farthing.domain.errors import Unavailable
+from farthing.domain.exchange import Exchange
+from farthing.ports import CacheEntry, Clock
+from farthing.store.engine import Engines
+from farthing.store.schema import response_cache
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 0.25
+"""How long a request waits for the database before it counts as away."""
+REST_SECONDS = 1.0
+"""How long nothing is asked of a database that was away."""
+MOST_PENDING = 1000
+"""Answers that wait to be written; more are dropped, for they can be bought again."""
+CHUNK = 1000
+"""Rows deleted in one transaction, so that nobody waits long for a lock."""
+
+_read_entry = msgspec.msgpack.Decoder(CacheEntry).decode
+_write_entry = msgspec.msgpack.Encoder().encode
+_T = TypeVar("_T")
+
+
+class SqlCacheLevel:
+    """Implements `farthing.ports.CacheLevel`."""
+
+    name = "sql"
+
+    def __init__(self, engines: Engines, clock: Clock) -> None:
+        self._engines = engines
+        self._clock = clock
+        self._pending: dict[str, CacheEntry] = {}
+        self._writing = asyncio.Lock()
+        self._rests_until = 0.0
+        self._is_away = False
+
+    async def get(self, key: str) -> CacheEntry | None:
+        """The entry, unless it is expired or was voted down; None too where the database does not answer in time."""
+        now = self._clock.now_us()
+        if pending := self._pending.get(key):
+            return pending if pending.expires_at_us > now else None
+        answers = response_cache.c
+        alive = (answers.key == key, answers.expires_at > now, answers.invalidated.is_(False))
+
+        async def read() -> bytes | None:
+            async with asyncio.timeout(PATIENCE_SECONDS), self._engines.reading("refresh") as connection:
+                return await connection.scalar(sa.select(answers.entry).where(*alive))
+
+        raw = await self._ask(read)
+        try:
+            return _read_entry(raw) if raw is not None else None
+        except msgspec.MsgspecError:
+            return None
+
+    async def put(self, key: str, entry: CacheEntry) -> None:
+        """Keeps the entry until it expires, unless its key was voted down.
+
+        While another `put` is writing, the entry waits for the next `put` or `flush`.
+        """
+        if len(self._pending) < MOST_PENDING:
+            self._pending[key] = entry
+        if not self._writing.locked():
+            await self.flush()
+
+    async def delete(self, key: str) -> None:
+        """Leaves a tombstone: nothing is kept under this key any more."""
+        self._pending.pop(key, None)
+        tombstone = {column.name: None for column in response_cache.columns} | {
+            "key": key,
+            **dict.fromkeys(("tenant", "provider", "model", "prompt"), ""),
+            **dict.fromkeys(("created_at", "expires_at"), self._clock.now_us()),
+            **dict.fromkeys(("hits", "saved", "votes"), 0),
+            "invalidated": True,
+            "entry": b"",
+        }
+        new = self._engines.backend.inserting(response_cache)
+        buried = {name: new.excluded[name] for name in ("invalidated", "entry")}
+        await self._ask(
+            partial(self._execute, new.on_conflict_do_update(index_elements=["key"], set_=buried), [tombstone])
+        )
+
+    async def flush(self) -> None:
+        """Writes what is pending. To be called every second, and before a vote is looked up."""
+        async with self._writing:
+            if not self._pending:
+                return
+            batch, self._pending = self._pending, {}
+            rows = [_row(key, batch[key]) for key in sorted(batch)]
+            await self._ask(partial(self._execute, self._upsert(), rows))
+
+    async def sweep(self) -> int:
+        """Deletes what has expired and returns how many answers that were. Raises `Unavailable`."""
+        answers = response_cache.c
+        expired = (answers.expires_at <= self._clock.now_us(), answers.invalidated.is_(False))
+        some = sa.select(answers.key).where(*expired).limit(CHUNK)
+        deleted = 0
+        while True:
+            async with self._engines.writing() as connection:
+                found = await connection.execute(sa.delete(response_cache).where(answers.key.in_(some)))
+            deleted += found.rowcount
+            if found.rowcount < CHUNK:
+                return deleted
+
+    async def _execute(self, statement: sa.sql.expression.UpdateBase, rows: list[dict[str, Any]]) -> None:
+        async with self._engines.writing() as connection:
+            await connection.execute(statement, rows)
+
+    def _upsert(self) -> sa.sql.expression.UpdateBase:
+        new = self._engines.backend.inserting(response_cache)
+        fresh = {column.name: new.excluded[column.name] for column in response_cache.columns if column.name != "key"}
+        return new.on_conflict_do_update(  # type: ignore[no-any-return]
+            index_elements=["key"], set_=fresh, where=response_cache.c.invalidated.is_(False)
+        )
+
+    async def _ask(self, work: Callable[[], Awaitable[_T]]) -> _T | None:
+        """What the database says, None while it is away: it is then left alone for a moment, and reported once."""
+        if self._clock.monotonic() < self._rests_until:
+            return None
+        try:
+            found = await work()
+        except (Unavailable, TimeoutError):
+            self._rests_until = self._clock.monotonic() + REST_SECONDS
+            self._report(is_away=True)
+            return None
+        self._report(is_away=False)
+        return found
+
+    def _report(self, *, is_away: bool) -> None:
+        if is_away != self._is_away:
+            self._is_away = is_away
+            logger.warning("The answers in the database are %s.", "out of reach" if is_away else "back")
+
+
+async def count_hits(connection: AsyncConnection, exchanges: Iterable[Exchange]) -> None:
+    """Adds the exchanges that were served by kept answers to those answers' figures, in key order."""
+    hits: dict[str, tuple[int, int]] = {}
+    for exchange in exchanges:
+        if exchange.status == "cached" and exchange.cache_key:
+            count, saved = hits.get(exchange.cache_key, (0, 0))
+            hits[exchange.cache_key] = count + 1, saved + exchange.savings
+    if hits:
+        await connection.execute(
+            _COUNT, [{"its": key, "more": hits[key][0], "nano": hits[key][1]} for key in sorted(hits)]
+        )
+
+
+_answers = response_cache.c
+_COUNT = (
+    sa.update(response_cache)
+    .where(_answers.key == sa.bindparam("its"))
+    .values(hits=_answers.hits + sa.bindparam("more"), saved=_answers.saved + sa.bindparam("nano"))
+)
+
+
+def _row(key: str, entry: CacheEntry) -> dict[str, Any]:
+    return {
+        "key": key,
+        "tenant": entry.tenant,
+        "provider": entry.provider,
+        "model": entry.model,
+        "strategy": entry.strategy,
+        "tier": entry.tier,
+        # PostgreSQL's text holds no NUL.
+        "prompt": entry.prompt.replace("\x00", ""),
+        "created_at": entry.created_at_us,
+        "expires_at": entry.expires_at_us,
+        "hits": 0,
+        "saved": 0,
+        "score": None,
+        "votes": 0,
+        "invalidated": False,
+        "entry": _write_entry(entry),
+    }

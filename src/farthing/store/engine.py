@@ -1,0 +1,148 @@
+"""Connections to the database: three small pools, bounded in number and in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
+
+from farthing.domain.errors import InvalidRequest, Unavailable
+from farthing.store.backends import backend_for
+from farthing.store.backends.base import Backend, PoolLimits
+
+PoolName = Literal["writer", "refresh", "people", "migration"]
+
+CLOSING_SECONDS = 1.0
+RETRY_AFTER_SECONDS = 2.0
+
+
+def _limits(backend: Backend, people: int) -> dict[PoolName, PoolLimits]:
+    """The writer's own connections, so that nobody starves it; few for what requests wait for; the rest for people."""
+    embedded = backend.name == "sqlite"
+    return {
+        "writer": PoolLimits(
+            size=1 if embedded else 2, wait=5.0, connect=3.0, statement=10.0, total=15.0, is_durable=True
+        ),
+        "refresh": PoolLimits(size=2, wait=0.5, connect=1.0, statement=1.0, total=2.0),
+        "people": PoolLimits(
+            size=min(people, 4) if embedded else people, wait=0.5, connect=0.8, statement=2.0, total=3.0
+        ),
+        "migration": PoolLimits(size=1, wait=30.0, connect=30.0, statement=600.0, total=600.0, is_durable=True),
+    }
+
+
+class Engines:
+    """The pools of one database. They connect when first used and mend themselves."""
+
+    def __init__(self, url: str, *, people: int = 10) -> None:
+        """`people` is how many connections dashboards and reports may use. Raises ValueError for an unknown URL."""
+        self.backend = backend_for(url)
+        self._pools = {name: _Pool(self.backend, limits) for name, limits in _limits(self.backend, people).items()}
+
+    def reading(self, pool: PoolName = "people") -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction that only reads. Raises `Unavailable`, and `InvalidRequest` for a value no column can hold."""
+        return self._transaction(self._pools[pool], write=False)
+
+    def writing(self, pool: PoolName = "people") -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction that is committed at the end of its block. Raises as `reading`."""
+        return self._transaction(self._pools[pool], write=True)
+
+    def figures(self) -> Mapping[str, Mapping[str, int]]:
+        """For each pool its size, and how many connections are open and in use."""
+        return {name: pool.figures() for name, pool in self._pools.items()}
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        for pool in self._pools.values():
+            await pool.engine.dispose()
+
+    @asynccontextmanager
+    async def _transaction(self, pool: _Pool, *, write: bool) -> AsyncIterator[AsyncConnection]:
+        watch = _Watch(self.backend)
+        try:
+            connection = await pool.begin(watch, write=write)
+            try:
+                watch.allow(pool.limits.total)
+                yield connection
+                if write:
+                    await connection.commit()
+            finally:
+                watch.allow(CLOSING_SECONDS)
+                await asyncio.shield(connection.close())
+        except Exception as error:
+            if self.backend.is_away(error):
+                raise Unavailable("The database cannot be used right now.", retry_after=RETRY_AFTER_SECONDS) from error
+            if self.backend.is_indigestible(error):
+                raise InvalidRequest(
+                    "A value holds characters or a number that cannot be stored.", code="invalid_parameter"
+                ) from error
+            raise
+        finally:
+            watch.stop()
+
+
+class _Watch:
+    """Drops a connection whose time is up; cancelling its user instead would wait for a silent server's goodbye."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._connection: Any = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.has_fired = False
+
+    def guard(self, driver_connection: Any, seconds: float) -> None:  # noqa: ANN401 - each driver has its own type
+        self._connection = driver_connection
+        self.allow(seconds)
+
+    def allow(self, seconds: float) -> None:
+        self.stop()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._fire)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _fire(self) -> None:
+        self.has_fired = True
+        self._backend.interrupt(self._connection)
+
+
+class _Pool:
+    """Connections for one purpose."""
+
+    def __init__(self, backend: Backend, limits: PoolLimits) -> None:
+        self.limits = limits
+        self.engine: AsyncEngine = backend.engine(limits)
+        self._backend = backend
+
+    def figures(self) -> Mapping[str, int]:
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):
+            raise TypeError("the backend's pool is not bounded")
+        in_use = pool.checkedout()
+        return {"size": pool.size(), "open": pool.checkedin() + in_use, "in_use": in_use}
+
+    async def begin(self, watch: _Watch, *, write: bool) -> AsyncConnection:
+        try:
+            return await self._begin(watch, write=write)
+        except DBAPIError as error:
+            if watch.has_fired or not error.connection_invalidated:
+                raise
+            # The server had dropped an idle connection. The pool knows that now and opens a new one.
+            return await self._begin(watch, write=write)
+
+    async def _begin(self, watch: _Watch, *, write: bool) -> AsyncConnection:
+        connection = await self.engine.connect()
+        try:
+            raw = await connection.get_raw_connection()
+            watch.guard(raw.driver_connection, self.limits.connect)
+            await connection.exec_driver_sql(*self._backend.opening(self.limits, write=write))
+        except BaseException:
+            await asyncio.shield(connection.close())
+            raise
+        return connection

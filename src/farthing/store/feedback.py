@@ -1,0 +1,119 @@
+"""What people think of answers: votes on kept answers, ratings of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from farthing.domain.errors import NotFound
+from farthing.ports import Clock
+from farthing.store.cache_level import SqlCacheLevel
+from farthing.store.engine import Engines
+from farthing.store.queries.quality import of_tenant
+from farthing.store.queries.requests import find
+from farthing.store.schema import response_cache, response_feedback
+
+VOTES_NEEDED = 3
+LEAST_SCORE = 0.3
+"""From so many votes on, an answer whose score is lower is never served again."""
+
+Vote = Literal[-1, 0, 1]
+Grade = Literal[1, 2, 3, 4, 5]
+
+
+class Verdict(Struct, frozen=True):
+    """What all votes on an answer, or all ratings of a request, amount to."""
+
+    quality_score: float
+    """Mean, from 0 to 1."""
+    votes: int
+    invalidated: bool = False
+    """Whether the answer is never served again."""
+
+
+class Feedback:
+    """Takes votes and ratings. Everything raises `Unavailable` while the database is away."""
+
+    def __init__(self, engines: Engines, clock: Clock, answers: SqlCacheLevel) -> None:
+        self._engines = engines
+        self._clock = clock
+        self._answers = answers
+
+    async def vote(
+        self, cache_key: str, rating: Vote, *, tenant: str | None, principal: str | None, comment: str | None = None
+    ) -> Verdict:
+        """Counts a vote on a kept answer: a principal's last one, or each where the principal is not known.
+
+        Raises `NotFound` where nothing is kept under this key, or not for this tenant. None is every tenant.
+        """
+        await self._answers.flush()
+        async with self._engines.writing() as connection:
+            kept = response_cache.c
+            # Locked, so that of two votes at once the second sees the first.
+            statement = (
+                sa.select(response_cache)
+                .where(kept.key == cache_key, *of_tenant(kept.tenant, tenant))
+                .with_for_update()
+            )
+            answer = (await connection.execute(statement)).mappings().first()
+            if answer is None:
+                raise NotFound("There is no kept answer with this cache_key.", param="cache_key")
+            vote = {"cache_key": cache_key, "quality": (rating + 1) / 2, "comment": comment, "principal": principal}
+            await self._keep(connection, "cache_key", vote | _origin(answer))
+            # Votes on an earlier answer to the same question say nothing about this one.
+            verdict = await self._verdict(
+                connection,
+                response_feedback.c.cache_key == cache_key,
+                response_feedback.c.created_at >= answer["created_at"],
+            )
+            is_bad = verdict.votes >= VOTES_NEEDED and verdict.quality_score < LEAST_SCORE
+            invalidated = answer["invalidated"] or is_bad
+            changes = {"score": verdict.quality_score, "votes": verdict.votes, "invalidated": invalidated}
+            await connection.execute(
+                sa.update(response_cache)
+                .where(kept.key == cache_key)
+                .values(**changes, **({"entry": b""} if invalidated else {}))
+            )
+        return Verdict(verdict.quality_score, verdict.votes, invalidated)
+
+    async def rate(
+        self,
+        request_id: str,
+        grade: Grade,
+        *,
+        tenant: str | None,
+        principal: str | None,
+        details: Mapping[Literal["is_correct", "is_helpful", "comment"], Any] | None = None,
+    ) -> Verdict:
+        """Keeps a person's opinion of one request; a known principal's last one counts. Raises `NotFound`."""
+        async with self._engines.writing() as connection:
+            row = await find(connection, tenant, request_id)
+            rating = {"request_id": request_id, "quality": (grade - 1) / 4, "principal": principal}
+            await self._keep(connection, "request_id", rating | dict(details or {}) | _origin(row))
+            return await self._verdict(connection, response_feedback.c.request_id == request_id)
+
+    async def tombstones(self) -> frozenset[str]:
+        """Keys of all answers that are never served again."""
+        statement = sa.select(response_cache.c.key).where(response_cache.c.invalidated.is_(True))
+        async with self._engines.reading("refresh") as connection:
+            return frozenset((await connection.execute(statement)).scalars())
+
+    async def _keep(self, connection: AsyncConnection, subject: str, opinion: Mapping[str, Any]) -> None:
+        row = {"created_at": self._clock.now_us(), **opinion}
+        new = self._engines.backend.inserting(response_feedback).values(**row)
+        latest = {name: new.excluded[name] for name in row}
+        await connection.execute(new.on_conflict_do_update(index_elements=[subject, "principal"], set_=latest))
+
+    async def _verdict(self, connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> Verdict:
+        statement = sa.select(sa.func.avg(response_feedback.c.quality), sa.func.count()).where(*where)
+        mean, votes = (await connection.execute(statement)).one()
+        return Verdict(float(mean), votes)
+
+
+def _origin(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Who gave the answer, so that opinions can be summed without looking it up again."""
+    return {name: row[name] for name in ("tenant", "provider", "model", "strategy", "tier")}

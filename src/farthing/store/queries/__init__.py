@@ -1,0 +1,73 @@
+"""Questions to the ledger. Money is in nano-dollars, moments in µs since 1970 UTC; tenant None means all tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from farthing.domain.budget import Budget
+from farthing.ports import Rows
+from farthing.store.engine import Engines
+from farthing.store.queries import cache, quality, requests, routing, savings, spend, stats, usage
+from farthing.store.queries.requests import Filter
+from farthing.store.queries.sums import Stretch
+from farthing.store.queries.usage import GroupBy
+
+__all__ = ["Filter", "GroupBy", "Queries", "Stretch"]
+
+
+class Queries:
+    """Each question in a transaction that only reads. All raise `Unavailable` while the database is away."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    async def stats(self, tenant: str | None) -> dict[str, Any]:
+        """Everything so far: overall, by provider, by complexity, and the newest requests."""
+        async with self._engines.reading() as connection:
+            return await stats.stats(connection, tenant)
+
+    async def routing_metrics(self, tenant: str | None) -> dict[str, Any]:
+        """How strategies, providers and the cache did."""
+        async with self._engines.reading() as connection:
+            return await routing.routing_metrics(connection, tenant)
+
+    async def usage(self, tenant: str | None, group_by: GroupBy, stretch: Stretch) -> dict[str, Any]:
+        """`{rows, total}` for the whole minutes that the stretch touches."""
+        async with self._engines.reading() as connection:
+            return await usage.usage(connection, tenant, group_by, stretch)
+
+    async def savings(self, tenant: str | None, stretch: Stretch) -> dict[str, Any]:
+        """What was saved against the baseline, and by what."""
+        async with self._engines.reading() as connection:
+            return await savings.savings(connection, tenant, stretch)
+
+    async def requests(self, tenant: str | None, wanted: Filter, *, limit: int = 50, cursor: str | None = None) -> Rows:
+        """A page of the ledger. Raises `InvalidRequest` for a cursor that is none."""
+        async with self._engines.reading() as connection:
+            return await requests.page(connection, tenant, wanted, limit=limit, cursor=cursor)
+
+    async def request(self, tenant: str | None, request_id: str) -> dict[str, Any]:
+        """One row with its decision. Raises `NotFound`."""
+        async with self._engines.reading() as connection:
+            return await requests.one(connection, tenant, request_id)
+
+    async def cache_stats(self, tenant: str | None, now_us: int) -> dict[str, Any]:
+        """Entries, hits and savings of the answer cache, and the most popular queries."""
+        async with self._engines.reading() as connection:
+            return await cache.cache_stats(connection, tenant, now_us)
+
+    async def quality_stats(self, tenant: str | None) -> dict[str, Any]:
+        """What people thought of the answers."""
+        async with self._engines.reading() as connection:
+            return await quality.quality_stats(connection, tenant)
+
+    async def spent_today(self, now_us: int) -> Mapping[str, int]:
+        """Nano-dollars since midnight UTC by tenant."""
+        async with self._engines.reading("refresh") as connection:
+            return await spend.spent_today(connection, now_us)
+
+    async def spent(self, budgets: Iterable[Budget], now_us: int) -> Mapping[str, int]:
+        """Nano-dollars spent in each budget's present window, by the budget's id."""
+        async with self._engines.reading("refresh") as connection:
+            return await spend.spent(connection, budgets, now_us)

@@ -1,0 +1,57 @@
+"""`GET /routing/metrics`: how the strategies do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from farthing.store.queries.quality import of_tenant
+from farthing.store.queries.savings import money
+from farthing.store.queries.sums import Sums, by_value
+from farthing.store.schema import response_feedback
+
+CONFIDENCES = ("high", "medium", "low")
+
+
+async def routing_metrics(connection: AsyncConnection, tenant: str | None) -> dict[str, Any]:
+    """Over all time, in the shape of CONTRACT but for `generated_at`. Money in nano-dollars."""
+    found = await by_value(connection, ["total", "strategy", "confidence", "provider", "cache"], tenant)
+    quality = await _quality_by_strategy(connection, tenant)
+    return {
+        "total_decisions": sum(sums.requests for sums in found["strategy"].values()),
+        "strategy_performance": {
+            name: {
+                "decisions": sums.requests,
+                "total_cost": sums.cost,
+                "avg_cost": sums.cost / sums.requests,
+                "avg_latency_ms": sums.avg_latency_ms,
+                "avg_quality": quality.get(name),
+            }
+            for name, sums in found["strategy"].items()
+        },
+        "confidence_distribution": {name: found["confidence"].get(name, Sums()).requests for name in CONFIDENCES},
+        "provider_usage": {
+            name: {"requests": sums.requests, "cost": sums.cost} for name, sums in found["provider"].items()
+        },
+        "cache": hits_and_misses(found["cache"]),
+        "savings": money(found["total"].get("", Sums())),
+    }
+
+
+def hits_and_misses(levels: dict[str, Sums]) -> dict[str, Any]:
+    """What the answer cache was asked and knew. `hit_rate` is 0..1 of the requests that were looked up."""
+    misses = levels.get("miss", Sums()).requests
+    hits = sum(sums.requests for level, sums in levels.items() if level not in {"miss", "off"})
+    return {"hits": hits, "misses": misses, "hit_rate": hits / (hits + misses) if hits + misses else 0.0}
+
+
+async def _quality_by_strategy(connection: AsyncConnection, tenant: str | None) -> dict[str, float]:
+    votes = response_feedback.c
+    statement = (
+        sa.select(votes.strategy, sa.func.avg(votes.quality))
+        .where(votes.strategy.is_not(None), *of_tenant(votes.tenant, tenant))
+        .group_by(votes.strategy)
+    )
+    return {name: float(mean) for name, mean in await connection.execute(statement)}

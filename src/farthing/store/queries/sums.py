@@ -1,0 +1,136 @@
+"""Sums over a stretch of time, read from few buckets whatever its length: days, and hours and minutes at its ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from farthing.domain.budget import DAY_US
+from farthing.store.aggregates import GRAINS, MINUTE_US
+from farthing.store.schema import COUNTERS, value_metrics
+
+HOUR_MINUTES = 60
+DAY_MINUTES = DAY_US // MINUTE_US
+LAST_US = 253_402_214_400_000_000
+"""The last day that a `datetime` knows."""
+
+
+class Stretch(Struct, frozen=True):
+    """From `from_us` up to but without `to_us`, widened to whole minutes; None leaves a side open."""
+
+    from_us: int | None = None
+    to_us: int | None = None
+
+    def pieces(self, grains: Sequence[int] = GRAINS) -> list[tuple[int, int, int]]:
+        """What covers it with the fewest buckets: grain in minutes, first bucket, end, moments in µs."""
+        start = min(max(self.from_us or 0, 0), LAST_US)
+        end = LAST_US if self.to_us is None else min(max(self.to_us, 0), LAST_US)
+        return _cover(start - start % MINUTE_US, end + -end % MINUTE_US, sorted(grains))
+
+
+FOR_EVER = Stretch()
+
+
+def _cover(start: int, end: int, grains: Sequence[int]) -> list[tuple[int, int, int]]:
+    if start >= end:
+        return []
+    *finer, grain = grains
+    size = grain * MINUTE_US
+    first, last = start + -start % size, end - end % size
+    if first >= last:
+        return _cover(start, end, finer)
+    return [*_cover(start, first, finer), (grain, first, last), *_cover(last, end, finer)]
+
+
+class Sums(Struct, frozen=True):
+    """The counters of `value_metrics`, added up. Money in nano-dollars."""
+
+    requests: int = 0
+    errors: int = 0
+    cache_hits: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: int = 0
+    unpriced: int = 0
+    """Requests whose cost is unknown and missing from `cost`."""
+    baseline_cost: int = 0
+    savings: int = 0
+    duration_us: int = 0
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(*(getattr(self, name) + getattr(other, name) for name in COUNTERS))
+
+    def __sub__(self, other: Sums) -> Sums:
+        return Sums(*(getattr(self, name) - getattr(other, name) for name in COUNTERS))
+
+    @property
+    def avg_latency_ms(self) -> float:
+        """Mean time from a request's arrival to its end."""
+        return self.duration_us / self.requests / 1000 if self.requests else 0.0
+
+    def shown(self) -> dict[str, Any]:
+        """The fields that every table of sums has."""
+        return {
+            "requests": self.requests,
+            "errors": self.errors,
+            "cache_hits": self.cache_hits,
+            "tokens_in": self.tokens_in,
+            "tokens_out": self.tokens_out,
+            "cost": self.cost,
+            "unpriced_requests": self.unpriced,
+            "baseline_cost": self.baseline_cost,
+            "savings": self.savings,
+            "avg_latency_ms": self.avg_latency_ms,
+        }
+
+
+SUMMED = [sa.cast(sa.func.sum(value_metrics.c[name]), sa.BigInteger).label(name) for name in COUNTERS]
+
+
+def conditions(
+    dimensions: Iterable[str], tenant: str | None, pieces: Sequence[tuple[int, int, int]]
+) -> list[sa.ColumnElement[bool]]:
+    """What limits a statement over `value_metrics`; tenant None means all tenants."""
+    table = value_metrics.c
+    buckets = [sa.and_(table.grain == grain, table.bucket >= start, table.bucket < end) for grain, start, end in pieces]
+    found = [table.dimension.in_(list(dimensions)), sa.or_(sa.false(), *buckets)]
+    return found if tenant is None else [*found, table.tenant == tenant]
+
+
+async def by_value(
+    connection: AsyncConnection, dimensions: Iterable[str], tenant: str | None, stretch: Stretch = FOR_EVER
+) -> Mapping[str, dict[str, Sums]]:
+    """For each dimension its values' sums, the dearest value first."""
+    names = list(dimensions)
+    table = value_metrics.c
+    statement = (
+        sa.select(table.dimension, table.value, *SUMMED)
+        .where(*conditions(names, tenant, stretch.pieces()))
+        .group_by(table.dimension, table.value)
+        .order_by(sa.desc("cost"), sa.desc("requests"), table.value)
+    )
+    found: dict[str, dict[str, Sums]] = {name: {} for name in names}
+    for dimension, value, *sums in await connection.execute(statement):
+        found[dimension][value] = Sums(*sums)
+    return found
+
+
+async def by_bucket(connection: AsyncConnection, minutes: int, tenant: str | None, stretch: Stretch) -> dict[int, Sums]:
+    """Sums of all requests for each bucket of so many minutes, by its start in µs, ascending."""
+    table = value_metrics.c
+    grains = [grain for grain in GRAINS if grain <= minutes]
+    statement = (
+        sa.select(table.bucket, *SUMMED)
+        .where(*conditions(["total"], tenant, stretch.pieces(grains)))
+        .group_by(table.bucket, table.grain)
+        .order_by(table.bucket)
+    )
+    found: dict[int, Sums] = {}
+    for bucket, *sums in await connection.execute(statement):
+        start = bucket - bucket % (minutes * MINUTE_US)
+        found[start] = found.get(start, Sums()) + Sums(*sums)
+    return found

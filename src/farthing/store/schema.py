@@ -1,0 +1,183 @@
+"""The tables, as the newest migration leaves them. Only the store knows them.
+
+Money is in nano-dollars, durations in microseconds, moments as `Moment`.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from farthing.store.columns import Identifier, Json, Moment
+
+metadata = sa.MetaData()
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("request_id", Identifier, primary_key=True),
+    # A partitioned table of PostgreSQL can only be unique within its partition's key.
+    sa.Column("created_at", Moment, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("route", sa.Text, nullable=False),
+    sa.Column("dialect", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text),
+    sa.Column("team", sa.Text),
+    # `user` is a keyword of SQL that would silently read as the database's own user.
+    sa.Column("user_id", sa.Text),
+    sa.Column("session", sa.Text),
+    sa.Column("app", sa.Text),
+    sa.Column("requested_model", sa.Text, nullable=False),
+    sa.Column("stream", sa.Boolean, nullable=False),
+    sa.Column("provider", sa.Text),
+    sa.Column("model", sa.Text),
+    sa.Column("upstream_id", sa.Text),
+    sa.Column("strategy", sa.Text),
+    sa.Column("tier", sa.Text),
+    sa.Column("score", sa.Double),
+    sa.Column("confidence", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("experiment_id", sa.Text),
+    sa.Column("arm", sa.Text),
+    sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cache_write_5m_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cache_write_1h_tokens", sa.BigInteger, nullable=False),
+    sa.Column("audio_in_tokens", sa.BigInteger, nullable=False),
+    sa.Column("image_in_tokens", sa.BigInteger, nullable=False),
+    sa.Column("completion_tokens", sa.BigInteger, nullable=False),
+    sa.Column("reasoning_tokens", sa.BigInteger, nullable=False),
+    sa.Column("audio_out_tokens", sa.BigInteger, nullable=False),
+    sa.Column("image_out_tokens", sa.BigInteger, nullable=False),
+    sa.Column("estimated", sa.Boolean, nullable=False),
+    # NULL is unpriced: unknown, never zero.
+    sa.Column("cost", sa.BigInteger),
+    sa.Column("baseline_cost", sa.BigInteger),
+    sa.Column("price_version", sa.Text),
+    sa.Column("cache", sa.Text, nullable=False),
+    sa.Column("cache_level", sa.Text),
+    sa.Column("cache_key", sa.Text),
+    sa.Column("http_status", sa.BigInteger, nullable=False),
+    sa.Column("error_code", sa.Text),
+    sa.Column("finish", sa.Text),
+    sa.Column("duration_us", sa.BigInteger, nullable=False),
+    sa.Column("first_token_us", sa.BigInteger),
+    sa.Column("upstream_us", sa.BigInteger, nullable=False),
+    sa.Column("savings", sa.BigInteger, nullable=False),
+    sa.Column("tags", Json),
+    sa.Column("decision", Json),
+    sa.Column("attempts", Json),
+    sa.Index("ix_requests_created", "created_at", "request_id"),
+    sa.Index("ix_requests_tenant_created", "tenant", "created_at", "request_id"),
+    postgresql_partition_by="RANGE (created_at)",
+)
+
+value_metrics = sa.Table(
+    "value_metrics",
+    metadata,
+    # What `value` is one of: `model`, `team`, … or `total`, whose only value is empty.
+    sa.Column("dimension", sa.Text, primary_key=True),
+    # Minutes in a bucket: 1, 60 or 1440.
+    sa.Column("grain", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("bucket", Moment, primary_key=True, autoincrement=False),
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("requests", sa.BigInteger, nullable=False),
+    sa.Column("errors", sa.BigInteger, nullable=False),
+    sa.Column("cache_hits", sa.BigInteger, nullable=False),
+    sa.Column("tokens_in", sa.BigInteger, nullable=False),
+    sa.Column("tokens_out", sa.BigInteger, nullable=False),
+    sa.Column("cost", sa.BigInteger, nullable=False),
+    # Requests whose cost is unknown.
+    sa.Column("unpriced", sa.BigInteger, nullable=False),
+    sa.Column("baseline_cost", sa.BigInteger, nullable=False),
+    sa.Column("savings", sa.BigInteger, nullable=False),
+    sa.Column("duration_us", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+COUNTERS = tuple(column.name for column in value_metrics.columns if not column.primary_key)
+"""The columns of `value_metrics` that add up."""
+
+response_cache = sa.Table(
+    "response_cache",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("strategy", sa.Text),
+    sa.Column("tier", sa.Text),
+    sa.Column("prompt", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("hits", sa.BigInteger, nullable=False),
+    # Nano-dollars its hits did not cost.
+    sa.Column("saved", sa.BigInteger, nullable=False),
+    # Mean vote, from 0 to 1; NULL without votes.
+    sa.Column("score", sa.Double),
+    sa.Column("votes", sa.BigInteger, nullable=False),
+    # Voted down: kept for ever as a tombstone without its answer.
+    sa.Column("invalidated", sa.Boolean, nullable=False),
+    # The whole `CacheEntry` as msgpack; last, so that a scan of the columns above does not read it.
+    sa.Column("entry", sa.LargeBinary, nullable=False),
+    sa.Index("ix_response_cache_expires", "expires_at"),
+)
+
+response_feedback = sa.Table(
+    "response_feedback",
+    metadata,
+    sa.Column("feedback_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    # Who judged; NULL where callers cannot be told apart, each of whose votes counts.
+    sa.Column("principal", sa.Text),
+    sa.Column("cache_key", sa.Text),
+    sa.Column("request_id", Identifier),
+    # From 0 to 1.
+    sa.Column("quality", sa.Double, nullable=False),
+    sa.Column("is_correct", sa.Boolean),
+    sa.Column("is_helpful", sa.Boolean),
+    sa.Column("comment", sa.Text),
+    sa.Column("provider", sa.Text),
+    sa.Column("model", sa.Text),
+    sa.Column("strategy", sa.Text),
+    sa.Column("tier", sa.Text),
+    # NULLs are distinct: nameless votes never collide.
+    sa.UniqueConstraint("cache_key", "principal", name="uq_response_feedback_vote"),
+    sa.UniqueConstraint("request_id", "principal", name="uq_response_feedback_rating"),
+)
+
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    # What `farthing.domain.secrets.digest` makes of the secret; the secret itself is nowhere.
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("hint", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("team", sa.Text),
+    sa.Column("user_id", sa.Text),
+    # A list of names; NULL allows every model.
+    sa.Column("allowed_models", Json),
+    sa.Column("is_admin", sa.Boolean, nullable=False),
+    sa.Column("cache", sa.Boolean),
+    sa.Column("is_blocked", sa.Boolean, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+    sa.UniqueConstraint("digest", name="uq_keys_digest"),
+)
+
+budgets = sa.Table(
+    "budgets",
+    metadata,
+    sa.Column("budget_id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("period", sa.Text, nullable=False),
+    sa.Column("limit_nano", sa.BigInteger, nullable=False),
+    sa.Column("is_hard", sa.Boolean, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+)
