@@ -1,0 +1,20 @@
+"""Frozen settings from defaults, farthing.toml and the environment, which nothing else reads."""
+
+from farthing.settings.environment import export
+from farthing.settings.loading import load
+from farthing.settings.mistakes import Mistake, SettingsError
+from farthing.settings.resolved import ProviderAccess, Settings, address, reachable, without_password
+from farthing.settings.sections import ModelSettings
+
+__all__ = [
+    "Mistake",
+    "ModelSettings",
+    "ProviderAccess",
+    "Settings",
+    "SettingsError",
+    "address",
+    "export",
+    "load",
+    "reachable",
+    "without_password",
+]

@@ -1,0 +1,116 @@
+"""The settings a process runs with: every default filled in, every key looked up."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from pydantic import SecretStr
+
+from farthing.ports import Deadlines
+from farthing.settings.sections import (
+    CacheSettings,
+    DatabaseSettings,
+    LogSettings,
+    ModelSettings,
+    PriceSettings,
+    RedisSettings,
+    RoutingSettings,
+    ServerSettings,
+)
+
+
+class ProviderAccess(Struct, frozen=True, kw_only=True):
+    """A provider ready to be asked: what the file says, completed by what is known of the vendor."""
+
+    name: str
+    dialect: str
+    base_url: str
+    vendor: str | None
+    """Its name among the known vendors, None for a provider that only the file knows."""
+    api_key: SecretStr | None
+    api_key_envs: tuple[str, ...]
+    """Variables that may hold the key, the first one set wins; empty where none is needed."""
+    headers: Mapping[str, SecretStr]
+    deadlines: Deadlines
+
+    @property
+    def lacks_key(self) -> bool:
+        """Whether a key is expected and none of its variables is set."""
+        return bool(self.api_key_envs) and self.api_key is None
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything that the file and the environment decide. Secrets show as asterisks."""
+
+    config_path: Path | None
+    data_dir: Path
+    demo: bool
+    """Simulated models only: asked for, or because no provider and no vendor's key is known."""
+    master_key: SecretStr | None
+    vendor_keys: Mapping[str, SecretStr]
+    """Keys of known vendors by the name of their variable."""
+    server: ServerSettings
+    database: DatabaseSettings
+    redis: RedisSettings
+    routing: RoutingSettings
+    cache: CacheSettings
+    prices: PriceSettings
+    log: LogSettings
+    providers: Mapping[str, ProviderAccess]
+    """The configured ones; where none is, every known vendor whose key is in the environment. Empty in the demo."""
+    models: tuple[ModelSettings, ...]
+    gateway: str | None = None
+    """Address of a running gateway that commands ask, where it is not the one that these settings describe."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the gateway."""
+        host = self.server.host
+        try:
+            return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        except ValueError:
+            return host.lower() == "localhost"
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether the gateway may only start if the database holds a key: others reach it, and no master key is set."""
+        return not self.is_loopback and self.master_key is None
+
+    @property
+    def journal_dir(self) -> Path:
+        """Where the journal for this database lives; another database must never be fed from it."""
+        address = without_password(self.database.url.get_secret_value())
+        return self.data_dir / "journal" / sha256(address.encode()).hexdigest()[:16]
+
+    @property
+    def url(self) -> str:
+        """Where this machine's commands reach the gateway."""
+        if self.gateway:
+            return self.gateway.rstrip("/")
+        return address(reachable(self.server.host), self.server.port)
+
+
+def reachable(host: str) -> str:
+    """Where this machine reaches what listens on `host`, which may stand for every interface."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (read, never bound)
+
+
+def address(host: str, port: int) -> str:
+    """Host and port as a URL."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def without_password(url: str) -> str:
+    """The address of a database or Redis as it may be shown: no password, and no options that might hold one."""
+    parts = urlsplit(url)
+    if parts.scheme in {"sqlite", "unix"}:
+        return url.partition("?")[0]
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    user = f"{parts.username}@" if parts.username else ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{user}{host}{port}{parts.path}"

@@ -1,0 +1,245 @@
+"""What farthing.toml may say: its sections, their defaults and bounds."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from farthing.domain.catalogue import VIRTUAL_MODELS, Capability, Tier
+
+DIALECTS = ("openai", "anthropic", "gemini")
+RESERVED_PROVIDERS = ("demo", "farthing")
+"""Names that answers of simulated or routed models carry; a real provider must not be mistaken for them."""
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+_PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MODEL_NAME = re.compile(r"[!-~]{1,256}")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HOST = re.compile(r"[0-9A-Za-z.:_%-]+")
+_FRAMING_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "content-encoding"}
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError('expected an address or a host name such as "127.0.0.1"')
+    return text
+
+
+def _database_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    if text.startswith("postgres://"):
+        text = "postgresql://" + text.removeprefix("postgres://")
+    is_file = text.startswith("sqlite:///") and text.removeprefix("sqlite:///") not in {"", ":memory:"}
+    if not is_file and not _has_host(text, {"postgresql"}):
+        raise ValueError("expected sqlite:///path or postgresql://user@host:port/name")
+    return SecretStr(text)
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    if not text.startswith("unix:///") and not _has_host(text, {"redis", "rediss"}):
+        raise ValueError("expected redis://host:port/number, rediss://… or unix:///path")
+    return url
+
+
+def _base_url(text: str) -> str:
+    if not _has_host(text, {"http", "https"}) or any(mark in text for mark in "@?#"):
+        raise ValueError('expected http:// or https:// with host and path only, such as "http://127.0.0.1:11434/v1"')
+    return text.rstrip("/")
+
+
+def _has_host(url: str, schemes: set[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:
+        return False
+
+
+def _header_name(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValueError("expected the name of an HTTP header")
+    if name.lower() in _FRAMING_HEADERS:
+        raise ValueError("expected a header that does not frame the message: this one is set by the gateway")
+    return name
+
+
+def _header_value(value: SecretStr) -> SecretStr:
+    if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
+        raise ValueError("expected printable ASCII")
+    return value
+
+
+def _provider_name(name: str) -> str:
+    if not _PROVIDER_NAME.fullmatch(name):
+        raise ValueError("expected a name of up to 64 letters, digits, dots, dashes or underscores")
+    if name in RESERVED_PROVIDERS:
+        raise ValueError("expected another name: this one is the gateway's own")
+    return name
+
+
+def _model_name(name: str) -> str:
+    if not _MODEL_NAME.fullmatch(name):
+        raise ValueError("expected up to 256 printable ASCII characters without spaces")
+    return name
+
+
+def _own_model_name(name: str) -> str:
+    if name in VIRTUAL_MODELS:
+        raise ValueError("expected another name: this one asks for routing")
+    return _model_name(name)
+
+
+def _variable_name(name: str) -> str:
+    if not _VARIABLE_NAME.fullmatch(name):
+        raise ValueError('expected the name of an environment variable such as "LOCAL_KEY", never the key itself')
+    return name
+
+
+def _offered(wanted: bool) -> bool:  # noqa: FBT001 (pydantic calls it with the value)
+    if wanted:
+        raise ValueError("expected false: this version has no semantic cache")
+    return wanted
+
+
+ModelName = Annotated[str, AfterValidator(_model_name)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+UsdPerMillionTokens = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
+
+
+class Section(BaseModel):
+    """Frozen, and strict about keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class ServerSettings(Section):
+    """Where and how the gateway listens."""
+
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """0 takes any free port."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes that share the port."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    drain_s: Annotated[int, Field(ge=0, le=3600)] = 30
+    """Seconds that running requests have to end after SIGTERM."""
+
+
+class DatabaseSettings(Section):
+    """Where the ledger is kept."""
+
+    url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("")
+    """Once loaded never empty: the default is a SQLite file under the data folder."""
+    pool_min: Annotated[int, Field(ge=0, le=1000)] = 2
+    pool_max: Annotated[int, Field(ge=1, le=1000)] = 10
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.pool_min > self.pool_max:
+            raise ValueError(f"expected pool_min ({self.pool_min}) not to exceed pool_max ({self.pool_max})")
+        return self
+
+
+class RedisSettings(Section):
+    """Fast state shared between processes and hosts; without a URL each process keeps its own."""
+
+    url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
+    key_prefix: Annotated[str, Field(max_length=64)] = ""
+
+
+class RoutingSettings(Section):
+    """How `auto` chooses."""
+
+    strategy: Literal["complexity", "learning", "hybrid"] = "hybrid"
+    baseline: ModelName | None = None
+    """The model that would have been used without Farthing: savings are measured against it."""
+    quality_floor: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """The most quality, in points of 0..1, that a cheaper answer may cost."""
+
+
+class CacheSettings(Section):
+    """Which answers are kept, and for how long."""
+
+    enabled: bool = True
+    ttl_s: Annotated[int, Field(ge=1, le=31_536_000)] = 86_400
+    semantic: Annotated[bool, AfterValidator(_offered)] = False
+
+
+class PriceSettings(Section):
+    """What to do where no price is known."""
+
+    unpriced: Literal["allow", "refuse"] = "allow"
+    """Whether a model without a price may be used; its cost is unknown, never zero."""
+
+
+class LogSettings(Section):
+    """What the process writes to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class TimeoutSettings(Section):
+    """How long a provider may take, in seconds."""
+
+    connect_s: Seconds = 5.0
+    first_token_s: Seconds = 120.0
+    idle_s: Seconds = 60.0
+    total_s: Seconds = 600.0
+
+
+class ProviderSettings(Section):
+    """A provider as the file names it; a known vendor needs none of the fields."""
+
+    dialect: Literal["openai", "anthropic", "gemini"] | None = None
+    base_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
+    headers: dict[Annotated[str, AfterValidator(_header_name)], Annotated[SecretStr, AfterValidator(_header_value)]] = (
+        Field(default_factory=dict)
+    )
+    timeouts: TimeoutSettings = TimeoutSettings()
+
+
+class ModelSettings(Section):
+    """A model as callers name it, at a configured provider."""
+
+    name: Annotated[str, AfterValidator(_own_model_name)]
+    provider: str
+    upstream: ModelName | None = None
+    """What the provider calls it; None means `name`."""
+    tier: Tier | None = None
+    """None leaves it to what is known of the model; where nothing is, `auto` does not choose it."""
+    input_usd_per_mtok: UsdPerMillionTokens | None = None
+    output_usd_per_mtok: UsdPerMillionTokens | None = None
+    cached_usd_per_mtok: UsdPerMillionTokens | None = None
+    context_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    capabilities: frozenset[Capability] | None = None
+
+    @model_validator(mode="after")
+    def _both_prices_or_none(self) -> Self:
+        if (self.input_usd_per_mtok is None) != (self.output_usd_per_mtok is None):
+            raise ValueError("expected both input_usd_per_mtok and output_usd_per_mtok, or neither")
+        if self.cached_usd_per_mtok is not None and self.input_usd_per_mtok is None:
+            raise ValueError("expected input_usd_per_mtok beside cached_usd_per_mtok")
+        return self
+
+
+class Document(Section):
+    """The whole of farthing.toml."""
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    routing: RoutingSettings = RoutingSettings()
+    cache: CacheSettings = CacheSettings()
+    prices: PriceSettings = PriceSettings()
+    log: LogSettings = LogSettings()
+    providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderSettings] = Field(default_factory=dict)
+    models: tuple[ModelSettings, ...] = ()
