@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test check replay clean help
+.PHONY: setup dev servers run test check replay bench footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -58,6 +58,13 @@ check: dev ## lint, format, types, import contracts, architecture
 
 replay: dev ## real recorded prompts through the running gateway: cost, savings, quality kept
 	@$(BIN)/python -m benchmarks.replay
+
+bench: dev ## forwarded requests per second on one core beside nginx, into benchmarks/results
+	@tools/servers nginx=nginx wrk=wrk taskset=util-linux setpriv=util-linux
+	@$(BIN)/python -m benchmarks.forwarding
+
+footprint: dev ## a fresh clone's way to the first answer, start, memory and size, into benchmarks/results
+	@$(BIN)/python -m benchmarks.footprint
 
 clean: ## removes everything that make made
 	rm -rf .venv .coverage .coverage.* coverage.json .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .benchmarks build dist
