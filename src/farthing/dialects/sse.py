@@ -51,8 +51,6 @@ class Framer:
         events = self._cut(ended=True)
         rest = bytes(self._pending)
         self._pending.clear()
-        if len(rest) > self._limit:
-            raise self._too_long()
         if (event := _event(rest, rest + (b"\n" if rest.endswith((b"\n", b"\r")) else b"\n\n"))) is not None:
             events.append(event)
         return events
