@@ -22,6 +22,10 @@ class Anthropic:
         """The request in the decoded JSON body."""
         return inbound.read_request(tree)
 
+    def extras(self, tree: Any) -> Mapping[str, Any]:  # noqa: ARG002
+        """Nothing: every field belongs to the request."""
+        return {}
+
     def write_completion(self, completion: Completion, facts: ReplyFacts) -> bytes:
         """The body of a whole answer."""
         return answer.write_completion(completion, facts)

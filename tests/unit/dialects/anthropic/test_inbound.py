@@ -67,6 +67,7 @@ def test_every_plain_field_is_read() -> None:
     assert (chat.stop, chat.stream, chat.include_usage, chat.user) == (("END",), True, True, "u-1")
     assert chat.messages == (Message("system", (Text("Be brief."),)), Message("user", (Text("Hello"),)))
     assert chat.untranslatable is None
+    assert DIALECT.extras(body()) == {}
 
 
 def test_instructions_may_come_in_blocks_and_in_mid_conversation() -> None:
