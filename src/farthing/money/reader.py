@@ -1,0 +1,176 @@
+"""Reads a journal's segments in order, for the process that writes them as for whoever inherits them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from farthing.domain.exchange import Exchange
+from farthing.money import record
+from farthing.money.segment import Segment, records
+
+logger = logging.getLogger(__name__)
+
+
+class Part:
+    """A segment as its reader sees it: how far it was read, and what is still owed for it."""
+
+    def __init__(self, path: Path, segment: Segment | None = None) -> None:
+        self.path = path
+        self.segment = segment
+        self.offset = 0
+        self.is_sealed = segment is None
+        """Whether nothing will be added."""
+        self.is_read = False
+        """Whether it is sealed and read to its end."""
+        self.is_damaged = False
+        self.unsettled = 0
+        """Intents in it whose settlement has not been committed."""
+        self._content: bytes | None = None
+
+    def records(self) -> Iterator[tuple[int, bytes | None]]:
+        """What was not read yet. Raises `OSError` where the file cannot be read."""
+        if self.segment is not None and self.segment.is_open:
+            return self.segment.records(self.offset)
+        if self._content is None:
+            self._content = self.path.read_bytes()
+        return records(self._content, self.offset, len(self._content))
+
+    def finish(self) -> None:
+        """Notes that it was read to its end."""
+        self.is_read = True
+        self._content = None
+
+
+class Batch(Struct, frozen=True):
+    """Exchanges to be committed together, and for each the part that holds its intent."""
+
+    exchanges: tuple[Exchange, ...]
+    homes: tuple[Part | None, ...]
+
+
+class Reader:
+    """Offers what was settled, batch by batch, and deletes a segment once nothing in it is owed any more.
+
+    One batch is out at a time: until it is committed, the same one is offered again.
+    """
+
+    def __init__(self, parts: Iterable[Part] = (), *, quarantine: Path) -> None:
+        """Damaged segments end in the folder `quarantine`, which is made when needed."""
+        self._parts = list(parts)
+        self._quarantine = quarantine
+        self._unsettled: dict[str, tuple[Part, record.Opened]] = {}
+        self._offered: Batch | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every part was read, committed and deleted."""
+        return not self._parts
+
+    def add(self, part: Part) -> None:
+        """Another part to read, after all others."""
+        self._parts.append(part)
+
+    def settled(self, limit: int) -> Batch | None:
+        """Up to `limit` further settlements, or None. Raises `OSError` where a file cannot be read."""
+        if self._offered is None:
+            exchanges: list[Exchange] = []
+            homes: list[Part | None] = []
+            for part in self._parts:
+                if part.is_read:
+                    continue
+                self._read(part, exchanges, homes, limit)
+                if not part.is_read:
+                    break
+            self._offer(exchanges, homes)
+        return self._offered
+
+    def interrupted(self, limit: int) -> Batch | None:
+        """Up to `limit` intents without a settlement, as the exchanges they become; for when all was read."""
+        if self._offered is None:
+            exchanges: list[Exchange] = []
+            homes: list[Part | None] = []
+            for part, opened in list(islice(self._unsettled.values(), limit)):
+                del self._unsettled[opened.request_id]
+                try:
+                    exchanges.append(opened.exchange())
+                    homes.append(part)
+                except msgspec.MsgspecError:
+                    part.is_damaged = True
+                    part.unsettled -= 1
+            self._offer(exchanges, homes)
+        return self._offered
+
+    def commit(self, batch: Batch) -> None:
+        """Takes note that the batch is safe elsewhere."""
+        for home in batch.homes:
+            if home is not None:
+                home.unsettled -= 1
+        self._offered = None
+        self._tidy()
+
+    def _offer(self, exchanges: list[Exchange], homes: list[Part | None]) -> None:
+        if exchanges:
+            self._offered = Batch(tuple(exchanges), tuple(homes))
+        else:
+            self._tidy()
+
+    def _read(self, part: Part, exchanges: list[Exchange], homes: list[Part | None], limit: int) -> None:
+        try:
+            for offset, payload in part.records():
+                part.offset = offset
+                settled = self._take(part, payload)
+                if settled is not None:
+                    exchanges.append(settled)
+                    opened = self._unsettled.pop(settled.request_id, None)
+                    homes.append(opened and opened[0])
+                    if len(exchanges) >= limit:
+                        return
+        except FileNotFoundError:
+            part.is_damaged = True
+        if part.is_sealed:
+            part.finish()
+
+    def _take(self, part: Part, payload: bytes | None) -> Exchange | None:
+        """The settlement in a record; an intent is put aside."""
+        try:
+            entry = record.read(payload) if payload is not None else None
+        except msgspec.MsgspecError:
+            entry = None
+        if isinstance(entry, record.Settled):
+            return entry.exchange
+        if entry is None:
+            part.is_damaged = True
+            return None
+        earlier = self._unsettled.pop(entry.request_id, None)
+        if earlier is not None:
+            earlier[0].unsettled -= 1
+        self._unsettled[entry.request_id] = part, entry
+        part.unsettled += 1
+        return None
+
+    def _tidy(self) -> None:
+        """Removes every part that is read and owed nothing; what is damaged is kept aside for a person to look at."""
+        for part in [part for part in self._parts if part.is_read and not part.unsettled]:
+            if part.is_damaged:
+                set_aside(part.path, self._quarantine)
+            else:
+                part.path.unlink(missing_ok=True)
+            self._parts.remove(part)
+
+
+def set_aside(path: Path, quarantine: Path) -> None:
+    """Moves a file of some worker's folder into `quarantine`, named after both."""
+    quarantine.mkdir(mode=0o700, exist_ok=True)
+    target = quarantine / f"{path.parent.name}-{path.name}"
+    try:
+        path.rename(target)
+    except FileNotFoundError:
+        logger.error("journal segment %s has vanished; whatever it still held is lost", path)  # noqa: TRY400 - no bug of ours to trace
+    else:
+        logger.error("journal file %s is damaged: its intact records were recovered, the file is now %s", path, target)

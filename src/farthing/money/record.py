@@ -1,0 +1,54 @@
+"""What the journal writes down, as bytes: a request that is about to be asked, and a request that has ended."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw, Struct
+
+from farthing.domain.exchange import Exchange
+
+
+class _Opening(Struct, frozen=True, array_like=True, tag="opened", gc=False):
+    request_id: str
+    exchange: Exchange
+
+
+class _Settling(Struct, frozen=True, array_like=True, tag="settled", gc=False):
+    exchange: Exchange
+
+
+class Opened(Struct, frozen=True, array_like=True, tag="opened"):
+    """An intent as read back. Most are settled soon after, so the exchange stays encoded until it is wanted."""
+
+    request_id: str
+    encoded: Raw
+
+    def exchange(self) -> Exchange:
+        """The record as it reads when no settlement follows. Raises `msgspec.MsgspecError` if it is damaged."""
+        return _exchange.decode(self.encoded)
+
+
+class Settled(Struct, frozen=True, array_like=True, tag="settled"):
+    """How a request ended."""
+
+    exchange: Exchange
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_exchange = msgspec.msgpack.Decoder(Exchange)
+_record: msgspec.msgpack.Decoder[Opened | Settled] = msgspec.msgpack.Decoder(Opened | Settled)
+
+
+def opened(exchange: Exchange) -> bytes:
+    """The record of an intent, given as the exchange it becomes if it is never settled."""
+    return _encode(_Opening(exchange.request_id, exchange))
+
+
+def settled(exchange: Exchange) -> bytes:
+    """The record of a settlement."""
+    return _encode(_Settling(exchange))
+
+
+def read(payload: bytes) -> Opened | Settled:
+    """The record in these bytes. Raises `msgspec.MsgspecError` where they are none."""
+    return _record.decode(payload)
