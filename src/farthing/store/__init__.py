@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from farthing.ports import Clock
 from farthing.store.cache_level import SqlCacheLevel
 from farthing.store.engine import Engines
-from farthing.store.feedback import Feedback, Verdict
+from farthing.store.feedback import Feedback
 from farthing.store.ingest import Ingest
 from farthing.store.keys import Budgets, Keys
 from farthing.store.migrations import is_current, migrate
-from farthing.store.queries import Filter, Queries, Stretch
+from farthing.store.queries import Queries
 
-__all__ = ["Filter", "Store", "Stretch", "Verdict", "is_current", "migrate", "open_store"]
+__all__ = ["Store", "is_current", "migrate", "open_store"]
 
 
 class Store:

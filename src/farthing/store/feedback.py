@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.errors import NotFound
-from farthing.ports import Clock
+from farthing.ports import Clock, Verdict
 from farthing.store.cache_level import SqlCacheLevel
 from farthing.store.engine import Engines
 from farthing.store.queries.quality import of_tenant
@@ -25,18 +24,8 @@ Vote = Literal[-1, 0, 1]
 Grade = Literal[1, 2, 3, 4, 5]
 
 
-class Verdict(Struct, frozen=True):
-    """What all votes on an answer, or all ratings of a request, amount to."""
-
-    quality_score: float
-    """Mean, from 0 to 1."""
-    votes: int
-    invalidated: bool = False
-    """Whether the answer is never served again."""
-
-
 class Feedback:
-    """Takes votes and ratings. Everything raises `Unavailable` while the database is away."""
+    """Implements `farthing.ports.Feedback`. Everything raises `Unavailable` while the database is away."""
 
     def __init__(self, engines: Engines, clock: Clock, answers: SqlCacheLevel) -> None:
         self._engines = engines

@@ -6,18 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from farthing.domain.budget import Budget
-from farthing.ports import Rows
+from farthing.ports import Filter, GroupBy, Rows, Stretch
 from farthing.store.engine import Engines
 from farthing.store.queries import cache, quality, requests, routing, savings, spend, stats, usage
-from farthing.store.queries.requests import Filter
-from farthing.store.queries.sums import Stretch
-from farthing.store.queries.usage import GroupBy
 
-__all__ = ["Filter", "GroupBy", "Queries", "Stretch"]
+__all__ = ["Queries"]
 
 
 class Queries:
-    """Each question in a transaction that only reads. All raise `Unavailable` while the database is away."""
+    """Implements `farthing.ports.Queries`. Each question in a transaction that only reads. All raise `Unavailable` while the database is away."""
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines

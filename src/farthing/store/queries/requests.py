@@ -10,13 +10,11 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.errors import InvalidRequest, NotFound
-from farthing.domain.exchange import Status
 from farthing.domain.pricing import TOKEN_CLASSES
-from farthing.ports import Rows
+from farthing.ports import Filter, Rows
 from farthing.store.columns import Identifier, Moment
 from farthing.store.queries.quality import of_tenant
 from farthing.store.schema import requests
@@ -26,22 +24,6 @@ _IN = ("prompt", "cached", "cache_write_5m", "cache_write_1h", "audio_in", "imag
 _OUT = tuple(name for name in TOKEN_CLASSES if name not in _IN)
 _LARGE = ("decision", "attempts")
 _COLUMNS = [column for column in requests.columns if column.name not in _LARGE]
-
-
-class Filter(Struct, frozen=True, kw_only=True):
-    """Which rows are wanted; None wants all. Moments in µs, the first included, the second not."""
-
-    status: Status | None = None
-    model: str | None = None
-    provider: str | None = None
-    key: str | None = None
-    team: str | None = None
-    user: str | None = None
-    session: str | None = None
-    tag: str | None = None
-    """`name=value`."""
-    from_us: int | None = None
-    to_us: int | None = None
 
 
 _EQUAL = {

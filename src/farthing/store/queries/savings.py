@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from farthing.ports import Stretch
 from farthing.store.aggregates import SOURCES
-from farthing.store.queries.sums import Stretch, Sums, by_value
+from farthing.store.queries.sums import Sums, by_value
 
 
 async def savings(connection: AsyncConnection, tenant: str | None, stretch: Stretch) -> dict[str, Any]:

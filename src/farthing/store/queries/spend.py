@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.budget import Budget, Scope, Window, span
+from farthing.ports import Stretch
 from farthing.store.aggregates import LONGEST_VALUE, TOTAL
-from farthing.store.queries.sums import Stretch, conditions
+from farthing.store.queries.sums import conditions, pieces
 from farthing.store.schema import value_metrics
 
 _DIMENSIONS: dict[Scope, str] = {"key": "key", "team": "team", "tenant": TOTAL}
@@ -46,7 +47,7 @@ async def _costs(
     table = value_metrics.c
     statement = (
         sa.select(table.tenant, table.value, sa.cast(sa.func.sum(table.cost), sa.BigInteger))
-        .where(*conditions([dimension], None, stretch.pieces()), table.value.in_(list(values)))
+        .where(*conditions([dimension], None, pieces(stretch)), table.value.in_(list(values)))
         .group_by(table.tenant, table.value)
     )
     return {(tenant, value): cost for tenant, value, cost in await connection.execute(statement)}

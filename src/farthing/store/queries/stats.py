@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from farthing.store.queries.requests import Filter, page
+from farthing.ports import Filter
+from farthing.store.queries.requests import page
 from farthing.store.queries.sums import Sums, by_value
 
 RECENT = 10

@@ -10,6 +10,7 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.budget import DAY_US
+from farthing.ports import Stretch
 from farthing.store.aggregates import GRAINS, MINUTE_US
 from farthing.store.schema import COUNTERS, value_metrics
 
@@ -19,17 +20,11 @@ LAST_US = 253_402_214_400_000_000
 """The last day that a `datetime` knows."""
 
 
-class Stretch(Struct, frozen=True):
-    """From `from_us` up to but without `to_us`, widened to whole minutes; None leaves a side open."""
-
-    from_us: int | None = None
-    to_us: int | None = None
-
-    def pieces(self, grains: Sequence[int] = GRAINS) -> list[tuple[int, int, int]]:
-        """What covers it with the fewest buckets: grain in minutes, first bucket, end, moments in µs."""
-        start = min(max(self.from_us or 0, 0), LAST_US)
-        end = LAST_US if self.to_us is None else min(max(self.to_us, 0), LAST_US)
-        return _cover(start - start % MINUTE_US, end + -end % MINUTE_US, sorted(grains))
+def pieces(stretch: Stretch, grains: Sequence[int] = GRAINS) -> list[tuple[int, int, int]]:
+    """What covers a stretch, widened to whole minutes, with the fewest buckets: grain in minutes, start, end in µs."""
+    start = min(max(stretch.from_us or 0, 0), LAST_US)
+    end = LAST_US if stretch.to_us is None else min(max(stretch.to_us, 0), LAST_US)
+    return _cover(start - start % MINUTE_US, end + -end % MINUTE_US, sorted(grains))
 
 
 FOR_EVER = Stretch()
@@ -92,11 +87,11 @@ SUMMED = [sa.cast(sa.func.sum(value_metrics.c[name]), sa.BigInteger).label(name)
 
 
 def conditions(
-    dimensions: Iterable[str], tenant: str | None, pieces: Sequence[tuple[int, int, int]]
+    dimensions: Iterable[str], tenant: str | None, covers: Sequence[tuple[int, int, int]]
 ) -> list[sa.ColumnElement[bool]]:
     """What limits a statement over `value_metrics`; tenant None means all tenants."""
     table = value_metrics.c
-    buckets = [sa.and_(table.grain == grain, table.bucket >= start, table.bucket < end) for grain, start, end in pieces]
+    buckets = [sa.and_(table.grain == grain, table.bucket >= start, table.bucket < end) for grain, start, end in covers]
     found = [table.dimension.in_(list(dimensions)), sa.or_(sa.false(), *buckets)]
     return found if tenant is None else [*found, table.tenant == tenant]
 
@@ -109,7 +104,7 @@ async def by_value(
     table = value_metrics.c
     statement = (
         sa.select(table.dimension, table.value, *SUMMED)
-        .where(*conditions(names, tenant, stretch.pieces()))
+        .where(*conditions(names, tenant, pieces(stretch)))
         .group_by(table.dimension, table.value)
         .order_by(sa.desc("cost"), sa.desc("requests"), table.value)
     )
@@ -125,7 +120,7 @@ async def by_bucket(connection: AsyncConnection, minutes: int, tenant: str | Non
     grains = [grain for grain in GRAINS if grain <= minutes]
     statement = (
         sa.select(table.bucket, *SUMMED)
-        .where(*conditions(["total"], tenant, stretch.pieces(grains)))
+        .where(*conditions(["total"], tenant, pieces(stretch, grains)))
         .group_by(table.bucket, table.grain)
         .order_by(table.bucket)
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from farthing.store.queries.sums import DAY_MINUTES, HOUR_MINUTES, Stretch, Sums, by_bucket, by_value
+from farthing.ports import GroupBy, Stretch
+from farthing.store.queries.sums import DAY_MINUTES, HOUR_MINUTES, Sums, by_bucket, by_value
 
-GroupBy = Literal["model", "provider", "key", "team", "user", "tag", "hour", "day"]
 _PERIODS = {"hour": HOUR_MINUTES, "day": DAY_MINUTES}
 
 
