@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import socket
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -15,7 +13,7 @@ from farthing.domain.errors import UpstreamError, UpstreamInterrupted, UpstreamT
 from farthing.ports import Deadlines, UpstreamRequest
 from farthing.providers.pool import Pool
 from farthing.providers.transport import MAX_TARGETS, HttpTransport
-from tests.faultserver.server import answer, chunked
+from tests.faultserver.server import answer
 from tests.faultserver.virtual import VirtualLoop, Wire
 
 DEADLINES = Deadlines(connect=5, first_token=120, idle=60, total=600)
@@ -214,114 +212,6 @@ async def test_a_fresh_connection_that_dies_is_no_second_try() -> None:
     with pytest.raises(UpstreamInterrupted):
         await sending
     assert len(virtual().wires) == 1
-
-
-async def test_the_limit_holds_and_who_waits_longest_is_next() -> None:
-    """Never more connections than the limit; a lease that ends passes to the first who waits."""
-    transport = HttpTransport(limit_per_host=2)
-    done: list[int] = []
-
-    async def call(number: int) -> None:
-        response = await transport.send(REQUEST)
-        await response.read(100)
-        done.append(number)
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(6):
-            group.create_task(call(number))
-            await asyncio.sleep(0)
-        while len(done) < 6:
-            await asyncio.sleep(0.01)
-            assert pool_of(transport).open <= 2
-            for wire in virtual().wires:
-                if not wire.closed and wire.connection._response is not None:
-                    wire.feed(answer(b"ok"))
-    assert [set(done[:2]), set(done[2:4]), set(done[4:])] == [{0, 1}, {2, 3}, {4, 5}]
-    assert (pool_of(transport).leased, pool_of(transport).kept) == (0, 2)
-
-
-async def test_waiting_for_a_connection_is_bounded() -> None:
-    """Who gets no connection within the connect deadline is told; nobody is left in the queue."""
-    transport = HttpTransport(limit_per_host=1)
-    first = asyncio.ensure_future(transport.send(REQUEST))
-    await asyncio.sleep(0.1)
-    start = virtual().time()
-    with pytest.raises(UpstreamTimeout, match="no connection within 5 s"):
-        await transport.send(REQUEST)
-    assert virtual().time() - start == pytest.approx(5, abs=0.01)
-    first.cancel()
-    await asyncio.gather(first, return_exceptions=True)
-    assert pool_of(transport).leased == 0
-
-
-async def test_connecting_is_bounded() -> None:
-    """An address that never answers costs the connect deadline, and no lease."""
-    transport = HttpTransport()
-    virtual().connect = lambda: asyncio.sleep(1000)
-    with pytest.raises(UpstreamTimeout, match="no connection within 5 s"):
-        await transport.send(REQUEST)
-    assert pool_of(transport).leased == 0
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (ConnectionRefusedError(), "refuses connections"),
-        (socket.gaierror(), "host name cannot be resolved"),
-        (UnicodeError(), "host name cannot be resolved"),
-        (ssl.SSLCertVerificationError(), "No trusted TLS connection"),
-        (OSError(), "cannot be reached"),
-    ],
-)
-async def test_no_connection_says_why_and_not_where(error: Exception, words: str) -> None:
-    """Every way in which connecting fails is unreachable; the message names no address."""
-
-    async def fail() -> None:
-        raise error
-
-    transport = HttpTransport()
-    virtual().connect = fail
-    with pytest.raises(UpstreamUnreachable, match=words) as caught:
-        await transport.send(REQUEST)
-    assert "provider:8080" not in caught.value.message
-    assert caught.value.__cause__ is error
-    assert pool_of(transport).leased == 0
-
-
-async def test_random_cancellations_leave_the_pool_at_baseline() -> None:
-    """Whenever 200 callers give up, no lease is left, and the next request gets its own answer."""
-    transport = HttpTransport(limit_per_host=8)
-    chance = random.Random(7)
-
-    async def connect() -> None:
-        await asyncio.sleep(chance.random() * 0.2)
-
-    async def provider() -> None:
-        while True:
-            for wire in virtual().wires:
-                if not wire.closed and wire.connection._response is not None and chance.random() < 0.3:
-                    wire.feed(chunked(wire.written[-1].rpartition(b"\r\n\r\n")[2]))
-            await asyncio.sleep(0.05)
-
-    async def call(number: int) -> None:
-        body = b"%d" % number
-        response = await transport.send(UpstreamRequest(url=REQUEST.url, headers=(), body=body))
-        assert await response.read(100) == body
-
-    virtual().connect = connect
-    answering = asyncio.ensure_future(provider())
-    callers = []
-    for number in range(200):
-        callers.append(asyncio.ensure_future(call(number)))
-        virtual().call_later(chance.random() * 0.4, callers[-1].cancel)
-        await asyncio.sleep(chance.random() * 0.05)
-    results = await asyncio.gather(*callers, return_exceptions=True)
-    assert {type(result) for result in results} == {type(None), asyncio.CancelledError}
-    pool = pool_of(transport)
-    assert pool.leased == 0
-    assert pool.open == pool.kept <= 8
-    await call(1000)
-    answering.cancel()
 
 
 async def test_closing_tells_everybody() -> None:

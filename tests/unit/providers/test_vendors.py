@@ -10,7 +10,7 @@ from farthing.domain.catalogue import TIERS
 from farthing.ports import Provider
 from farthing.providers import PROVIDERS, Endpoint, Vendor, VendorModel, load_vendors
 from farthing.providers.fake import FakeTransport, ScriptedTransport
-from farthing.providers.upstream import checked_base_url
+from farthing.providers.upstream import checked_base_url, join
 
 VENDORS = load_vendors().values()
 ROUTED = [(vendor, model) for vendor in VENDORS for model in vendor.models]
@@ -134,3 +134,9 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match=r"expected an address|Port out of range") as caught:
         checked_base_url(address)
     assert "secret" not in str(caught.value)
+
+
+def test_paths_are_appended_to_the_address() -> None:
+    """One slash stands between address and path, whether or not the address ends with one."""
+    assert join("https://a/v1", "/chat/completions") == "https://a/v1/chat/completions"
+    assert join("https://a/v1/", "/chat/completions") == "https://a/v1/chat/completions"
