@@ -4,9 +4,10 @@ from farthing.settings.environment import export
 from farthing.settings.loading import load
 from farthing.settings.mistakes import Mistake, SettingsError
 from farthing.settings.resolved import ProviderAccess, Settings, address, reachable, without_password
-from farthing.settings.sections import ModelSettings
+from farthing.settings.sections import DatabaseSettings, ModelSettings
 
 __all__ = [
+    "DatabaseSettings",
     "Mistake",
     "ModelSettings",
     "ProviderAccess",

@@ -46,6 +46,7 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
         vendor_keys={} if demo else vendor_keys,
         server=document.server,
         database=_database(document, data_dir, demo=demo),
+        lasting_database=_database(document, data_dir, demo=asked_for_demo),
         redis=document.redis,
         routing=document.routing.model_copy(update={"baseline": None}) if demo else document.routing,
         cache=document.cache,

@@ -56,6 +56,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Keys of known vendors by the name of their variable."""
     server: ServerSettings
     database: DatabaseSettings
+    lasting_database: DatabaseSettings
+    """Where a real gateway keeps its ledger and its keys: the same, except where there is nothing but a demo yet."""
     redis: RedisSettings
     routing: RoutingSettings
     cache: CacheSettings

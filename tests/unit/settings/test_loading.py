@@ -79,6 +79,7 @@ def test_without_provider_and_key_it_is_a_demo(settings_of: Load) -> None:
     assert settings.demo
     assert settings.database.url.get_secret_value() == "sqlite:////home/ada/.local/share/farthing/farthing-demo.db"
     assert (settings.providers, settings.models, settings.routing.baseline) == ({}, (), None)
+    assert settings.lasting_database.url.get_secret_value() == "postgresql://x/real"
 
 
 def test_a_demo_can_be_asked_for(settings_of: Load) -> None:
@@ -86,6 +87,7 @@ def test_a_demo_can_be_asked_for(settings_of: Load) -> None:
     settings = settings_of(LOCAL, FARTHING_DEMO="1", OPENAI_API_KEY="sk-1")
     assert settings.demo
     assert (settings.providers, settings.vendor_keys) == ({}, {})
+    assert settings.lasting_database == settings.database
 
 
 def test_a_vendors_key_is_enough(settings_of: Load) -> None:

@@ -1,0 +1,71 @@
+"""Asks a running gateway."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode, urlsplit
+
+import typer
+
+from farthing.cli.terminal import CommandError
+
+GatewayUrl = Annotated[
+    str | None, typer.Option("--url", help="The gateway to ask.", show_default="FARTHING_URL, else the configured one")
+]
+
+_SECONDS = 30
+_MAX_BYTES = 64 * 1024 * 1024
+
+
+class Gateway:
+    """A gateway at `url` (http or https), asked with `key` where it wants one."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        """Raises `CommandError` for an address that is none."""
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise CommandError(f'"{url}" is no address of a gateway: expected http://host:port')
+        self._url = url.rstrip("/")
+        self._key = key
+
+    def get(self, path: str, query: Mapping[str, str | None] | None = None) -> dict[str, Any]:
+        """The JSON object at this path; parameters that are None are left out. Raises `CommandError`."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        status, body = self._exchange(f"{path}?{urlencode(given)}" if given else path)
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if status == http.HTTPStatus.OK and isinstance(answer, dict):
+            return answer
+        raise CommandError(self._refusal(status, answer))
+
+    def _exchange(self, target: str) -> tuple[int, bytes]:
+        parts = urlsplit(self._url)
+        make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        headers = {"accept": "application/json"}
+        if self._key:
+            headers["authorization"] = f"Bearer {self._key}"
+        try:
+            connection = make(parts.hostname or "", parts.port, timeout=_SECONDS)
+            try:
+                connection.request("GET", parts.path + target, headers=headers)
+                response = connection.getresponse()
+                return response.status, response.read(_MAX_BYTES)
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise CommandError(
+                f"no gateway answers at {self._url} ({reason}): start one with `farthing serve`, or name it with --url"
+            ) from error
+
+    def _refusal(self, status: int, answer: Any) -> str:  # noqa: ANN401 (JSON)
+        error = answer.get("error") if isinstance(answer, dict) else None
+        message = error.get("message") if isinstance(error, dict) else None
+        if status in {http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN}:
+            return f"the gateway at {self._url} wants an admin key: set FARTHING_MASTER_KEY ({message or status})"
+        return message or f"what answers at {self._url} is no Farthing gateway (HTTP {status})"

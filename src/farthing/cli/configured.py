@@ -1,0 +1,23 @@
+"""Settings for a command, with their mistakes as the command's own error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from farthing.cli.client import Gateway
+from farthing.cli.terminal import CommandError
+from farthing.settings import Settings, SettingsError, load
+
+
+def settings_for(config: Path | None) -> Settings:
+    """The settings to work with. Raises `CommandError`."""
+    try:
+        return load(config)
+    except SettingsError as error:
+        raise CommandError(str(error)) from error
+
+
+def gateway_for(url: str | None, config: Path | None) -> Gateway:
+    """The gateway that the command asks: the one named, else the one that the settings lead to."""
+    settings = settings_for(config)
+    return Gateway(url or settings.url, settings.master_key.get_secret_value() if settings.master_key else None)

@@ -1,0 +1,176 @@
+"""Starts the gateway: checks what must hold, tells what it will be, serves until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from time import monotonic, sleep
+from types import FrameType
+from typing import Any
+
+import typer
+import uvicorn
+from msgspec import Struct
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from farthing.cli.banner import banner, ready_line
+from farthing.cli.configured import settings_for
+from farthing.cli.lifespan import ServerConfig
+from farthing.cli.listening import listen
+from farthing.cli.terminal import CommandError, print_json
+from farthing.settings import Settings, address, export, reachable
+
+_KEEP_ALIVE_S = 75
+"""Longer than the 60 s of common load balancers, so that none of them reuses a connection that is just closing."""
+_MAX_FRAME_BYTES = 1024 * 1024
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """What the command line says of a start; None leaves a setting as it is."""
+
+    host: str | None = None
+    port: int | None = None
+    workers: int | None = None
+    config: Path | None = None
+    as_json: bool = False
+    demo: bool = False
+
+    def environment(self) -> dict[str, str]:
+        """The same as variables, which a reload and the worker processes read as well."""
+        values = {
+            "FARTHING_SERVER__HOST": self.host,
+            "FARTHING_SERVER__PORT": self.port,
+            "FARTHING_SERVER__WORKERS": self.workers,
+            "FARTHING_CONFIG": self.config,
+            "FARTHING_DEMO": 1 if self.demo else None,
+        }
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def run(start: Start, *, started: float) -> None:
+    """Serves until a signal ends it; `started` is a moment of the monotonic clock.
+
+    Raises `CommandError` where the gateway cannot or must not start.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    export(start.environment())
+    settings = settings_for(None)
+    if settings.needs_key:
+        _require_key(settings)
+    listener = listen(settings.server.host, settings.server.port)
+    url = address(*listener.getsockname()[:2])
+    if not start.as_json:
+        print("\n".join(banner(settings, url)), flush=True)
+
+    def tell_ready() -> None:
+        seconds = monotonic() - started
+        if start.as_json:
+            print_json({"status": "ready", "address": url, "demo": settings.demo, "seconds": round(seconds, 2)})
+        else:
+            print(ready_line(seconds))
+        sys.stdout.flush()
+
+    if settings.server.workers == 1:
+        _serve_alone(settings, listener, tell_ready)
+    else:
+        _serve_together(settings, listener, tell_ready)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    """Ends the process with status 0: a gateway that was told to stop and did has not failed."""
+    raise SystemExit(0)
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "interface": "asgi3",
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "websockets-sansio",
+        "ws_max_size": _MAX_FRAME_BYTES,
+        "lifespan": "on",
+        "log_config": None,
+        "log_level": "warning",
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "timeout_keep_alive": _KEEP_ALIVE_S,
+        "timeout_graceful_shutdown": settings.server.drain_s,
+    }
+
+
+class _Server(uvicorn.Server):
+    """One process: tells when it is ready, and re-reads the configuration at SIGHUP."""
+
+    def __init__(self, config: uvicorn.Config, *, tell_ready: Callable[[], None], reload: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_ready = tell_ready
+        self._reload = reload
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's own."""
+        await super().startup(sockets)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        self._tell_ready()
+
+
+def _serve_alone(settings: Settings, listener: socket.socket, tell_ready: Callable[[], None]) -> None:
+    from farthing.app import create_app
+
+    app = create_app(settings)
+    config = ServerConfig(app, **_options(settings))
+    try:
+        _Server(config, tell_ready=tell_ready, reload=app.reload).run(sockets=[listener])
+    except SystemExit as end:
+        raise typer.Exit(1 if end.code == STARTUP_FAILURE else 0) from end
+
+
+def _serve_together(settings: Settings, listener: socket.socket, tell_ready: Callable[[], None]) -> None:
+    config = ServerConfig(
+        "farthing.cli.worker:application", factory=True, workers=settings.server.workers, **_options(settings)
+    )
+    threading.Thread(target=_await_ready, args=(listener, tell_ready), daemon=True).start()
+    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise CommandError("a worker process could not start")
+
+
+def _await_ready(listener: socket.socket, tell_ready: Callable[[], None]) -> None:
+    """Tells once that a worker answers."""
+    host, port = listener.getsockname()[:2]
+    while True:
+        connection = HTTPConnection(reachable(host), port, timeout=60)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == HTTPStatus.OK:
+                tell_ready()
+                return
+        except (OSError, HTTPException):
+            pass
+        finally:
+            connection.close()
+        sleep(0.05)
+
+
+def _require_key(settings: Settings) -> None:
+    """Raises `CommandError` unless the database holds a key that callers could show."""
+    from farthing.cli.database import CLOCK, with_store
+    from farthing.cli.keys import is_usable
+
+    keys = with_store(settings.database, lambda store: store.keys.list())
+    if not any(is_usable(key, CLOCK.now_us()) for key in keys):
+        make = "" if settings.demo else ", or make a key with `farthing keys create NAME`,"
+        raise CommandError(
+            f"{settings.server.host} can be reached by others: set FARTHING_MASTER_KEY{make} before the gateway "
+            "listens there"
+        )

@@ -1,0 +1,64 @@
+"""How commands answer: tables and lines for people, JSON for programs, one line for an error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration file.", show_default=False)]
+
+
+class CommandError(Exception):
+    """Ends a command; the message says in one line what is wrong and what to do."""
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    print(f"farthing: {' '.join(message.split())}", file=sys.stderr)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 (whatever JSON can say)
+    """The value as JSON on standard output."""
+    print(json.dumps(value, ensure_ascii=False, indent=None if not sys.stdout.isatty() else 2))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
+    """Rows under their columns; those named in `numbers` are aligned to the right. Plain where nobody watches."""
+    if sys.stdout.isatty():
+        _print_rich(columns, rows, numbers)
+        return
+    widths = [max(len(line[place]) for line in [columns, *rows]) for place in range(len(columns))]
+    for line in [columns, *rows]:
+        cells = [
+            cell.rjust(width) if column in numbers else cell.ljust(width)
+            for cell, width, column in zip(line, widths, columns, strict=True)
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def usd(amount: float | None) -> str:
+    """An amount in US dollars: cents where there are dollars, else enough digits to see it; unknown is never 0."""
+    if amount is None:
+        return "unknown"
+    digits = 2 if amount == 0 or abs(amount) >= 1 else 6 if abs(amount) >= 0.000_001 else 9  # noqa: PLR2004
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
