@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
-from farthing.domain.exchange import Exchange, Intent
+from farthing.domain.exchange import Exchange, Intent, Status
 from farthing.domain.keys import Caller
 
 
@@ -123,6 +123,16 @@ class CacheLevel(Protocol):
         """Forgets the entry; a key voted down is refused by `put` from then on."""
 
 
+class SharedValues(Protocol):
+    """Small values that all workers see, for a while. A store that is away has none and never raises."""
+
+    async def get(self, name: str) -> bytes | None:
+        """The value, None where there is none."""
+
+    async def put(self, name: str, value: bytes, ttl_s: int) -> None:
+        """Keeps the value for `ttl_s` seconds."""
+
+
 class AnswerCache(Protocol):
     """All cache levels as one. Never raises: a level that is away is a miss."""
 
@@ -173,62 +183,97 @@ class Sink(Protocol):
         """Takes note. Must not block."""
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
-    """What the votes on a kept answer say: `quality_score` 0..1, and whether it is served no more."""
+class Verdict(Struct, frozen=True):
+    """What all votes on an answer, or all ratings of a request, amount to."""
 
     quality_score: float
+    """Mean, from 0 to 1."""
     votes: int
-    invalidated: bool
+    invalidated: bool = False
+    """Whether the answer is never served again."""
 
 
 class Feedback(Protocol):
-    """What callers thought of their answers."""
+    """What people think of answers."""
 
     async def vote(
-        self, cache_key: str, *, tenant: str, principal: str | None, rating: int, comment: str | None = None
+        self,
+        cache_key: str,
+        rating: Literal[-1, 0, 1],
+        *,
+        tenant: str | None,
+        principal: str | None,
+        comment: str | None = None,
     ) -> Verdict:
-        """Counts a vote of -1, 0 or 1. Raises `NotFound` for an entry that is not there for this tenant."""
+        """Counts a vote on a kept answer. Raises `NotFound` for one that is not there for this tenant."""
 
     async def rate(
         self,
         request_id: str,
+        grade: Literal[1, 2, 3, 4, 5],
         *,
         tenant: str | None,
         principal: str | None,
-        quality_score: int,
-        is_correct: bool | None = None,
-        is_helpful: bool | None = None,
-        comment: str | None = None,
-    ) -> None:
-        """Keeps a rating of 1 to 5 (`tenant` None: of anybody's request). Raises `NotFound`."""
+        details: Mapping[Literal["is_correct", "is_helpful", "comment"], Any] | None = None,
+    ) -> Verdict:
+        """Keeps a rating of one request. Raises `NotFound`."""
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """Which rows of the ledger are wanted; None wants all. Moments in µs, the first included, the second not."""
+
+    status: Status | None = None
+    model: str | None = None
+    provider: str | None = None
+    key: str | None = None
+    team: str | None = None
+    user: str | None = None
+    session: str | None = None
+    tag: str | None = None
+    """`name=value`."""
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+class Stretch(Struct, frozen=True):
+    """From `from_us` up to but without `to_us`, in µs since 1970 UTC; None leaves a side open."""
+
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+GroupBy = Literal["model", "provider", "key", "team", "user", "tag", "hour", "day"]
 
 
 class Queries(Protocol):
-    """What the ledger can tell. `tenant` None means everybody; money in nano-dollars, moments and durations in µs."""
+    """What the ledger can tell. Tenant None means all tenants; money in nano-dollars, moments in µs since 1970 UTC.
+
+    Everything raises `Unavailable` while the database is away.
+    """
 
     async def stats(self, tenant: str | None) -> Mapping[str, Any]:
-        """Totals, by provider, by complexity, and the last requests."""
+        """Everything so far: overall, by provider, by complexity, and the newest requests."""
 
     async def routing_metrics(self, tenant: str | None) -> Mapping[str, Any]:
-        """How each strategy, provider and the cache did."""
+        """How strategies, providers and the cache did."""
 
-    async def usage(self, tenant: str | None, group_by: str, since_us: int, until_us: int) -> Mapping[str, Any]:
-        """`rows` by group and their `total`."""
+    async def usage(self, tenant: str | None, group_by: GroupBy, stretch: Stretch) -> Mapping[str, Any]:
+        """`{rows, total}` for the whole minutes that the stretch touches."""
 
-    async def savings(self, tenant: str | None, since_us: int, until_us: int) -> Mapping[str, Any]:
-        """Actual and baseline cost, and where the difference comes from."""
+    async def savings(self, tenant: str | None, stretch: Stretch) -> Mapping[str, Any]:
+        """What was saved against the baseline, and by what."""
 
-    async def page(self, tenant: str | None, filters: Mapping[str, Any], limit: int, cursor: str | None) -> Rows:
-        """Requests, newest first. Raises `InvalidRequest` for a cursor that is none."""
+    async def requests(self, tenant: str | None, wanted: Filter, *, limit: int = 50, cursor: str | None = None) -> Rows:
+        """A page of the ledger. Raises `InvalidRequest` for a cursor that is none."""
 
-    async def request(self, tenant: str | None, request_id: str) -> Mapping[str, Any] | None:
-        """One request with its decision, or None."""
+    async def request(self, tenant: str | None, request_id: str) -> Mapping[str, Any]:
+        """One row with its decision. Raises `NotFound`."""
 
-    async def cache_stats(self, tenant: str | None) -> Mapping[str, Any]:
-        """Entries, hits and savings of the answer cache."""
+    async def cache_stats(self, tenant: str | None, now_us: int) -> Mapping[str, Any]:
+        """Entries, hits and savings of the answer cache, and the most popular queries."""
 
     async def quality_stats(self, tenant: str | None) -> Mapping[str, Any]:
-        """Quality by provider, model and pattern; the best, worst and invalidated answers."""
+        """What people thought of the answers."""
 
 
 class Rows(Struct, frozen=True):

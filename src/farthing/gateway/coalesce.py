@@ -25,12 +25,13 @@ class Flight:
         leader.is_handed_over = True
         self.leader = leader
         self._land = land
+        self._spawn = spawn
         self._answer: asyncio.Task[Whole | StreamSource] = spawn(buy(), "flight")
         self._answer.add_done_callback(self._bought)
         self._passengers = 0
         self._batches: list[Sequence[Piece]] = []
         self._error: UpstreamError | None = None
-        self._lock = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def board(self, draft: Draft) -> Whole | View:
         """The shared answer for one request. Raises what the purchase raised."""
@@ -59,6 +60,8 @@ class Flight:
         elif not self._answer.cancelled() and self._answer.exception() is None:
             answer = self._answer.result()
             if isinstance(answer, StreamSource):
+                if self._fetching is not None:
+                    self._fetching.cancel()
                 answer.abandon()
                 self._land()
 
@@ -69,18 +72,23 @@ class Flight:
             self.leader.broke(error)
 
     async def batch(self, source: StreamSource, index: int) -> Sequence[Piece]:
-        """Pieces number `index` of the stream; whoever comes first fetches them for all."""
-        async with self._lock:
-            if index == len(self._batches):
-                if self._error is not None:
-                    raise self._error
-                try:
-                    self._batches.append(await source.pieces())
-                except UpstreamError as error:
-                    self._error = error
-                    self._land()
-                    raise
-            return self._batches[index]
+        """Pieces number `index` of the stream; whoever comes first has them fetched for all, and may leave."""
+        while index == len(self._batches):
+            if self._error is not None:
+                raise self._error
+            if self._fetching is None:
+                self._fetching = self._spawn(self._fetch(source), "flight")
+            await asyncio.shield(self._fetching)
+        return self._batches[index]
+
+    async def _fetch(self, source: StreamSource) -> None:
+        try:
+            self._batches.append(await source.pieces())
+        except UpstreamError as error:
+            self._error = error
+            self._land()
+        finally:
+            self._fetching = None
 
 
 class View:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.http.policy import caller_of, tenant_of
 from farthing.http.services import Services, services_of
+from farthing.ports import Verdict
 
 Comment = Annotated[str, Field(max_length=2000)]
 
@@ -22,7 +23,7 @@ class FeedbackBody(BaseModel):
     cache_key: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     rating: Literal[-1, 0, 1] | None = None
     request_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    quality_score: Annotated[int, Field(ge=1, le=5)] | None = None
+    quality_score: Literal[1, 2, 3, 4, 5] | None = None
     is_correct: bool | None = None
     is_helpful: bool | None = None
     comment: Comment | None = None
@@ -47,7 +48,7 @@ async def _vote(request: Request, services: Services, cache_key: str, body: Feed
         raise InvalidRequest("A vote needs `rating`: -1, 0 or 1.", code="missing_required_parameter", param="rating")
     caller = caller_of(request)
     verdict = await services.feedback.vote(
-        cache_key, tenant=caller.tenant, principal=caller.key_id, rating=body.rating, comment=body.comment
+        cache_key, body.rating, tenant=tenant_of(request), principal=caller.key_id, comment=body.comment
     )
     if verdict.invalidated:
         await services.cache.forget(cache_key)
@@ -61,26 +62,32 @@ async def _vote(request: Request, services: Services, cache_key: str, body: Feed
 
 
 async def _rate(request: Request, services: Services, request_id: str, body: FeedbackBody) -> dict[str, Any]:
+    about = (tenant_of(request), caller_of(request).key_id)
+    try:
+        verdict = await _rated(services, request_id, body, about)
+    except NotFound:
+        await services.flush()
+        verdict = await _rated(services, request_id, body, about)
+    return {
+        "success": True,
+        "quality_score": verdict.quality_score,
+        "invalidated": False,
+        "message": "Thank you, the rating counts.",
+    }
+
+
+async def _rated(
+    services: Services, request_id: str, body: FeedbackBody, about: tuple[str | None, str | None]
+) -> Verdict:
     if body.quality_score is None:
         raise InvalidRequest(
             "A rating needs `quality_score`: 1 to 5.", code="missing_required_parameter", param="quality_score"
         )
-    facts: dict[str, Any] = {
-        "tenant": tenant_of(request),
-        "principal": caller_of(request).key_id,
-        "quality_score": body.quality_score,
-        "is_correct": body.is_correct,
-        "is_helpful": body.is_helpful,
-        "comment": body.comment,
-    }
-    try:
-        await services.feedback.rate(request_id, **facts)
-    except NotFound:
-        await services.flush()
-        await services.feedback.rate(request_id, **facts)
-    return {
-        "success": True,
-        "quality_score": body.quality_score,
-        "invalidated": False,
-        "message": "Thank you, the rating counts.",
-    }
+    tenant, principal = about
+    return await services.feedback.rate(
+        request_id,
+        body.quality_score,
+        tenant=tenant,
+        principal=principal,
+        details={"is_correct": body.is_correct, "is_helpful": body.is_helpful, "comment": body.comment},
+    )

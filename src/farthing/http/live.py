@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from farthing.domain.keys import Caller
 from farthing.gateway.admission import admit
 from farthing.http.headers import Headers, credential
 from farthing.http.moments import rfc3339
+from farthing.http.presentation import as_object
 from farthing.http.services import Services, services_of
 
 INTERVAL_S = 5.0
@@ -53,8 +53,8 @@ def _admit(socket: WebSocket, services: Services) -> Caller:
 
 
 async def _figures(services: Services, tenant: str | None, sequence: int) -> dict[str, Any]:
-    figures: Mapping[str, Any] = await services.metrics(tenant)
-    return {**figures, "timestamp": rfc3339(services.clock.now_us()), "sequence": sequence}
+    return {
+        **as_object(await services.metrics(tenant)), "timestamp": rfc3339(services.clock.now_us()), "sequence": sequence}
 
 
 async def _listen(socket: WebSocket, services: Services) -> int:

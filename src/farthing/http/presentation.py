@@ -1,4 +1,4 @@
-"""The ledger's integers as JSON shows them: nano-dollars as USD, microseconds as milliseconds and RFC 3339."""
+"""The ledger's integers as JSON shows them: nano-dollars as USD, microseconds as RFC 3339."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ MONEY = frozenset(
     }
 )
 """Names of fields that hold nano-dollars."""
-MOMENT, DURATION = "_at_us", "_us"
+MOMENTS = frozenset({"created_at", "generated_at"})
+"""Names of fields that hold microseconds since 1970."""
+
+
+def as_object(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """`presented` for a whole answer."""
+    return dict(_field(name, value) for name, value in tree.items())
 
 
 def presented(value: Any) -> Any:  # noqa: ANN401 (a tree of JSON in, a tree of JSON out)
@@ -42,9 +48,8 @@ def presented(value: Any) -> Any:  # noqa: ANN401 (a tree of JSON in, a tree of 
 def _field(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 (as `presented`)
     if name in MONEY and (value is None or isinstance(value, int | float)):
         return name, None if value is None else value / NANO
-    if name.endswith(MOMENT):
-        return name.removesuffix(DURATION), None if value is None else rfc3339(value)
-    if name.endswith(DURATION):
-        short = "latency" if name == "duration_us" else name.removesuffix(DURATION).replace("duration", "latency")
-        return f"{short}_ms", None if value is None else value / 1000
+    if name in MOMENTS and isinstance(value, int):
+        return name, rfc3339(value)
+    if name == "interval":
+        return name, [bound / NANO for bound in value]
     return name, presented(value)

@@ -2,120 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query, Request
 
 from farthing.domain.errors import NotFound
+from farthing.domain.exchange import Status
 from farthing.http.moments import parse_moment, rfc3339
 from farthing.http.policy import tenant_of
-from farthing.http.presentation import presented
+from farthing.http.presentation import as_object, presented
 from farthing.http.services import services_of
+from farthing.ports import Filter, GroupBy, Stretch
 
 DAY_US = 86_400_000_000
 DEFAULT_SPAN_US = 30 * DAY_US
 
-Group = Literal["model", "provider", "key", "team", "user", "day", "hour", "tag"]
-Ending = Literal["ok", "cached", "error", "cancelled", "interrupted", "rejected"]
+From = Annotated[str | None, Query(alias="from", max_length=40)]
+To = Annotated[str | None, Query(alias="to", max_length=40)]
+Name = Annotated[str | None, Query(min_length=1, max_length=256)]
 
 
 async def stats(request: Request) -> dict[str, Any]:
     """Everything so far, and the last requests."""
     services = services_of(request)
-    figures = presented(await services.queries.stats(tenant_of(request)))
+    figures = as_object(await services.queries.stats(tenant_of(request)))
     return {**figures, "demo": services.snapshots.current.catalogue.demo}
 
 
-async def routing_metrics(request: Request) -> Mapping[str, Any]:
+async def routing_metrics(request: Request) -> dict[str, Any]:
     """How each strategy, provider and the cache did; at most a few seconds old."""
-    return await services_of(request).metrics(tenant_of(request))
+    return as_object(await services_of(request).metrics(tenant_of(request)))
 
 
 async def usage(
     request: Request,
-    group_by: Group = "model",
-    since: Annotated[str | None, Query(alias="from", max_length=40)] = None,
-    until: Annotated[str | None, Query(alias="to", max_length=40)] = None,
+    group_by: GroupBy = "model",
+    since: From = None,
+    until: To = None,
 ) -> dict[str, Any]:
     """Requests, tokens and money by group; the last 30 days unless said otherwise."""
-    since_us, until_us = _span(request, since, until)
-    figures = presented(await services_of(request).queries.usage(tenant_of(request), group_by, since_us, until_us))
-    return {**figures, "from": rfc3339(since_us), "to": rfc3339(until_us), "group_by": group_by}
+    stretch = _stretch(request, since, until)
+    figures = presented(await services_of(request).queries.usage(tenant_of(request), group_by, stretch))
+    if group_by in ("day", "hour"):
+        figures["rows"] = [{**row, "group": rfc3339(row["group"])} for row in figures["rows"]]
+    return {**figures, **_shown(stretch), "group_by": group_by}
 
 
 async def savings(
     request: Request,
-    since: Annotated[str | None, Query(alias="from", max_length=40)] = None,
-    until: Annotated[str | None, Query(alias="to", max_length=40)] = None,
+    since: From = None,
+    until: To = None,
 ) -> dict[str, Any]:
     """What was saved against the baseline, and by what; the last 30 days unless said otherwise.
 
-    The interval has no width: both sides are counted from the same tokens at their prices.
+    The interval has no width: the baseline is the same tokens at another price, which is counted, not estimated.
     """
-    since_us, until_us = _span(request, since, until)
-    figures = presented(await services_of(request).queries.savings(tenant_of(request), since_us, until_us))
-    would = figures["baseline_cost"]
-    return {
-        **figures,
-        "percent": 100 * figures["saved"] / would if would else 0.0,
-        "interval": [figures["saved"], figures["saved"]],
-        "method": "counted",
-        "from": rfc3339(since_us),
-        "to": rfc3339(until_us),
-    }
+    stretch = _stretch(request, since, until)
+    figures = presented(await services_of(request).queries.savings(tenant_of(request), stretch))
+    return {**figures, "method": "counted", **_shown(stretch)}
 
 
-async def requests(
+async def requests(  # noqa: PLR0913 (each parameter is one of the query string)
     request: Request,
+    *,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
-    status: Ending | None = None,
+    status: Status | None = None,
+    model: Name = None,
+    provider: Name = None,
+    key: Name = None,
+    team: Name = None,
+    user: Name = None,
+    session: Name = None,
+    tag: Annotated[str | None, Query(pattern="^[^=]+=.+$", max_length=256)] = None,
+    since: From = None,
+    until: To = None,
 ) -> dict[str, Any]:
-    """The ledger, newest first. Filters: status, model, provider, key, team, user, session, tag, from, to."""
-    filters = _filters(request) | ({"status": status} if status else {})
-    rows = await services_of(request).queries.page(tenant_of(request), filters, limit, cursor)
+    """The ledger, newest first."""
+    wanted = Filter(
+        status=status,
+        model=model,
+        provider=provider,
+        key=key,
+        team=team,
+        user=user,
+        session=session,
+        tag=tag,
+        from_us=parse_moment(since, "from") if since else None,
+        to_us=parse_moment(until, "to") if until else None,
+    )
+    rows = await services_of(request).queries.requests(tenant_of(request), wanted, limit=limit, cursor=cursor)
     return {"data": presented(rows.data), "next_cursor": rows.next_cursor}
 
 
 async def one_request(request: Request, request_id: str) -> dict[str, Any]:
     """One request and its decision: every candidate and why it lost. Raises `NotFound`."""
     services = services_of(request)
-    found = await services.queries.request(tenant_of(request), request_id)
-    if found is None:
+    try:
+        found = await services.queries.request(tenant_of(request), request_id)
+    except NotFound:
         await services.flush()
         found = await services.queries.request(tenant_of(request), request_id)
-    if found is None:
-        raise NotFound(f"There is no request `{request_id[:64]}` in the ledger.", code="request_not_found")
-    shown: dict[str, Any] = presented(found)
-    return shown
+    return as_object(found)
 
 
 async def cache_stats(request: Request) -> dict[str, Any]:
     """What the answer cache holds and what it saved."""
-    figures: dict[str, Any] = presented(await services_of(request).queries.cache_stats(tenant_of(request)))
-    return figures
+    services = services_of(request)
+    return as_object(await services.queries.cache_stats(tenant_of(request), services.clock.now_us()))
 
 
 async def quality_stats(request: Request) -> dict[str, Any]:
     """What people thought of the answers."""
-    figures: dict[str, Any] = presented(await services_of(request).queries.quality_stats(tenant_of(request)))
-    return figures
+    return as_object(await services_of(request).queries.quality_stats(tenant_of(request)))
 
 
-def _span(request: Request, since: str | None, until: str | None) -> tuple[int, int]:
-    now = services_of(request).clock.now_us()
-    until_us = parse_moment(until, "to") if until else now + 1
-    since_us = parse_moment(since, "from") if since else until_us - DEFAULT_SPAN_US
-    return since_us, until_us
+def _stretch(request: Request, since: str | None, until: str | None) -> Stretch:
+    until_us = parse_moment(until, "to") if until else services_of(request).clock.now_us() + 1
+    return Stretch(parse_moment(since, "from") if since else until_us - DEFAULT_SPAN_US, until_us)
 
 
-def _filters(request: Request) -> dict[str, Any]:
-    filters: dict[str, Any] = {}
-    for name in ("model", "provider", "key", "team", "user", "session", "tag"):
-        if value := request.query_params.get(name):
-            filters[name] = value[:256]
-    for name in ("from", "to"):
-        if value := request.query_params.get(name):
-            filters[name] = parse_moment(value, name)
-    return filters
+def _shown(stretch: Stretch) -> dict[str, str]:
+    return {"from": rfc3339(stretch.from_us or 0), "to": rfc3339(stretch.to_us or 0)}

@@ -1,0 +1,195 @@
+"""A pipeline over fakes: scripted providers, a clock turned by hand, and everything recorded in lists."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from farthing.background.clock import ManualClock
+from farthing.background.supervisor import Supervisor
+from farthing.dialects import INBOUND
+from farthing.domain.catalogue import Catalogue, Model, Tier
+from farthing.domain.exchange import Exchange, Intent
+from farthing.domain.keys import Caller, Key
+from farthing.domain.pricing import PriceSheet, Rates
+from farthing.domain.routing import STRATEGIES
+from farthing.domain.secrets import digest
+from farthing.gateway.answers import Answers
+from farthing.gateway.breaker import Breakers, RetryBudget
+from farthing.gateway.call import Call, Directives
+from farthing.gateway.coalesce import Flights
+from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.dispatch import Dispatch
+from farthing.gateway.pipeline import Pipeline
+from farthing.gateway.recording import Recorder
+from farthing.gateway.snapshot import Snapshot, Snapshots
+from farthing.money.ledger import Ledger
+from farthing.ports import CacheEntry, Deadlines, Provider, UpstreamRequest
+from farthing.providers.fake import Behaviour, ScriptedTransport
+
+KEY = "sk-known"
+DEADLINES = Deadlines(connect=5, first_token=20, idle=10, total=60)
+MODELS: tuple[tuple[str, Tier, int], ...] = (
+    ("small", "simple", 1),
+    ("middle", "moderate", 3),
+    ("large", "complex", 10),
+)
+
+
+def sheet(usd_per_mtok: int) -> PriceSheet:
+    """The same price for every token."""
+    names = [name for name in Rates.__struct_fields__ if name != "per_request"]
+    return PriceSheet(version="test", steps=((0, Rates(**dict.fromkeys(names, usd_per_mtok * 1_000_000_000))),))
+
+
+class ListJournal:
+    """Notes in memory; refuses to open when told to."""
+
+    def __init__(self) -> None:
+        self.intents: list[Intent] = []
+        self.settled: list[Exchange] = []
+        self.refusal: Exception | None = None
+
+    def open(self, intent: Intent) -> None:
+        """Keeps the intent."""
+        if self.refusal is not None:
+            raise self.refusal
+        self.intents.append(intent)
+
+    def settle(self, exchange: Exchange) -> None:
+        """Keeps the settlement."""
+        self.settled.append(exchange)
+
+
+class DictCache:
+    """All levels as one dictionary."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, CacheEntry] = {}
+        self.look_up: Callable[[], Awaitable[None]] | None = None
+
+    async def find(self, key: str) -> tuple[CacheEntry, str] | None:
+        """The entry at once, or after `look_up`."""
+        entry = self.entries.get(key)
+        if self.look_up is not None:
+            await self.look_up()
+        return (entry, "memory") if entry else None
+
+    async def keep(self, key: str, entry: CacheEntry) -> None:
+        """Keeps it."""
+        self.entries[key] = entry
+
+    async def forget(self, key: str) -> None:
+        """Forgets it."""
+        self.entries.pop(key, None)
+
+
+class Rig:
+    """One pipeline and everything around it."""
+
+    def __init__(self, script: Callable[[UpstreamRequest], Behaviour] | list[Behaviour], **snapshot: Any) -> None:
+        self.clock = ManualClock()
+        self.transport = ScriptedTransport(script, sleep=self.sleep)
+        self.journal = ListJournal()
+        self.ledger = Ledger(self.clock)
+        self.cache = DictCache()
+        self.supervisor = Supervisor(grace_s=1)
+        self.breakers = Breakers(self.clock)
+        provider = Provider(
+            name="fake",
+            dialect=snapshot.pop("dialect", "openai"),
+            base_url="http://fake.invalid/v1",
+            transport=self.transport,
+            api_key="sk-upstream",
+            deadlines=DEADLINES,
+        )
+        models = {
+            name: Model(
+                name=name, provider="fake", upstream=name, dialect=provider.dialect, tier=tier, price=sheet(price)
+            )
+            for name, tier, price in MODELS
+        }
+        facts: dict[str, Any] = {
+            "catalogue": Catalogue(models=models, baseline="large"),
+            "providers": {"fake": provider},
+            "strategies": STRATEGIES,
+            "strategy": "complexity",
+            "keys": {digest(KEY): Key(caller=Caller(tenant="acme", key_id="k1"), name="known", hint="…")},
+        }
+        self.snapshots = Snapshots(Snapshot(**(facts | snapshot)))
+        self.recorder = Recorder(journal=self.journal, ledger=self.ledger, sinks=(), clock=self.clock)
+        self.flights = Flights(self.supervisor.spawn)
+        self.pipeline = Pipeline(
+            snapshots=self.snapshots,
+            recorder=self.recorder,
+            answers=Answers(cache=self.cache, clock=self.clock, spawn=self.supervisor.spawn),
+            flights=self.flights,
+            ledger=self.ledger,
+            dispatch=Dispatch(breakers=self.breakers, retries=RetryBudget(), clock=self.clock, sleep=self.sleep),
+        )
+        self.calls = 0
+
+    async def sleep(self, seconds: float) -> None:
+        """Virtual time passes at once, after others had their turn."""
+        await asyncio.sleep(0)
+        self.clock.advance(seconds)
+
+    def call(
+        self, body: Mapping[str, Any] | bytes, *, dialect: str = "openai", key: str | None = KEY, **wishes: Any
+    ) -> Call:
+        """A request as the HTTP layer would hand it over."""
+        self.calls += 1
+        return Call(
+            request_id=f"request-{self.calls}",
+            route={"openai": "/v1/chat/completions", "anthropic": "/v1/messages", "native": "/complete"}[dialect],
+            dialect=INBOUND[dialect],
+            body=body if isinstance(body, bytes) else json.dumps(body).encode(),
+            credential=key,
+            directives=Directives(**wishes),
+            received_us=self.clock.now_us(),
+            started=self.clock.monotonic(),
+        )
+
+    async def ask(self, body: Mapping[str, Any], **more: Any) -> bytes:
+        """The whole answer, streamed or not."""
+        reply = await self.pipeline.run(self.call(body, **more))
+        return reply.body if isinstance(reply, Reply) else await drained(reply)
+
+
+async def drained(reply: StreamReply, chunks: int | None = None) -> bytes:
+    """What a client reads of a stream before it leaves, after `chunks` or at the end."""
+    parts: list[bytes] = []
+    try:
+        while (chunks is None or len(parts) < chunks) and (chunk := await reply.chunk()):
+            parts.append(chunk)
+    finally:
+        await reply.aclose()
+    return b"".join(parts)
+
+
+def chat(text: str = "What is Python?", **more: Any) -> dict[str, Any]:
+    """A chat request for the small model."""
+    return {"model": "small", "messages": [{"role": "user", "content": text}], **more}
+
+
+def completion(text: str = "An answer.", model: str = "small", finish: str = "stop") -> bytes:
+    """A whole completion as an OpenAI upstream sends it: 10 tokens in, 5 out."""
+    message = {"role": "assistant", "content": text}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    body = {"id": "up-1", "object": "chat.completion", "created": 1, "model": model, "usage": usage}
+    return json.dumps({**body, "choices": [{"index": 0, "message": message, "finish_reason": finish}]}).encode()
+
+
+def events(words: int = 5) -> list[bytes]:
+    """The same as a stream, one event a chunk: `words` deltas, finish, usage, end mark."""
+    base = {"id": "up-1", "object": "chat.completion.chunk", "created": 1, "model": "small"}
+
+    def event(choices: list[Any], **more: Any) -> bytes:
+        return b"data: " + json.dumps({**base, "choices": choices, **more}).encode() + b"\n\n"
+
+    deltas = [event([{"index": 0, "delta": {"content": f"w{n} "}, "finish_reason": None}]) for n in range(words)]
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    finish = event([{"index": 0, "delta": {}, "finish_reason": "stop"}])
+    return [*deltas, finish, event([], usage=usage), b"data: [DONE]\n\n"]
