@@ -24,6 +24,7 @@ class Flight:
     def __init__(self, buy: Buy, leader: Draft, spawn: Spawn, land: Callable[[], None]) -> None:
         leader.is_handed_over = True
         self.leader = leader
+        self.is_kept = False
         self._land = land
         self._spawn = spawn
         self._answer: asyncio.Task[Whole | StreamSource] = spawn(buy(), "flight")
@@ -145,6 +146,11 @@ class Flights:
         """The flight of an identical request, if one is in the air."""
         return self._flights.get(_name(order))
 
+    def is_buying(self, order: Order) -> bool:
+        """Whether an identical request is under way whose answer is not in the cache yet."""
+        flight = self.find(order)
+        return flight is not None and not flight.is_kept
+
     def start(self, order: Order, buy: Buy) -> Flight:
         """A flight that identical requests may join."""
         name = _name(order)
@@ -156,6 +162,8 @@ class Flights:
 
         The flight stays for a moment: a look-up that began before the answer was kept would else miss both.
         """
+        if flight := self.find(order):
+            flight.is_kept = True
         asyncio.get_running_loop().call_later(LINGER_S, self._remove, _name(order))
 
     def landed(self, order: Order) -> None:

@@ -45,7 +45,7 @@ class Pipeline:
             draft.caller = admit(snapshot, call.credential, call.received_us)
             order = read(call, snapshot, draft)
             draft.cache_key = key = identify(order)
-            if key and not self._flights.find(order) and (kept := await self._answers.find(key)):
+            if key and not self._flights.is_buying(order) and (kept := await self._answers.find(key)):
                 return replay(order, *kept)
             if key and (flight := self._flights.find(order)):
                 return deliver(order, await flight.board(draft))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from farthing.dialects import INBOUND
 from farthing.http.errors import Message, Send, guarded, id_headers, send_error
 from farthing.http.headers import Headers
-from farthing.http.hot import HOT, MISWRITTEN, DataPlane, Receive, Scope
+from farthing.http.hot import HOT, MISWRITTEN, Receive, Scope
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 _HOT_PATHS = frozenset(HOT) | frozenset(MISWRITTEN)
@@ -16,7 +16,7 @@ _HOT_PATHS = frozenset(HOT) | frozenset(MISWRITTEN)
 class FrontDoor:
     """The application that the server runs."""
 
-    def __init__(self, *, hot: DataPlane, rest: Asgi, new_id: Callable[[], str]) -> None:
+    def __init__(self, *, hot: Asgi, rest: Asgi, new_id: Callable[[], str]) -> None:
         self._hot = hot
         self._rest = rest
         self._new_id = new_id

@@ -54,7 +54,10 @@ def _admit(socket: WebSocket, services: Services) -> Caller:
 
 async def _figures(services: Services, tenant: str | None, sequence: int) -> dict[str, Any]:
     return {
-        **as_object(await services.metrics(tenant)), "timestamp": rfc3339(services.clock.now_us()), "sequence": sequence}
+        **as_object(await services.metrics(tenant)),
+        "timestamp": rfc3339(services.clock.now_us()),
+        "sequence": sequence,
+    }
 
 
 async def _listen(socket: WebSocket, services: Services) -> int:

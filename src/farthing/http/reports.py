@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request
 
-from farthing.domain.errors import NotFound
 from farthing.domain.exchange import Status
 from farthing.http.moments import parse_moment, rfc3339
 from farthing.http.policy import tenant_of
 from farthing.http.presentation import as_object, presented
-from farthing.http.services import services_of
+from farthing.http.services import Services, services_of
 from farthing.ports import Filter, GroupBy, Stretch
 
 DAY_US = 86_400_000_000
@@ -24,7 +23,7 @@ Name = Annotated[str | None, Query(min_length=1, max_length=256)]
 
 async def stats(request: Request) -> dict[str, Any]:
     """Everything so far, and the last requests."""
-    services = services_of(request)
+    services = await _caught_up(request)
     figures = as_object(await services.queries.stats(tenant_of(request)))
     return {**figures, "demo": services.snapshots.current.catalogue.demo}
 
@@ -42,7 +41,8 @@ async def usage(
 ) -> dict[str, Any]:
     """Requests, tokens and money by group; the last 30 days unless said otherwise."""
     stretch = _stretch(request, since, until)
-    figures = presented(await services_of(request).queries.usage(tenant_of(request), group_by, stretch))
+    services = await _caught_up(request)
+    figures = as_object(await services.queries.usage(tenant_of(request), group_by, stretch))
     if group_by in ("day", "hour"):
         figures["rows"] = [{**row, "group": rfc3339(row["group"])} for row in figures["rows"]]
     return {**figures, **_shown(stretch), "group_by": group_by}
@@ -58,11 +58,12 @@ async def savings(
     The interval has no width: the baseline is the same tokens at another price, which is counted, not estimated.
     """
     stretch = _stretch(request, since, until)
-    figures = presented(await services_of(request).queries.savings(tenant_of(request), stretch))
+    services = await _caught_up(request)
+    figures = as_object(await services.queries.savings(tenant_of(request), stretch))
     return {**figures, "method": "counted", **_shown(stretch)}
 
 
-async def requests(  # noqa: PLR0913 (each parameter is one of the query string)
+async def requests(
     request: Request,
     *,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
@@ -91,30 +92,33 @@ async def requests(  # noqa: PLR0913 (each parameter is one of the query string)
         from_us=parse_moment(since, "from") if since else None,
         to_us=parse_moment(until, "to") if until else None,
     )
-    rows = await services_of(request).queries.requests(tenant_of(request), wanted, limit=limit, cursor=cursor)
+    services = await _caught_up(request)
+    rows = await services.queries.requests(tenant_of(request), wanted, limit=limit, cursor=cursor)
     return {"data": presented(rows.data), "next_cursor": rows.next_cursor}
 
 
 async def one_request(request: Request, request_id: str) -> dict[str, Any]:
     """One request and its decision: every candidate and why it lost. Raises `NotFound`."""
-    services = services_of(request)
-    try:
-        found = await services.queries.request(tenant_of(request), request_id)
-    except NotFound:
-        await services.flush()
-        found = await services.queries.request(tenant_of(request), request_id)
-    return as_object(found)
+    services = await _caught_up(request)
+    return as_object(await services.queries.request(tenant_of(request), request_id))
 
 
 async def cache_stats(request: Request) -> dict[str, Any]:
     """What the answer cache holds and what it saved."""
-    services = services_of(request)
+    services = await _caught_up(request)
     return as_object(await services.queries.cache_stats(tenant_of(request), services.clock.now_us()))
 
 
 async def quality_stats(request: Request) -> dict[str, Any]:
     """What people thought of the answers."""
     return as_object(await services_of(request).queries.quality_stats(tenant_of(request)))
+
+
+async def _caught_up(request: Request) -> Services:
+    """The services, once the database holds everything this worker has settled: people look right after they ask."""
+    services = services_of(request)
+    await services.flush()
+    return services
 
 
 def _stretch(request: Request, since: str | None, until: str | None) -> Stretch:

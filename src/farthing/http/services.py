@@ -25,7 +25,7 @@ class Services(Struct, frozen=True, kw_only=True):
     cache: AnswerCache
     metrics: Callable[[str | None], Awaitable[Mapping[str, Any]]]
     """`GET /routing/metrics` for a tenant, or for everybody."""
-    flush: Callable[[], Awaitable[None]]
+    flush: Callable[[], Awaitable[object]]
     """Brings what is in the journal into the database now."""
     health: Callable[[], Awaitable[dict[str, Any]]]
     metrics_text: Callable[[], bytes]

@@ -1,0 +1,157 @@
+"""The running gateway: every part made once, started in order and stopped in the opposite one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from farthing.app.snapshots import Refresher
+from farthing.app.storage import Storage
+from farthing.background.clock import SystemClock
+from farthing.background.supervisor import Supervisor
+from farthing.domain.exchange import Exchange
+from farthing.domain.ids import RANDOM_BITS, uuid7
+from farthing.gateway.answers import Answers
+from farthing.gateway.breaker import Breakers, RetryBudget
+from farthing.gateway.coalesce import Flights
+from farthing.gateway.dispatch import Dispatch
+from farthing.gateway.pipeline import Pipeline
+from farthing.gateway.recording import Recorder
+from farthing.http.hot import DataPlane
+from farthing.http.services import Services
+from farthing.insight.routing_metrics import RoutingMetrics
+from farthing.money.bookkeeper import Bookkeeper
+from farthing.money.journal import Journal
+from farthing.money.ledger import Ledger
+from farthing.providers.transport import HttpTransport
+from farthing.settings import Settings, SettingsError, load
+from farthing.telemetry.logs import LogSink
+from farthing.telemetry.prometheus import PrometheusSink
+
+logger = logging.getLogger(__name__)
+
+INGEST_EVERY_S = 0.05
+REFRESH_EVERY_S = 0.5
+"""A key revoked elsewhere is refused here within a second."""
+KEEP_EVERY_S = 1.0
+REPRICE_EVERY_S = 600.0
+SWEEP_EVERY_S = 600.0
+
+
+class Gateway:
+    """All parts of one worker."""
+
+    def __init__(self, settings: Settings, version: str) -> None:
+        self._settings = settings
+        self._version = version
+        self._clock = SystemClock()
+        self._supervisor = Supervisor(grace_s=settings.server.drain_s)
+        self._transport = HttpTransport()
+        self._storage = Storage(settings, self._clock)
+        self._ledger = Ledger(self._clock)
+        self._refresher = Refresher(
+            settings=settings,
+            storage=self._storage,
+            ledger=self._ledger,
+            transport=self._transport,
+            clock=self._clock,
+        )
+        self._breakers = Breakers(self._clock)
+        self._prometheus = PrometheusSink(version)
+        self._hot: DataPlane | None = None
+
+    def new_id(self) -> str:
+        """A fresh request id."""
+        return uuid7(self._clock.now_us(), secrets.randbits(RANDOM_BITS))
+
+    def reload(self) -> None:
+        """Reads the configuration again; a mistake in it is logged and changes nothing."""
+        try:
+            self._refresher.configure(load(self._settings.config_path))
+        except (SettingsError, ValueError) as error:
+            logger.error("the configuration was not taken over: %s", error)  # noqa: TRY400 (the message is enough)
+        else:
+            logger.info("the configuration was taken over")
+
+    async def data_plane(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 (ASGI's own types)
+        """Answers a hot route."""
+        if self._hot is None:
+            raise RuntimeError("the application's lifespan has not started")
+        await self._hot(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Services]:
+        """Everything opened and working, for as long as the block lasts; nothing settled is lost at its end."""
+        await self._storage.prepare()
+        await self._refresher.refresh()
+        root = self._settings.journal_dir
+        root.mkdir(parents=True, exist_ok=True)
+        journal = Journal(root=root, name=self.new_id())
+        bookkeeper = Bookkeeper(
+            journal=journal, root=root, write=self._write, clock=self._clock, committed=self._ledger.committed
+        )
+        self._hot = self._build_hot(journal)
+        self._start_jobs(bookkeeper)
+        try:
+            yield self._services(bookkeeper)
+        finally:
+            await self._supervisor.stop()
+            await bookkeeper.stop()
+            await self._transport.aclose()
+            await self._storage.aclose()
+
+    async def _write(self, exchanges: Sequence[Exchange]) -> int:
+        await self._storage.prepare()
+        return await self._storage.store.ingest.write(exchanges)
+
+    def _build_hot(self, journal: Journal) -> DataPlane:
+        clock, spawn = self._clock, self._supervisor.spawn
+        pipeline = Pipeline(
+            snapshots=self._refresher.snapshots,
+            recorder=Recorder(
+                journal=journal,
+                ledger=self._ledger,
+                sinks=(self._prometheus, LogSink()),
+                clock=clock,
+            ),
+            answers=Answers(cache=self._storage.cache, clock=clock, spawn=spawn),
+            flights=Flights(spawn),
+            ledger=self._ledger,
+            dispatch=Dispatch(breakers=self._breakers, retries=RetryBudget(), clock=clock, sleep=asyncio.sleep),
+        )
+        return DataPlane(
+            pipeline=pipeline,
+            clock=clock,
+            new_id=self.new_id,
+            spawn=spawn,
+            max_body_bytes=self._settings.server.max_body_bytes,
+        )
+
+    def _start_jobs(self, bookkeeper: Bookkeeper) -> None:
+        every = self._supervisor.every
+        every(INGEST_EVERY_S, bookkeeper.work, "bookkeeping")
+        every(REFRESH_EVERY_S, self._refresher.refresh, "refreshing the snapshot")
+        every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
+        every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
+        every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
+
+    def _services(self, bookkeeper: Bookkeeper) -> Services:
+        store = self._storage.store
+        metrics = RoutingMetrics(queries=store.queries, shared=self._storage.shared, clock=self._clock)
+        return Services(
+            snapshots=self._refresher.snapshots,
+            clock=self._clock,
+            breakers=self._breakers,
+            queries=store.queries,
+            feedback=store.feedback,
+            cache=self._storage.cache,
+            metrics=metrics.latest,
+            flush=bookkeeper.flush,
+            health=self._storage.health,
+            metrics_text=self._prometheus.text,
+            version=self._version,
+        )

@@ -1,0 +1,97 @@
+"""Keeps the snapshot fresh: keys, budgets and votes from the database, everything else from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from farthing.app.catalogue import build_catalogue, build_providers
+from farthing.app.storage import Storage
+from farthing.domain.catalogue import Catalogue
+from farthing.domain.errors import Unavailable
+from farthing.domain.keys import Caller, Key
+from farthing.domain.routing import STRATEGIES
+from farthing.domain.secrets import digest
+from farthing.gateway.snapshot import Snapshot, Snapshots
+from farthing.money.ledger import Ledger
+from farthing.ports import Clock, Provider, Transport
+from farthing.settings import Settings
+
+MASTER = Caller(tenant="local", key_id="master", is_admin=True)
+
+
+class Refresher:
+    """Builds snapshots; each `refresh` reads the database once, off the request path."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        storage: Storage,
+        ledger: Ledger,
+        transport: Transport,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._store = storage.store
+        self._ledger = ledger
+        self._cache = storage.cache
+        self._transport = transport
+        self._clock = clock
+        self._catalogue: Catalogue = build_catalogue(settings, clock.now_us())
+        self._providers: Mapping[str, Provider] = build_providers(settings, transport)
+        self._keys: Mapping[bytes, Key] = {}
+        self._keys_known = False
+        self._tombstones: frozenset[str] = frozenset()
+        self.snapshots = Snapshots(self._snapshot())
+
+    def configure(self, settings: Settings) -> None:
+        """Takes over changed settings: providers, models, prices, routing, cache."""
+        catalogue, providers = (
+            build_catalogue(settings, self._clock.now_us()),
+            build_providers(settings, self._transport),
+        )
+        self._settings, self._catalogue, self._providers = settings, catalogue, providers
+        self.snapshots.swap(self._snapshot())
+
+    async def reprice(self) -> None:
+        """Takes over prices that have changed with the day."""
+        self._catalogue = build_catalogue(self._settings, self._clock.now_us())
+        self.snapshots.swap(self._snapshot())
+
+    async def refresh(self) -> None:
+        """Reads keys, budgets, spending and votes; while the database is away the last ones stay in force."""
+        at_us = self._clock.now_us()
+        try:
+            keys = await self._store.keys.load()
+            budgets = await self._store.budgets.load()
+            spent = await self._store.queries.spent(budgets, at_us)
+            today = await self._store.queries.spent_today(at_us)
+            tombstones = await self._store.feedback.tombstones()
+        except Unavailable:
+            return
+        self._ledger.load(budgets, spent, today=today, at_us=at_us)
+        for key in tombstones - self._tombstones:
+            await self._cache.forget(key)
+        self._tombstones = tombstones
+        if not self._keys_known or keys != self._keys:
+            self._keys, self._keys_known = keys, True
+            self.snapshots.swap(self._snapshot())
+
+    def _snapshot(self) -> Snapshot:
+        settings = self._settings
+        master = settings.master_key
+        keys = dict(self._keys)
+        if master is not None:
+            keys[digest(master.get_secret_value())] = Key(caller=MASTER, name="master", hint="…")
+        return Snapshot(
+            catalogue=self._catalogue,
+            providers=self._providers,
+            strategies=STRATEGIES,
+            strategy=settings.routing.strategy,
+            keys=keys,
+            keys_known=self._keys_known,
+            is_open=settings.is_loopback and self._keys_known and not keys,
+            cache_native=settings.cache.enabled,
+            cache_ttl_us=settings.cache.ttl_s * 1_000_000,
+            refuse_unpriced=settings.prices.unpriced == "refuse",
+        )

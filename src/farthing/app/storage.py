@@ -1,0 +1,62 @@
+"""Where things are kept: the database, Redis where there is one, and the cache levels over both."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from farthing.domain.errors import Unavailable
+from farthing.ports import AnswerCache, Clock, SharedValues
+from farthing.settings import Settings
+from farthing.store import is_current, migrate, open_store
+
+logger = logging.getLogger(__name__)
+
+MEMORY_BYTES = 64 * 1024 * 1024
+
+
+class Storage:
+    """Connects when first used; what is away is done without until it comes back."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._url = settings.database.url.get_secret_value()
+        self._is_prepared = False
+        self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
+        self.shared: SharedValues | None = None
+        self.cache: AnswerCache
+
+    async def prepare(self) -> None:
+        """Brings the schema up to date, once. While the database is away it is logged, and tried again when asked."""
+        if self._is_prepared:
+            return
+        try:
+            if not await is_current(self._url):
+                await migrate(self._url)
+        except Unavailable:
+            logger.warning("the database does not answer; requests are served and kept in the journal meanwhile")
+        else:
+            self._is_prepared = True
+
+    async def flush_answers(self) -> None:
+        """Brings kept answers and their hit counts into the database."""
+        await self.store.cache_level.flush()
+
+    async def sweep(self) -> None:
+        """Deletes expired answers from the database."""
+        try:
+            await self.store.cache_level.sweep()
+        except Unavailable:
+            logger.info("expired answers are swept when the database is back")
+
+    async def health(self) -> dict[str, Any]:
+        """`ok`, `away` or `off` for the database and Redis."""
+        try:
+            await self.store.ping()
+            database = "ok"
+        except Unavailable:
+            database = "away"
+        return {"database": database, "redis": "off"}
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await self.store.aclose()
