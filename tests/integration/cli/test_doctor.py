@@ -1,0 +1,117 @@
+"""farthing doctor tells what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.cli.conftest import Farthing
+from tests.servers.process import free_port
+
+
+def checks(farthing: Farthing, **environ: str) -> dict[str, dict[str, Any]]:
+    """What doctor says, by check."""
+    said = farthing("doctor", "--json", **{"PORT": str(free_port()), **environ})
+    found = json.loads(said.stdout)
+    assert said.returncode == (0 if found["status"] == "ok" else 1)
+    assert found["status"] == ("broken" if any(check["health"] == "broken" for check in found["checks"]) else "ok")
+    return {check["check"]: check for check in found["checks"]}
+
+
+def test_a_fresh_machine_is_well(farthing: Farthing, tmp_path: Path) -> None:
+    """Only the missing provider is noted, and looking leaves no database behind."""
+    port = str(free_port())
+    said = farthing("doctor", PORT=port)
+    assert said.returncode == 0
+    lines = said.stdout.splitlines()
+    assert lines[:4] == [
+        "ok       configuration: no file, so defaults and the environment",
+        "warning  providers: none, so the gateway would be a demo",
+        "         → set a vendor's key, such as OPENAI_API_KEY, or configure a provider in farthing.toml",
+        "ok       access: this machine only, open until a key is made",
+    ]
+    assert f"ok       port: {port} of 127.0.0.1 is free" in lines
+    assert not (tmp_path / ".local").exists()
+
+
+def test_every_mistake_of_the_configuration_is_listed(farthing: Farthing, tmp_path: Path) -> None:
+    """Where `serve` stops at the first, doctor tells all."""
+    (tmp_path / "farthing.toml").write_text("[server]\nport = 0.5\nworkers = 0\n")
+    said = farthing("doctor")
+    assert said.returncode == 1
+    assert [line for line in said.stdout.splitlines() if line.startswith("broken")] == [
+        "broken   configuration: farthing.toml:2: server.port: expected a whole number, got 0.5",
+        "broken   configuration: farthing.toml:3: server.workers: expected at least 1, got 0",
+    ]
+
+
+def test_keys_are_looked_for(farthing: Farthing, tmp_path: Path) -> None:
+    """A missing key is broken, one that would travel in the clear is a warning, and none shows."""
+    (tmp_path / "farthing.toml").write_text(
+        "[providers.openai]\n"
+        '[providers.far]\ndialect = "openai"\nbase_url = "http://far.example/v1"\napi_key_env = "FAR_KEY"\n'
+        '[providers.near]\ndialect = "openai"\nbase_url = "http://vllm.internal/v1"\napi_key_env = "FAR_KEY"\n'
+    )
+    found = checks(farthing, FAR_KEY="canary-key")
+    assert found["provider openai"]["health"] == "broken"
+    assert found["provider openai"]["mend"] == "set OPENAI_API_KEY"
+    assert found["provider far"]["health"] == "warning"
+    assert found["provider near"]["health"] == "ok"
+    assert "canary" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("environ", "health"),
+    [
+        ({}, "ok"),
+        ({"FARTHING_SERVER__HOST": "0.0.0.0"}, "warning"),  # noqa: S104
+        ({"FARTHING_SERVER__HOST": "0.0.0.0", "FARTHING_MASTER_KEY": "0123456789abcdef"}, "ok"),  # noqa: S104
+        ({"FARTHING_MASTER_KEY": "secret"}, "warning"),
+    ],
+)
+def test_access_is_judged(farthing: Farthing, environ: dict[str, str], health: str) -> None:
+    """Reachable without a master key, or with a short one, is worth a warning."""
+    assert checks(farthing, **environ)["access"]["health"] == health
+
+
+def test_the_schema_is_looked_at(farthing: Farthing, tmp_path: Path) -> None:
+    """A database that was never migrated is a warning, and well after `farthing migrate`."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    (tmp_path / "x.db").touch()
+    assert checks(farthing, DATABASE_URL=url)["database"]["health"] == "warning"
+    farthing("migrate", DATABASE_URL=url)
+    found = checks(farthing, DATABASE_URL=url)["database"]
+    assert (found["health"], found["detail"]) == ("ok", f"{url}, schema up to date")
+
+
+def test_postgresql_is_looked_at(farthing: Farthing, postgres_database: str) -> None:
+    """A PostgreSQL that answers is told apart from one that does not."""
+    assert checks(farthing, DATABASE_URL=postgres_database)["database"]["health"] == "warning"
+    found = checks(farthing, DATABASE_URL=f"postgresql://u:canary@127.0.0.1:{free_port()}/x")["database"]
+    assert found["health"] == "broken"
+    assert "canary" not in found["detail"]
+
+
+def test_redis_is_looked_at(farthing: Farthing, redis_database: str) -> None:
+    """A Redis that answers gives its time as well; one that does not is broken."""
+    found = checks(farthing, REDIS_URL=redis_database)
+    assert (found["redis"]["health"], found["clock"]["health"]) == ("ok", "ok")
+    url = f"redis://:canary@127.0.0.1:{free_port()}/0"
+    gone = checks(farthing, REDIS_URL=url)["redis"]
+    assert gone["health"] == "broken"
+    assert "canary" not in gone["detail"]
+
+
+def test_a_taken_port_is_broken(farthing: Farthing) -> None:
+    """What listens on the port is another program."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        found = checks(farthing, PORT=str(port))["port"]
+    assert found["detail"] == f"port {port} of 127.0.0.1 is in use"
+    assert found["mend"] == "end what listens there, or choose another port with --port"

@@ -1,0 +1,202 @@
+"""farthing spend, savings and why ask a running gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.integration.cli.conftest import Farthing
+from tests.servers.application import Served
+
+USAGE = {
+    "rows": [
+        {
+            "group": "small",
+            "requests": 1200,
+            "tokens_in": 34567,
+            "tokens_out": 890,
+            "cost": 1.5,
+            "baseline_cost": 4.25,
+            "savings": 2.75,
+        },
+        {
+            "group": None,
+            "requests": 1,
+            "tokens_in": 0,
+            "tokens_out": 0,
+            "cost": None,
+            "baseline_cost": None,
+            "savings": 0,
+        },
+    ],
+    "total": {
+        "requests": 1201,
+        "tokens_in": 34567,
+        "tokens_out": 890,
+        "cost": 1.5,
+        "baseline_cost": 4.25,
+        "savings": 2.75,
+    },
+}
+SAVINGS = {
+    "actual_cost": 1.5,
+    "baseline_cost": 4.25,
+    "saved": 2.75,
+    "percent": 64.70588,
+    "interval": [2.5, 3.0],
+    "by_source": {"routing": 2.0, "answer_cache": 0.8, "overhead": -0.05},
+}
+REQUEST = {
+    "request_id": "01a",
+    "created_at": "2026-11-21T04:00:00Z",
+    "status": "ok",
+    "provider": "p",
+    "model": "small",
+    "strategy": "complexity",
+    "confidence": "high",
+    "reason": "Simple: 3 words.",
+    "cost": 0.00012,
+    "decision": {
+        "candidates": [
+            {"model": "large", "estimated_cost": 0.5, "reason": "costs 20 times as much"},
+            {"model": "medium", "estimated_cost": None, "reason": "the next tier", "rank": 1},
+            {"model": "small", "estimated_cost": 0.025, "reason": "cheapest of its tier", "rank": 0},
+        ]
+    },
+}
+KEY = "master-key-of-the-test"
+
+
+def refusal(status: int, message: str) -> web.Response:
+    """An error as the gateway words it."""
+    return web.json_response({"error": {"message": message}}, status=status)
+
+
+async def answer(request: web.Request) -> web.StreamResponse:
+    """The gateway's part; every answer repeats the query it got, so that tests see it."""
+    if request.headers.get("authorization") != f"Bearer {KEY}":
+        return refusal(401, "No API key was sent.")
+    found: dict[str, Any] = {
+        "/v1/usage": {**USAGE, "query": dict(request.query)},
+        "/v1/savings": {**SAVINGS, "query": dict(request.query)},
+        "/v1/requests/01a": REQUEST,
+    }
+    body = found.get(request.path)
+    if body is None:
+        return refusal(404, "There is no such request.")
+    return web.json_response(body)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Where a gateway with these figures answers."""
+    application = web.Application()
+    application.router.add_get("/{path:.*}", answer)
+    with Served(application) as served:
+        yield served.url
+
+
+def test_spending_is_a_table_with_its_total(farthing: Farthing, url: str) -> None:
+    """Thousands are grouped, what has no name is called none, and an unknown cost is not zero."""
+    said = farthing("spend", FARTHING_URL=url, FARTHING_MASTER_KEY=KEY)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.splitlines() == [
+        "model  requests  tokens in  tokens out     cost  baseline  saved",
+        "small     1,200     34,567         890    $1.50     $4.25  $2.75",
+        "none          1          0           0  unknown   unknown  $0.00",
+        "total     1,201     34,567         890    $1.50     $4.25  $2.75",
+    ]
+
+
+def test_spending_can_be_cut_otherwise(farthing: Farthing, url: str) -> None:
+    """Grouping and range reach the gateway, and JSON is its answer."""
+    options = ["--by", "team", "--from", "2026-11-01", "--to", "2026-11-30", "--url", f"{url}/", "--json"]
+    said = farthing("spend", *options, FARTHING_MASTER_KEY=KEY)
+    query = {"from": "2026-11-01", "to": "2026-11-30", "group_by": "team"}
+    assert json.loads(said.stdout) == {**USAGE, "query": query}
+
+
+def test_savings_show_their_sources(farthing: Farthing, url: str) -> None:
+    """What was paid, what it would have been, the interval, and each source with its own cost taken off."""
+    said = farthing("savings", "--url", url, FARTHING_MASTER_KEY=KEY)
+    assert said.stdout.splitlines() == [
+        "savings                      USD",
+        "at the baseline            $4.25",
+        "paid                       $1.50",
+        "saved             $2.75 (64.7 %)",
+        "between          $2.50 and $3.00",
+        "by routing                 $2.00",
+        "by answer cache        $0.800000",
+        "by overhead           -$0.050000",
+    ]
+    assert json.loads(farthing("savings", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).stdout)["saved"] == 2.75
+
+
+def test_why_lists_candidates_in_their_order(farthing: Farthing, url: str) -> None:
+    """The request, its reason, and every candidate from the one that was asked first to those that lost."""
+    said = farthing("why", "01a", "--url", url, FARTHING_MASTER_KEY=KEY)
+    assert said.stdout.splitlines() == [
+        "request id    01a",
+        "created at    2026-11-21T04:00:00Z",
+        "status        ok",
+        "model         small",
+        "provider      p",
+        "strategy      complexity",
+        "confidence    high",
+        "reason        Simple: 3 words.",
+        "cost          $0.000120",
+        "",
+        "place  model   estimated cost  reason",
+        "1      small        $0.025000  cheapest of its tier",
+        "2      medium         unknown  the next tier",
+        "lost   large        $0.500000  costs 20 times as much",
+    ]
+    assert json.loads(farthing("why", "01a", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).stdout) == REQUEST
+
+
+def test_what_the_gateway_refuses_is_told_in_its_words(farthing: Farthing, url: str) -> None:
+    """An unknown request and a missing key are one line each, with what to do."""
+    said = farthing("why", "../x?y", "--url", url, FARTHING_MASTER_KEY=KEY)
+    assert (said.returncode, said.stdout, said.stderr) == (1, "", "farthing: There is no such request.\n")
+    said = farthing("why", "01a", "--url", url)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        f"farthing: the gateway at {url} wants an admin key: set FARTHING_MASTER_KEY (No API key was sent.)\n"
+    )
+
+
+def test_another_programs_answer_is_not_taken_for_figures(farthing: Farthing) -> None:
+    """Something else on the port is named for what it is."""
+
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text="<html>", status=502)
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", page)
+    with Served(application) as served:
+        said = farthing("spend", "--url", served.url)
+    assert said.stderr == f"farthing: what answers at {served.url} is no Farthing gateway (HTTP 502)\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (
+            "http://127.0.0.1:9",
+            (
+                "no gateway answers at http://127.0.0.1:9 (Connection refused): "
+                "start one with `farthing serve`, or name it with --url"
+            ),
+        ),
+        ("gateway", '"gateway" is no address of a gateway: expected http://host:port'),
+        ("ftp://x", '"ftp://x" is no address of a gateway: expected http://host:port'),
+    ],
+)
+def test_an_address_where_nobody_answers_is_one_line(farthing: Farthing, address: str, message: str) -> None:
+    """What was tried, why it failed, and what to do."""
+    said = farthing("savings", "--url", address)
+    assert (said.returncode, said.stdout, said.stderr) == (1, "", f"farthing: {message}\n")
