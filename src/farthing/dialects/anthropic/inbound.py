@@ -58,7 +58,7 @@ def read_request(tree: Any) -> ChatRequest:
         tools=tools,
         tool_choice=choice,
         parallel_tool_calls=parallel,
-        response_format=None if shape is None else ResponseFormat("json_schema", "answer", shape.schema, strict=True),
+        response_format=None if shape is None else ResponseFormat("json_schema", "answer", shape.schema),
         reasoning_effort=effort,
         reasoning_tokens=budget,
         user=wired.metadata.user_id if wired.metadata is not None else None,

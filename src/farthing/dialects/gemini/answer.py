@@ -114,7 +114,8 @@ class Reader:
         if call is not None:
             position = self._calls.get(choice, 0)
             self._calls[choice] = position + 1
-            arguments = bytes(call.args).decode() or "{}"
+            # A whole body comes indented, a stream does not: the arguments are the same.
+            arguments = msgspec.json.format(bytes(call.args) or b"{}", indent=-1).decode()
             yield ToolCallDelta(position, self._call_id(call, choice, position), call.name, arguments, choice)
 
     def _call_id(self, call: FunctionCall, choice: int, position: int) -> str:
