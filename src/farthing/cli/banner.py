@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from farthing.providers import load_vendors
+from farthing.providers.fake import DEMO_MODELS
 from farthing.settings import Settings, without_password
 
 _MAX_NAMES = 8
@@ -43,11 +45,12 @@ def _providers(settings: Settings) -> str:
 
 def _models(settings: Settings) -> str:
     if settings.demo:
-        return "demo/…"
-    configured = len(settings.models)
-    vendors = sum(1 for provider in settings.providers.values() if provider.vendor)
-    known = f"what is known of {vendors} vendor{'s' if vendors > 1 else ''}" if vendors else ""
-    return " and ".join(part for part in (f"{configured} configured" if configured else "", known) if part) or "none"
+        return f"{len(DEMO_MODELS)} simulated"
+    vendors = load_vendors()
+    known = sum(len(vendors[access.vendor].models) for access in settings.providers.values() if access.vendor)
+    if settings.models:
+        return f"{len(settings.models)} configured"
+    return f"{known} for auto, every other of these providers by its name" if known else "none: add [[models]]"
 
 
 def _routing(settings: Settings) -> str:

@@ -16,7 +16,7 @@ from farthing.settings import SettingsError
 if TYPE_CHECKING:
     from uvicorn.lifespan.on import LifespanSendMessage
 
-_EXPECTED = (FarthingError, SettingsError, OSError)
+EXPECTED = (FarthingError, SettingsError, OSError)
 """What can stop a start without being a defect of ours: for these the message is enough."""
 
 
@@ -26,7 +26,7 @@ class _Lifespan(LifespanOn):
     async def send(self, message: LifespanSendMessage) -> None:
         """Takes the application's word; replaces a traceback by the error's message."""
         error = sys.exc_info()[1]
-        if message["type"] == "lifespan.startup.failed" and isinstance(error, _EXPECTED):
+        if message["type"] == "lifespan.startup.failed" and isinstance(error, EXPECTED):
             complain(str(error))
             message["message"] = ""
         await super().send(message)
@@ -41,10 +41,11 @@ class ServerConfig(uvicorn.Config):
         self.lifespan_class = _Lifespan
 
     def configure_logging(self) -> None:
-        """Leaves out the line that says no more than the one before it."""
+        """Leaves out the lines that say no more than the one before them."""
         super().configure_logging()
         logging.getLogger("uvicorn.error").addFilter(_is_news)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith("Application startup failed")
+    message = record.getMessage()
+    return not ("Application startup failed" in message or "failed to start, stopping the parent" in message)

@@ -23,7 +23,7 @@ from uvicorn.supervisors import Multiprocess
 
 from farthing.cli.banner import banner, ready_line
 from farthing.cli.configured import settings_for
-from farthing.cli.lifespan import ServerConfig
+from farthing.cli.lifespan import EXPECTED, ServerConfig
 from farthing.cli.listening import listen
 from farthing.cli.terminal import CommandError, print_json
 from farthing.settings import Settings, address, export, reachable
@@ -126,7 +126,10 @@ class _Server(uvicorn.Server):
 def _serve_alone(settings: Settings, listener: socket.socket, tell_ready: Callable[[], None]) -> None:
     from farthing.app import create_app
 
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except EXPECTED as error:
+        raise CommandError(str(error)) from error
     config = ServerConfig(app, **_options(settings))
     try:
         _Server(config, tell_ready=tell_ready, reload=app.reload).run(sockets=[listener])
@@ -142,7 +145,7 @@ def _serve_together(settings: Settings, listener: socket.socket, tell_ready: Cal
     supervisor = Multiprocess(config, sockets=[listener])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        raise CommandError("a worker process could not start")
+        raise typer.Exit(1)
 
 
 def _await_ready(listener: socket.socket, tell_ready: Callable[[], None]) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from typing import Any
+
+from uvicorn.config import STARTUP_FAILURE
+
+from farthing.cli.lifespan import EXPECTED
+from farthing.cli.terminal import complain
 
 
 def application() -> Any:  # noqa: ANN401 (an ASGI application)
@@ -13,7 +19,12 @@ def application() -> Any:  # noqa: ANN401 (an ASGI application)
     from farthing.app import from_environment
 
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    return from_environment()
+    try:
+        return from_environment()
+    except EXPECTED as error:
+        # With any other status the supervisor would start this worker again, for ever.
+        complain(str(error))
+        sys.exit(STARTUP_FAILURE)
 
 
 def _end_with_parent(parent: int) -> None:

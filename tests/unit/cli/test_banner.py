@@ -40,12 +40,24 @@ def test_a_real_gateway_names_what_it_uses(tmp_path: Path) -> None:
     assert said[1:] == [
         "  address    http://127.0.0.1:8000",
         "  providers  local, openai",
-        "  models     1 configured and what is known of 1 vendor",
+        "  models     1 configured",
         "  database   postgresql://u@db/x",
         "  redis      redis://cache:6379",
         "  routing    hybrid, quality floor 0.02, savings against a",
         "  access     with a key",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "models"),
+    [
+        (LOCAL, "none: add [[models]]"),
+        ("[providers.openai]\n", "3 for auto, every other of these providers by its name"),
+    ],
+)
+def test_models_are_counted(tmp_path: Path, text: str, models: str) -> None:
+    """What `auto` may choose, or that there is nothing to ask."""
+    assert f"  models     {models}" in lines(tmp_path, text)
 
 
 def test_a_missing_key_is_told(tmp_path: Path) -> None:
