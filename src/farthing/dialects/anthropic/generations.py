@@ -26,6 +26,8 @@ SCHEMAS = (4, 5)
 """First version that can be held to a JSON schema."""
 THINKS_UNASKED = (5, 0)
 """First version that thinks unless it is told not to."""
+FREE_TOOLS = (5, 1)
+"""First version that always thinks, and so refuses to be forced to call a tool."""
 NEWEST = (99, 0)
 """What a name without a number, such as `claude-sonnet-latest`, stands for."""
 
@@ -67,6 +69,11 @@ class Generation(Struct, frozen=True):
     def takes_schemas(self) -> bool:
         """Whether the vendor enforces a JSON schema."""
         return self.version >= SCHEMAS
+
+    @property
+    def takes_forced_tools(self) -> bool:
+        """Whether a request may demand that a tool is called."""
+        return self.version < FREE_TOOLS
 
     @property
     def takes_sampling(self) -> bool:

@@ -27,6 +27,7 @@ PATH = "/v1/messages"
 VERSION = (b"anthropic-version", b"2023-06-01")
 """Sent unless the caller sent one: the last version that still takes sampling parameters."""
 _HEADERS = ((b"content-type", b"application/json"), VERSION)
+_CHOICES = {"auto": "auto", "none": "none", "required": "any", "named": "tool"}
 _NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -46,7 +47,7 @@ def write_request(chat: ChatRequest, upstream_model: str) -> WireRequest:
         body["system"] = system
     body["messages"] = messages
     body |= _sampling(chat, generation)
-    body |= _tools(chat)
+    body |= _tools(chat, generation)
     _think(body, chat, generation)
     shape = chat.response_format
     if shape is not None and shape.schema is not None and generation.takes_schemas:
@@ -107,6 +108,9 @@ def _system(chat: ChatRequest, generation: Generation) -> str:
     elif shape is not None and not generation.takes_schemas:
         schema = msgspec.json.encode(shape.schema).decode()
         texts.append(f"Answer with JSON that fits this JSON Schema, and nothing else:\n{schema}")
+    if chat.tool_choice is not None and _only_asks(chat, generation):
+        named = chat.tool_choice.name
+        texts.append(f"Answer by calling the tool `{named}`." if named else "Answer by calling one of the tools.")
     return "\n\n".join(texts)
 
 
@@ -188,19 +192,26 @@ def _sampling(chat: ChatRequest, generation: Generation) -> dict[str, Any]:
     return body
 
 
-def _tools(chat: ChatRequest) -> dict[str, Any]:
+def _tools(chat: ChatRequest, generation: Generation) -> dict[str, Any]:
     if not chat.tools:
         return {}
     body: dict[str, Any] = {"tools": [_tool(tool) for tool in chat.tools]}
     choice: dict[str, Any] = {}
-    if chat.tool_choice is not None:
-        modes = {"auto": "auto", "none": "none", "required": "any", "named": "tool"}
-        choice["type"] = modes[chat.tool_choice.mode]
+    if _only_asks(chat, generation):
+        choice["type"] = "auto"
+    elif chat.tool_choice is not None:
+        choice["type"] = _CHOICES[chat.tool_choice.mode]
         if chat.tool_choice.mode == "named":
             choice["name"] = chat.tool_choice.name
     if chat.parallel_tool_calls is False and choice.get("type") != "none":
         choice = {"type": "auto", **choice, "disable_parallel_tool_use": True}
     return {**body, "tool_choice": choice} if choice else body
+
+
+def _only_asks(chat: ChatRequest, generation: Generation) -> bool:
+    """Whether a tool that must be called can only be asked for in words."""
+    forced = chat.tool_choice is not None and chat.tool_choice.mode in {"required", "named"}
+    return forced and bool(chat.tools) and not generation.takes_forced_tools
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

@@ -29,7 +29,7 @@ CALL = ToolCall("call_1", "get_weather", '{"city":"Paris"}')
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string", "minLength": 1}}}
 
 
-def written(*messages: Message, model: str = "claude-opus-4-7", **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+def written(*messages: Message, model: str = "claude-opus-4-7", **fields: Any) -> dict[str, Any]:
     """The body that is sent for these messages."""
     chat = ChatRequest(model="any", messages=messages or (HELLO,), **fields)
     body: dict[str, Any] = msgspec.json.decode(DIALECT.write_request(chat, model).body)
@@ -195,6 +195,22 @@ def test_tools_and_their_choice_are_sent(
         {"name": "now", "input_schema": {"type": "object"}},
     ]
     assert body.get("tool_choice") == sent
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (ToolChoice("required"), "Answer by calling one of the tools."),
+        (ToolChoice("named", "get_weather"), "Answer by calling the tool `get_weather`."),
+        (ToolChoice("none"), None),
+    ],
+)
+def test_models_that_cannot_be_forced_are_asked(choice: ToolChoice, words: str | None) -> None:
+    """The newest models refuse a forced tool: the demand becomes an instruction."""
+    body = written(tools=(WEATHER,), tool_choice=choice, model="claude-opus-5-5")
+    assert body.get("system") == words
+    assert body["tool_choice"] == {"type": "none" if words is None else "auto"}
+    assert "system" not in written(tool_choice=choice, model="claude-opus-5-5")
 
 
 def test_a_choice_without_tools_is_left_out() -> None:

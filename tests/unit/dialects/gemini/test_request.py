@@ -30,7 +30,7 @@ WEATHER = Tool("get_weather", "Weather of a city", SCHEMA)
 CALL = ToolCall("call_1", "get_weather", '{"city":"Paris"}')
 
 
-def written(*messages: Message, model: str = "gemini-2.5-flash", **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+def written(*messages: Message, model: str = "gemini-2.5-flash", **fields: Any) -> dict[str, Any]:
     """The body that is sent for these messages."""
     chat = ChatRequest(model="any", messages=messages or (HELLO,), **fields)
     body: dict[str, Any] = msgspec.json.decode(DIALECT.write_request(chat, model).body)
