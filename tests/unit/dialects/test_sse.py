@@ -98,6 +98,7 @@ def test_the_usual_chunk_is_cut_at_once() -> None:
     assert [event.data for event in framer.feed(b"data: 2\n\n: ping\n\nevent: e\ndata: 3\n\ndata: 4")] == [b"2", b"3"]
     assert framer.feed(b"\n") == []
     assert [event.data for event in framer.feed(b"\n")] == [b"4"]
+    assert framer.feed(b"event: e\ndata: 5\n\n") == [Event(b"e", b"5", b"event: e\ndata: 5\n\n")]
     assert framer.close() == []
 
 
