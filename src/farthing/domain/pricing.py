@@ -56,6 +56,11 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
                 chosen = rates
         return chosen
 
+    def estimate(self, tokens_in: int, tokens_out: int) -> int:
+        """Nano-dollars for plain input and output tokens, rounded half up; what `cost` says of the same usage."""
+        rates = self.rates(tokens_in)
+        return (tokens_in * rates.prompt + tokens_out * rates.completion + 500_000) // 1_000_000 + rates.per_request
+
     def cost(self, usage: Usage) -> int:
         """Nano-dollars for the usage, rounded half up once for the whole call."""
         return sum(self.parts(usage).values())

@@ -1,0 +1,122 @@
+"""How many tokens a text is likely to be: an estimate from its characters, without any vendor's tokenizer."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import msgspec
+
+from farthing.domain.chat import ChatRequest, Completion, Image, Message, Part, Text, ToolCall
+
+IMAGE_TOKENS = 1_000
+"""For a picture of unknown size: between what the vendors charge for a small and for a large one."""
+LOW_DETAIL_IMAGE_TOKENS = 85
+"""For a picture that the caller asked to be read in low detail."""
+MESSAGE_TOKENS = 4
+"""For the marks that every vendor puts around a message."""
+
+_SAMPLE_CHARS = 2_048
+"""Longer texts are weighed by this many characters, taken in slices from the whole length."""
+_SLICES = 8
+
+# Tokens per UTF-8 byte of a class, fitted by least squares to OpenAI's o200k_base on prompts, answers, program text and
+# messages of 27 languages; a byte of no class weighs as a small letter, the later bytes of a character weigh nothing.
+_LETTER = 0.18
+_ASCII_EXTRA = (
+    (bytes(range(ord("A"), ord("Z") + 1)), 0.42 - _LETTER),
+    (b"0123456789", 1.0 - _LETTER),
+    (b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", 0.46 - _LETTER),
+)
+_SPACE_EXTRA = 0.30 - _LETTER
+_LINE_EXTRA = 0.5 - _LETTER
+_INDENT = -0.35
+"""For each pair of spaces: runs of spaces share a token."""
+_BEYOND_ASCII = bytes(range(0x80, 0x100))
+_LEADS = (
+    (bytes(range(0xC2, 0xCE)), 1.25),  # accented Latin splits the word it stands in
+    (bytes(range(0xCE, 0xE0)), 0.32),  # Greek, Cyrillic, Hebrew, Arabic
+    (b"\xe0", 0.36),  # Indic scripts, Thai
+    (b"\xe1\xe2", 0.40),  # Vietnamese, Georgian, typographic marks
+    (bytes(range(0xE3, 0xEE)), 0.75),  # Chinese, Japanese, Korean
+    (bytes(range(0xF0, 0xF5)), 2.0),  # emoji, rare ideographs
+)
+
+
+def estimate(text: str) -> int:
+    """Estimated tokens of `text`; at least 1 unless it is empty.
+
+    The mean error against o200k_base is about 8% on English prompts, 10% on program text and other languages.
+    Other vendors' tokenizers differ from that one by as much.
+    """
+    if len(text) <= _SAMPLE_CHARS:
+        return ceil(_weigh(text))
+    piece = _SAMPLE_CHARS // _SLICES
+    stride = (len(text) - piece) // (_SLICES - 1)
+    sample = "".join([text[start : start + piece] for start in range(0, stride * _SLICES, stride)])
+    return ceil(_weigh(sample) * len(text) / len(sample))
+
+
+def estimate_request(chat: ChatRequest) -> int:
+    """Estimated input tokens of a request: messages, pictures, tools and the asked-for schema."""
+    texts: list[str] = []
+    fixed = 0
+    for message in chat.messages:
+        fixed += MESSAGE_TOKENS + _collect(message.parts, texts)
+    for tool in chat.tools:
+        fixed += MESSAGE_TOKENS
+        texts += (tool.name, tool.description or "", _json(tool.parameters))
+    if chat.response_format is not None:
+        texts.append(_json(chat.response_format.schema))
+    return fixed + _estimate_all(texts)
+
+
+def estimate_completion(completion: Completion) -> int:
+    """Estimated output tokens of an answer, its thinking and its tool calls included."""
+    texts: list[str] = []
+    fixed = sum([_collect(choice.parts, texts) for choice in completion.choices])
+    return fixed + _estimate_all(texts)
+
+
+def last_user_text(messages: tuple[Message, ...]) -> str:
+    """What the person asked last, or an empty text where no message of a user has any."""
+    for message in reversed(messages):
+        if message.role == "user":
+            texts = [part.text for part in message.parts if type(part) is Text]
+            if texts:
+                return texts[0] if len(texts) == 1 else "\n".join(texts)
+    return ""
+
+
+def _collect(parts: tuple[Part, ...], texts: list[str]) -> int:
+    """Adds the texts of `parts` to `texts` and returns the tokens of what is no text."""
+    fixed = 0
+    for part in parts:
+        if isinstance(part, Image):
+            fixed += LOW_DETAIL_IMAGE_TOKENS if part.detail == "low" else IMAGE_TOKENS
+        elif isinstance(part, ToolCall):
+            texts += (part.name, part.arguments)
+        else:
+            texts.append(part.text)
+    return fixed
+
+
+def _estimate_all(texts: list[str]) -> int:
+    return estimate(texts[0] if len(texts) == 1 else "\n".join(texts))
+
+
+def _json(schema: object) -> str:
+    return msgspec.json.encode(schema).decode() if schema else ""
+
+
+def _weigh(text: str) -> float:
+    raw = text.encode("utf-8", "surrogatepass")
+    size = len(raw)
+    tokens = _LETTER * size + _SPACE_EXTRA * raw.count(b" ") + _LINE_EXTRA * raw.count(b"\n")
+    tokens += _INDENT * raw.count(b"  ")
+    for members, weight in _ASCII_EXTRA:
+        tokens += weight * (size - len(raw.translate(None, members)))
+    if size != len(text):
+        tokens -= _LETTER * (size - len(raw.translate(None, _BEYOND_ASCII)))
+        for members, weight in _LEADS:
+            tokens += weight * (size - len(raw.translate(None, members)))
+    return tokens
