@@ -34,7 +34,7 @@ class Refresher:
         self._settings = settings
         self._store = storage.store
         self._ledger = ledger
-        self._cache = storage.cache
+        self._memory = storage.memory
         self._transport = transport
         self._clock = clock
         self._catalogue: Catalogue = build_catalogue(settings, clock.now_us())
@@ -71,7 +71,7 @@ class Refresher:
             return
         self._ledger.load(budgets, spent, today=today, at_us=at_us)
         for key in tombstones - self._tombstones:
-            await self._cache.forget(key)
+            await self._memory.delete(key)
         self._tombstones = tombstones
         if not self._keys_known or keys != self._keys:
             self._keys, self._keys_known = keys, True

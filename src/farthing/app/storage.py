@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from farthing.cache.memory import MemoryLevel
+from farthing.cache.tiered import Tiered
 from farthing.domain.errors import Unavailable
-from farthing.ports import AnswerCache, Clock, SharedValues
+from farthing.ports import Clock, SharedValues
 from farthing.settings import Settings
 from farthing.store import is_current, migrate, open_store
 
@@ -23,7 +25,8 @@ class Storage:
         self._is_prepared = False
         self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
         self.shared: SharedValues | None = None
-        self.cache: AnswerCache
+        self.memory = MemoryLevel(clock=clock, capacity_bytes=MEMORY_BYTES)
+        self.cache = Tiered((self.memory, self.store.cache_level))
 
     async def prepare(self) -> None:
         """Brings the schema up to date, once. While the database is away it is logged, and tried again when asked."""

@@ -9,8 +9,8 @@ FAILURES_TO_OPEN = 5
 """Failures in a row after which a deployment rests."""
 REST_S = 5.0
 LONGEST_REST_S = 60.0
-RETRY_SHARE = 0.1
-RETRY_BURST = 10.0
+REQUESTS_PER_RETRY = 10
+RETRY_BURST = 10
 
 
 class Breaker:
@@ -92,15 +92,15 @@ class RetryBudget:
     """Allows repeats to the same deployment up to a tenth of the traffic, so that retries never pile up."""
 
     def __init__(self) -> None:
-        self._tokens = RETRY_BURST
+        self._earned = RETRY_BURST * REQUESTS_PER_RETRY
 
     def request(self) -> None:
         """A first try was made."""
-        self._tokens = min(RETRY_BURST, self._tokens + RETRY_SHARE)
+        self._earned = min(RETRY_BURST * REQUESTS_PER_RETRY, self._earned + 1)
 
     def take(self) -> bool:
         """Whether one repeat may be made now."""
-        if self._tokens < 1.0:
+        if self._earned < REQUESTS_PER_RETRY:
             return False
-        self._tokens -= 1.0
+        self._earned -= REQUESTS_PER_RETRY
         return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from msgspec import Struct, field
 
@@ -38,4 +37,3 @@ class Call(Struct, frozen=True, kw_only=True):
     """Headers meant for a provider of the caller's own dialect."""
     received_us: int
     started: float
-    native: Mapping[str, Any] | None = None

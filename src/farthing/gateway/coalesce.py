@@ -108,6 +108,8 @@ class View:
 
     async def pieces(self) -> Sequence[Piece]:
         """The next pieces, empty at the end. Raises `UpstreamError` where the stream breaks."""
+        if self._is_over:
+            return ()
         try:
             batch = await self._flight.batch(self._source, self._index)
         except UpstreamError as error:
@@ -119,7 +121,7 @@ class View:
         for piece in batch:
             for delta in piece.deltas:
                 self._assembly.add(delta)
-        if self._assembly.is_complete and not self._is_over:
+        if self._assembly.is_complete:
             self._is_over = True
             self._flight.leave(self._draft)
             if self._draft is not self._flight.leader:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from msgspec.structs import replace
 
 from farthing.dialects import upstream_for
-from farthing.dialects.base import UpstreamDialect, WireRequest
+from farthing.dialects.base import UpstreamDialect
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import Completion
 from farthing.domain.errors import NoHealthyDeployment, UpstreamError, UpstreamTimeout
@@ -22,7 +22,6 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 LARGEST_ERROR = 64 * 1024
 OK = 200
 RETRY_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 2.0
 
 OnComplete = Callable[[Completion, bytes], None]
 
@@ -73,11 +72,10 @@ class Dispatch:
             yield chosen
 
     async def _may_repeat(self, error: UpstreamError) -> bool:
-        """Whether the same deployment may be asked again, after the pause it wished for."""
-        pause = error.retry_after if error.retry_after is not None else RETRY_PAUSE_S
-        if isinstance(error, UpstreamTimeout) or pause > LONGEST_PAUSE_S or not self._retries.take():
+        """Whether the same deployment may be asked again, after a short pause. Silence is not waited for twice."""
+        if isinstance(error, UpstreamTimeout) or not self._retries.take():
             return False
-        await self._sleep(pause)
+        await self._sleep(RETRY_PAUSE_S)
         return True
 
     async def _ask(self, order: Order, model: Model, breaker: Breaker, on_complete: OnComplete) -> Whole | StreamSource:
@@ -117,19 +115,18 @@ class Dispatch:
 
     def _request(self, order: Order, model: Model, provider: Provider, dialect: UpstreamDialect) -> UpstreamRequest:
         call, chat = order.call, order.chat
-        forward: tuple[tuple[bytes, bytes], ...] = ()
-        wire: WireRequest
         if call.dialect.name == dialect.name:
             wire = dialect.pass_through(call.body, order.tree, chat, model.upstream)
-            forward = call.forward
+            headers = {**dict(wire.headers), **dict(call.forward)}
         else:
             wire = dialect.write_request(chat, model.upstream)
+            headers = dict(wire.headers)
         auth = dialect.auth_headers(provider.api_key) if provider.api_key else ()
         spent = self._clock.monotonic() - call.started
         total = max(0.001, provider.deadlines.total - spent)
         return UpstreamRequest(
             url=provider.base_url + wire.path,
-            headers=(*wire.headers, *forward, *auth, *provider.headers),
+            headers=tuple({**headers, **dict(auth), **dict(provider.headers)}.items()),
             body=wire.body,
             deadlines=replace(provider.deadlines, total=total),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from farthing.domain.exchange import Exchange
 from farthing.domain.pricing import NANO
 from farthing.gateway.recording import Draft
 
@@ -15,7 +14,6 @@ def native_fields(draft: Draft) -> dict[str, Any]:
     plan = draft.plan
     if exchange is None:
         return {}
-    extras = draft.call.native or {}
     return {
         "request_id": exchange.request_id,
         "provider": exchange.provider,
@@ -36,7 +34,13 @@ def native_fields(draft: Draft) -> dict[str, Any]:
         "savings": usd(exchange.savings),
         "cache_key": exchange.cache_key,
         "experiment_assignment": exchange.arm,
-    } | {name: extras[name] for name in ("tokenizer_id",) if extras.get(name) is not None}
+    } | _tokenizer(draft)
+
+
+def _tokenizer(draft: Draft) -> dict[str, Any]:
+    """What a request that names a tokenizer gets back; there is none here to count with, so the count stays unknown."""
+    tokenizer = draft.native.get("tokenizer_id")
+    return {} if tokenizer is None else {"tokenizer_id": tokenizer, "tokenizer_tokens_in": None}
 
 
 def usd(nano: int | None) -> float | None:
@@ -56,6 +60,3 @@ def _routing(draft: Draft) -> dict[str, Any]:
         ],
         "attempts": [{"model": a.model, "provider": a.provider, "error": a.error} for a in exchange.attempts],
     }
-
-
-__all__ = ["Exchange", "native_fields", "usd"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from farthing.dialects import strict
 from farthing.domain.cachekey import identity
-from farthing.domain.catalogue import VIRTUAL_MODELS
+from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue
 from farthing.domain.chat import ChatRequest
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.pricing import NANO
@@ -83,7 +84,7 @@ def decide(order: Order) -> Plan:
     chat, snapshot = order.chat, order.snapshot
     if chat.model in VIRTUAL_MODELS:
         strategy = snapshot.strategies[strategy_for(chat.model, snapshot.strategy)]
-        return strategy.plan(chat, snapshot.catalogue, allowed=order.draft.caller.allowed_models)
+        return strategy.plan(chat, _speakable(order), allowed=order.draft.caller.allowed_models)
     model = snapshot.catalogue.find(chat.model)
     if model is None:
         raise model_not_found(chat.model)
@@ -95,6 +96,15 @@ def decide(order: Order) -> Plan:
             param="model",
         )
     return concrete(chat, model, snapshot.catalogue)
+
+
+def _speakable(order: Order) -> Catalogue:
+    """The models that can be told this request: those of the caller's dialect where no other has the words for it."""
+    catalogue = order.snapshot.catalogue
+    if order.chat.untranslatable is None:
+        return catalogue
+    models = {name: model for name, model in catalogue.models.items() if model.dialect == order.call.dialect.name}
+    return replace(catalogue, models=models)
 
 
 def ceiling(order: Order) -> int | None:
