@@ -16,6 +16,7 @@ from farthing.domain.errors import Unavailable
 from farthing.domain.exchange import Exchange
 from farthing.ports import CacheEntry, Clock
 from farthing.store.engine import Engines
+from farthing.store.rows import storable
 from farthing.store.schema import response_cache
 
 logger = logging.getLogger(__name__)
@@ -50,8 +51,6 @@ class SqlCacheLevel:
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, unless it is expired or was voted down; None too where the database does not answer in time."""
         now = self._clock.now_us()
-        if pending := self._pending.get(key):
-            return pending if pending.expires_at_us > now else None
         answers = response_cache.c
         alive = (answers.key == key, answers.expires_at > now, answers.invalidated.is_(False))
 
@@ -173,8 +172,7 @@ def _row(key: str, entry: CacheEntry) -> dict[str, Any]:
         "model": entry.model,
         "strategy": entry.strategy,
         "tier": entry.tier,
-        # PostgreSQL's text holds no NUL.
-        "prompt": entry.prompt.replace("\x00", ""),
+        "prompt": storable(entry.prompt),
         "created_at": entry.created_at_us,
         "expires_at": entry.expires_at_us,
         "hits": 0,

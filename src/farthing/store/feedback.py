@@ -14,6 +14,7 @@ from farthing.store.cache_level import SqlCacheLevel
 from farthing.store.engine import Engines
 from farthing.store.queries.quality import of_tenant
 from farthing.store.queries.requests import find
+from farthing.store.rows import storable
 from farthing.store.schema import response_cache, response_feedback
 
 VOTES_NEEDED = 3
@@ -92,7 +93,8 @@ class Feedback:
             return frozenset((await connection.execute(statement)).scalars())
 
     async def _keep(self, connection: AsyncConnection, subject: str, opinion: Mapping[str, Any]) -> None:
-        row = {"created_at": self._clock.now_us(), **opinion}
+        comment = opinion.get("comment")
+        row = {"created_at": self._clock.now_us(), **opinion, "comment": storable(comment) if comment else None}
         new = self._engines.backend.inserting(response_feedback).values(**row)
         latest = {name: new.excluded[name] for name in row}
         await connection.execute(new.on_conflict_do_update(index_elements=[subject, "principal"], set_=latest))

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from farthing.domain.errors import InvalidRequest
 from farthing.domain.exchange import Exchange
-from farthing.store.aggregates import fold
+from farthing.store.aggregates import Cell, fold
 from farthing.store.cache_level import count_hits
 from farthing.store.engine import Engines
-from farthing.store.rows import mended
+from farthing.store.rows import LAST_MOMENT_US, mended
+
+ABSURD = 2**53
+"""Nano-dollars, tokens or microseconds in one batch: 9 million dollars."""
 
 
 class Ingest:
@@ -27,24 +30,39 @@ class Ingest:
         # Writers that go through ids in one order wait for one another but never deadlock.
         by_id = {exchange.request_id: exchange for exchange in reversed(exchanges)}
         batch = [by_id[request_id] for request_id in sorted(by_id)]
+        if not batch:
+            return 0
+        cells = fold(batch)
+        if _are_absurd(cells):
+            batch = [mended(exchange) for exchange in batch]
+            cells = fold(batch)
         try:
-            return await self._write(batch)
+            return await self._write(batch, cells)
         except InvalidRequest:
-            return await self._write([mended(exchange) for exchange in batch])
+            batch = [mended(exchange) for exchange in batch]
+            return await self._write(batch, fold(batch))
         except BaseException:
             self._backend.forget()
             raise
 
-    async def _write(self, batch: Sequence[Exchange]) -> int:
-        if not batch:
-            return 0
+    async def _write(self, batch: Sequence[Exchange], cells: Sequence[Cell]) -> int:
         if missing := self._backend.unprepared(batch):
             async with self._engines.writing("writer") as connection:
                 await self._backend.prepare(connection, missing)
         async with self._engines.writing("writer") as connection:
             new = await self._backend.insert(connection, batch)
+            if len(new) < len(batch):
+                batch = [exchange for exchange in batch if exchange.request_id in new]
+                cells = fold(batch)
             if new:
-                added = [exchange for exchange in batch if exchange.request_id in new]
-                await self._backend.add(connection, fold(added))
-                await count_hits(connection, added)
+                await self._backend.add(connection, cells)
+                await count_hits(connection, batch)
         return len(new)
+
+
+def _are_absurd(cells: Sequence[Cell]) -> bool:
+    """Whether a vendor reported, or our clock showed, what sums and calendars would soon not hold."""
+    return any(
+        not 0 <= bucket <= LAST_MOMENT_US or any(abs(number) > ABSURD for number in numbers)
+        for _, _, bucket, _, _, *numbers in cells
+    )

@@ -47,24 +47,31 @@ def row_with_datetime(exchange: Exchange) -> list[Any]:
     return values
 
 
-_BIGGEST = 2**63 - 1
-_LAST_MOMENT_US = 253_402_300_799_999_999
+_BIGGEST = 10**13
+"""Nano-dollars, tokens or microseconds that one request cannot reach; a million such rows still sum to 64 bits."""
+LAST_MOMENT_US = 4_102_444_799_999_999
+"""The end of 2099: a clock that shows more is wrong."""
 
 
 def mended(exchange: Exchange) -> Exchange:
-    """The same exchange without what no database takes: NUL and broken characters, integers over 64 bits.
+    """The same exchange without what no column or sum takes: NUL, broken characters, absurd numbers.
 
     A row that cannot be stored would hold up all that come after it.
     """
     tree = _mend(msgspec.to_builtins(exchange))
-    tree["created_at_us"] = min(max(tree["created_at_us"], 0), _LAST_MOMENT_US)
+    tree["created_at_us"] = min(max(exchange.created_at_us, 0), LAST_MOMENT_US)
     return msgspec.convert(tree, Exchange)
+
+
+def storable(text: str) -> str:
+    """The text without NUL, which PostgreSQL refuses, and without half characters, which nobody encodes."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def _mend(value: Any) -> Any:  # noqa: ANN401 - a JSON value
     match value:
         case str():
-            return value.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+            return storable(value)
         case bool():
             return value
         case int():

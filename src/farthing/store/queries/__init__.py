@@ -14,7 +14,7 @@ __all__ = ["Queries"]
 
 
 class Queries:
-    """Implements `farthing.ports.Queries`. Each question in a transaction that only reads. All raise `Unavailable` while the database is away."""
+    """Implements `farthing.ports.Queries`: each question in a transaction that only reads."""
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines

@@ -1,0 +1,80 @@
+"""The same store over every database."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from farthing.background.clock import ManualClock
+from farthing.store import Store, migrate, open_store
+from tests.conformance.store.samples import NOON_US
+from tests.servers.pgbouncer import PgBouncer
+from tests.servers.postgres import Postgres
+
+TEMPLATE = "farthing_template"
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the newest schema and nothing in it."""
+    path = tmp_path_factory.mktemp("template") / "farthing.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: Postgres) -> str:
+    """The name of a PostgreSQL database like that, to make others from."""
+    postgres.execute(f"CREATE DATABASE {TEMPLATE}")
+    asyncio.run(migrate(postgres.url(TEMPLATE)))
+    return TEMPLATE
+
+
+@pytest.fixture
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """A database of its own for one test."""
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'farthing.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, migrated_database: str) -> Iterator[str]:
+    """As `sqlite_url`, in PostgreSQL."""
+    postgres.mend()
+    name = f"store_{uuid.uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_database}")
+    yield postgres.url(name)
+    postgres.mend()
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def pgbouncer_url(pgbouncer: PgBouncer, postgres_url: str) -> str:
+    """As `postgres_url`, through the bouncer."""
+    pgbouncer.mend()
+    return pgbouncer.url(postgres_url.rsplit("/", 1)[1])
+
+
+@pytest.fixture(params=["sqlite", "postgres", "pgbouncer"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty, migrated database of each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Stands at noon of 1 December 2025 UTC."""
+    return ManualClock(NOON_US)
+
+
+@pytest.fixture
+async def store(database_url: str, clock: ManualClock) -> AsyncIterator[Store]:
+    """An open store."""
+    store = open_store(database_url, clock=clock)
+    yield store
+    await store.aclose()

@@ -1,0 +1,153 @@
+"""Votes and ratings."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from farthing.background.clock import ManualClock
+from farthing.domain.errors import NotFound
+from farthing.ports import Verdict
+from farthing.store import Store
+from tests.conformance.store.samples import answer, exchange
+
+
+async def vote(store: Store, rating: int, principal: str | None = None, key: str = "aa") -> Verdict:
+    """One vote of `acme`."""
+    return await store.feedback.vote(key, rating, tenant="acme", principal=principal)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def kept(store: Store) -> Store:
+    """A store that keeps one answer under `aa`."""
+    await store.cache_level.put("aa", answer())
+    return store
+
+
+@pytest.mark.parametrize(
+    ("ratings", "expected"),
+    [
+        ([1], Verdict(1.0, 1)),
+        ([0], Verdict(0.5, 1)),
+        ([-1, -1], Verdict(0.0, 2)),
+        ([-1, -1, 1], Verdict(1 / 3, 3)),
+        ([-1, -1, 0], Verdict(1 / 6, 3, invalidated=True)),
+        ([1, -1, -1, -1], Verdict(0.25, 4, invalidated=True)),
+        ([-1, -1, -1, 1, 1, 1], Verdict(0.5, 6, invalidated=True)),
+    ],
+)
+async def test_votes_decide(kept: Store, ratings: list[int], expected: Verdict) -> None:
+    """From three votes on a score under 0.3 ends an answer, and nothing brings it back."""
+    verdict = [await vote(kept, rating) for rating in ratings][-1]
+    assert verdict.quality_score == pytest.approx(expected.quality_score)
+    assert (verdict.votes, verdict.invalidated) == (expected.votes, expected.invalidated)
+    assert (await kept.cache_level.get("aa") is None) == expected.invalidated
+    assert await kept.feedback.tombstones() == ({"aa"} if expected.invalidated else set())
+
+
+async def test_a_known_principal_has_one_vote(kept: Store) -> None:
+    """Voting again changes the mind, not the count; somebody else's vote is another."""
+    verdicts = [await vote(kept, -1, principal="ann") for _ in range(5)]
+    assert verdicts == [Verdict(0.0, 1)] * 5
+    assert await vote(kept, 1, principal="ann") == Verdict(1.0, 1)
+    assert await vote(kept, -1, principal="bob") == Verdict(0.5, 2)
+
+
+async def test_votes_at_once_all_count(kept: Store) -> None:
+    """No vote is lost to another that came at the same moment."""
+    verdicts = await asyncio.gather(*(vote(kept, -1, principal=f"p{number}") for number in range(4)))
+    assert sorted(verdict.votes for verdict in verdicts) == [1, 2, 3, 4]
+    assert await kept.feedback.tombstones() == {"aa"}
+
+
+async def test_votes_on_an_earlier_answer_do_not_count(kept: Store, clock: ManualClock) -> None:
+    """A new answer to the same question starts afresh."""
+    await vote(kept, -1)
+    await vote(kept, -1)
+    clock.advance(1)
+    await kept.cache_level.put("aa", answer(created_at_us=clock.now_us()))
+    assert await vote(kept, -1) == Verdict(0.0, 1)
+
+
+async def test_a_vote_needs_an_answer_of_ones_own(kept: Store) -> None:
+    """Unknown keys and other tenants' answers are not found; an administrator's vote counts everywhere."""
+    with pytest.raises(NotFound):
+        await vote(kept, 1, key="bb")
+    with pytest.raises(NotFound):
+        await kept.feedback.vote("aa", 1, tenant="bolt", principal=None)
+    assert await kept.feedback.vote("aa", 1, tenant=None, principal="admin") == Verdict(1.0, 1)
+
+
+async def test_an_answer_that_is_still_waiting_can_be_voted_on(store: Store) -> None:
+    """What was put a moment ago is written before the vote is counted."""
+    async with store.cache_level._writing:
+        await store.cache_level.put("aa", answer())
+    assert await vote(store, 1) == Verdict(1.0, 1)
+
+
+async def test_ratings_of_a_request(store: Store) -> None:
+    """Grades 1 to 5 become 0 to 1; a principal's last rating counts."""
+    one = exchange()
+    await store.ingest.write([one])
+
+    async def rate(grade: int, principal: str | None) -> Verdict:
+        details = {"is_correct": True, "comment": "fine"}
+        return await store.feedback.rate(
+            one.request_id,
+            grade,  # type: ignore[arg-type]
+            tenant="acme",
+            principal=principal,
+            details=details,  # type: ignore[arg-type]
+        )
+
+    assert await rate(1, "ann") == Verdict(0.0, 1)
+    assert await rate(5, "ann") == Verdict(1.0, 1)
+    assert await rate(3, None) == Verdict(0.75, 2)
+    assert await rate(3, None) == Verdict(pytest.approx(2 / 3), 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tenant", ["bolt", "acme"])
+async def test_only_requests_of_ones_own_are_rated(store: Store, tenant: str) -> None:
+    """Neither another tenant's request nor one that does not exist."""
+    one, unwritten = exchange(), exchange()
+    await store.ingest.write([one])
+    request_id = one.request_id if tenant == "bolt" else unwritten.request_id
+    with pytest.raises(NotFound):
+        await store.feedback.rate(request_id, 5, tenant=tenant, principal=None)
+
+
+async def test_quality_stats(store: Store) -> None:
+    """Quality by provider, model and pattern; the best, worst and invalidated answers."""
+    for key, prompt in (("aa", "good"), ("bb", "bad"), ("cc", "voted down")):
+        await store.cache_level.put(key, answer(prompt=prompt))
+    await store.cache_level.put("dd", answer(tenant="bolt", model="large"))
+    await vote(store, 1)
+    await vote(store, -1, key="bb")
+    for _ in range(3):
+        await vote(store, -1, key="cc")
+    await store.feedback.vote("dd", 1, tenant="bolt", principal=None)
+    stats = await store.queries.quality_stats("acme")
+    expected = {"name": "small", "quality": 0.2, "votes": 5}
+    assert stats["by_model"] == [expected]
+    assert stats["by_provider"] == [{**expected, "name": "openai"}]
+    assert stats["by_pattern"] == [{**expected, "name": "simple"}]
+    assert [found["prompt"] for found in stats["best"]] == ["good", "bad"]
+    assert [found["prompt"] for found in stats["worst"]] == ["bad", "good"]
+    assert stats["invalidated"] == [
+        {
+            "cache_key": "cc",
+            "prompt": "voted down",
+            "provider": "openai",
+            "model": "small",
+            "quality": 0.0,
+            "votes": 3,
+        }
+    ]
+    assert [row["name"] for row in (await store.queries.quality_stats(None))["by_model"]] == ["large", "small"]
+
+
+async def test_a_comment_that_cannot_be_stored_loses_only_what_is_broken(kept: Store) -> None:
+    """NUL has no place in PostgreSQL's text."""
+    verdict = await kept.feedback.vote("aa", 1, tenant="acme", principal=None, comment="a\x00b\ud800")
+    assert verdict == Verdict(1.0, 1)
