@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from farthing.domain.exchange import Exchange
 from farthing.domain.tokens import last_user_text
 from farthing.gateway.order import Order
 from farthing.ports import AnswerCache, CacheEntry, Clock
@@ -28,27 +29,23 @@ class Answers:
         """The entry and the name of the level that had it, or None."""
         return await self._cache.find(key)
 
-    def keep(self, order: Order, body: bytes) -> None:
-        """Keeps a complete answer, given as the upstream's own bytes."""
-        draft = order.draft
-        model, exchange, plan = draft.model, draft.exchange, draft.plan
-        if model is None or exchange is None or draft.cache_key is None:
-            return
+    def keep(self, key: str, order: Order, bought: Exchange, body: bytes) -> None:
+        """Keeps a complete answer under `key`, given as the upstream's own bytes."""
         now = self._clock.now_us()
         entry = CacheEntry(
-            dialect=model.dialect,
+            dialect=order.snapshot.providers[bought.provider or ""].dialect,
             stream=order.chat.stream,
             body=body,
-            provider=model.provider,
-            model=model.name,
-            cost=exchange.cost,
+            provider=bought.provider or "",
+            model=bought.model or "",
+            cost=bought.cost,
             created_at_us=now,
             expires_at_us=now + order.snapshot.cache_ttl_us,
-            tenant=draft.caller.tenant,
+            tenant=bought.tenant,
             prompt=last_user_text(order.chat.messages)[:PROMPT_SHOWN],
-            strategy=exchange.strategy,
-            tier=exchange.tier,
-            score=exchange.score,
-            confidence=plan.confidence if plan else None,
+            strategy=bought.strategy,
+            tier=bought.tier,
+            score=bought.score,
+            confidence=bought.confidence,
         )
-        self._spawn(self._cache.keep(draft.cache_key, entry), "keep an answer")
+        self._spawn(self._cache.keep(key, entry), "keep an answer")

@@ -33,6 +33,7 @@ class Flight:
         self._batches: list[Sequence[Piece]] = []
         self._error: UpstreamError | None = None
         self._fetching: asyncio.Task[None] | None = None
+        self._source: StreamSource | None = None
 
     async def board(self, draft: Draft) -> Whole | View:
         """The shared answer for one request. Raises what the purchase raised."""
@@ -43,6 +44,7 @@ class Flight:
             self.leave(draft)
             raise
         if isinstance(answer, StreamSource):
+            self._source = answer
             return View(self, answer, draft)
         self._passengers -= 1
         if draft is not self.leader:
@@ -56,15 +58,12 @@ class Flight:
             draft.client_left = True
         if self._passengers:
             return
-        if not self._answer.done():
-            self._answer.cancel()
-        elif not self._answer.cancelled() and self._answer.exception() is None:
-            answer = self._answer.result()
-            if isinstance(answer, StreamSource):
-                if self._fetching is not None:
-                    self._fetching.cancel()
-                answer.abandon()
-                self._land()
+        self._answer.cancel()
+        if self._fetching is not None:
+            self._fetching.cancel()
+        if self._source is not None:
+            self._source.abandon()
+            self._land()
 
     def _bought(self, answer: asyncio.Task[Whole | StreamSource]) -> None:
         error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
@@ -164,8 +163,7 @@ class Flights:
 
         The flight stays for a moment: a look-up that began before the answer was kept would else miss both.
         """
-        if flight := self.find(order):
-            flight.is_kept = True
+        self._flights[_name(order)].is_kept = True
         asyncio.get_running_loop().call_later(LINGER_S, self._remove, _name(order))
 
     def landed(self, order: Order) -> None:

@@ -78,7 +78,8 @@ class Replay:
 
 def facts(draft: Draft) -> ReplyFacts:
     """What a reply may tell beyond the completion."""
-    native = native_fields(draft) if draft.call.dialect.name == "native" else None
+    exchange = draft.exchange
+    native = native_fields(draft, exchange) if exchange and draft.call.dialect.name == "native" else None
     return ReplyFacts(request_id=draft.call.request_id, created_s=draft.call.received_us // 1_000_000, native=native)
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from farthing.domain.exchange import Exchange
 from farthing.domain.pricing import NANO
 from farthing.gateway.recording import Draft
 
 
-def native_fields(draft: Draft) -> dict[str, Any]:
-    """CONTRACT's `/complete` answer without `response`; money in USD, null where the model is unpriced."""
-    exchange = draft.exchange
+def native_fields(draft: Draft, exchange: Exchange) -> dict[str, Any]:
+    """What `/complete` answers beside `response`; money in USD, null where the model is unpriced."""
     plan = draft.plan
-    if exchange is None:
-        return {}
     return {
         "request_id": exchange.request_id,
         "provider": exchange.provider,
@@ -22,7 +20,7 @@ def native_fields(draft: Draft) -> dict[str, Any]:
         "confidence": exchange.confidence,
         "complexity": exchange.tier,
         "complexity_metadata": {"score": exchange.score, **(plan.metadata if plan else {})},
-        "routing_metadata": _routing(draft),
+        "routing_metadata": _routing(draft, exchange),
         "tokens_in": exchange.usage.tokens_in,
         "tokens_out": exchange.usage.tokens_out,
         "tokens_estimated": exchange.usage.estimated,
@@ -48,9 +46,9 @@ def usd(nano: int | None) -> float | None:
     return None if nano is None else nano / NANO
 
 
-def _routing(draft: Draft) -> dict[str, Any]:
-    plan, exchange = draft.plan, draft.exchange
-    if plan is None or exchange is None:
+def _routing(draft: Draft, exchange: Exchange) -> dict[str, Any]:
+    plan = draft.plan
+    if plan is None:
         return {"reason": "An earlier answer to the same question was kept."}
     return {
         "reason": plan.reason,

@@ -15,7 +15,7 @@ from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.pricing import NANO
 from farthing.domain.routing import concrete, strategy_for
 from farthing.domain.routing.plan import Plan
-from farthing.gateway.admission import model_not_found
+from farthing.gateway.admission import check_model, model_not_found
 from farthing.gateway.call import Call
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
@@ -38,8 +38,7 @@ def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
     draft.chat = chat
     draft.requested_model = chat.model
     draft.native = call.dialect.extras(tree)
-    if not draft.caller.may_use(chat.model):
-        raise model_not_found(chat.model)
+    check_model(draft.caller, chat.model)
     check_experiment(call, draft)
     return Order(call=call, tree=tree, chat=chat, snapshot=snapshot, draft=draft)
 

@@ -65,9 +65,10 @@ class Pipeline:
 
     def _bought(self, order: Order, completion: Completion, body: bytes) -> None:
         """The upstream has said everything: settle before the caller sees the end, and keep what is worth keeping."""
-        order.draft.answered(completion)
-        if order.draft.cache_key and completion.is_complete:
-            self._answers.keep(order, body)
+        exchange = order.draft.answered(completion)
+        key = order.draft.cache_key
+        if key and completion.is_complete:
+            self._answers.keep(key, order, exchange, body)
             self._flights.kept(order)
-        elif order.draft.cache_key:
+        elif key:
             self._flights.landed(order)

@@ -124,8 +124,9 @@ class Draft:
 
         Raises `InsufficientQuota`, or `Unavailable` where it cannot be noted.
         """
-        if self.hold is not None and self.plan is not None and model.price is not None:
-            self.hold.raise_to(model.price.estimate(self.plan.needs.tokens_in, self.plan.needs.tokens_out))
+        plan, hold = self.plan, self.hold
+        if plan and hold and model.price:
+            hold.raise_to(model.price.estimate(plan.needs.tokens_in, plan.needs.tokens_out))
         self.model = model
         intent = Intent(exchange=self._build("interrupted", self.estimate(None), {"http_status": 0}))
         self._recorder.journal.open(intent)
@@ -153,13 +154,11 @@ class Draft:
         return self._free(level, usage, entry.cost, origin)
 
     def shared(self, leader: Draft) -> Exchange:
-        """Settles a request that shared the leader's upstream call: the leader pays."""
-        paid = leader.exchange
-        if paid is None:
-            raise RuntimeError("a shared call must be settled before its followers")
+        """Settles a request that shared the leader's upstream call, which is settled: the leader pays."""
         self.follow(leader)
         self.upstream_id = leader.upstream_id
-        return self._free("flight", paid.usage, paid.cost, {})
+        paid = leader.exchange
+        return self._free("flight", paid.usage if paid else Usage(), paid.cost if paid else None, {})
 
     def _free(self, level: str, usage: Usage, bought: int | None, facts: Mapping[str, Any]) -> Exchange:
         self.cache, self.cache_level = "hit", level
@@ -193,10 +192,8 @@ class Draft:
 
     def estimate(self, completion: Completion | None) -> Usage:
         """Tokens counted here for want of the vendor's figures; those it gave of the input so far are kept."""
-        if self.plan is not None:
-            tokens_in = self.plan.needs.tokens_in
-        else:
-            tokens_in = tokens.estimate_request(self.chat) if self.chat else 0
+        counted = tokens.estimate_request(self.chat) if self.chat and not self.plan else 0
+        tokens_in = self.plan.needs.tokens_in if self.plan else counted
         tokens_out = tokens.estimate_completion(completion) if completion else 0
         known = completion.usage if completion else None
         if known is not None and known.tokens_in:
@@ -210,6 +207,8 @@ class Draft:
 
     def _baseline(self, usage: Usage, bought: int | None) -> int | None:
         """What the same tokens cost had we not been there: the model asked for, or for `auto` the baseline."""
+        if usage.tokens_in + usage.tokens_out == 0:
+            return 0
         if self.plan is not None and self.plan.strategy == "passthrough":
             return bought
         asked = self._catalogue.find(self.requested_model)

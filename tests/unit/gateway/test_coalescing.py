@@ -1,0 +1,174 @@
+"""Identical requests at the same moment share one upstream call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from farthing.domain.errors import UpstreamOverloaded
+from farthing.gateway.coalesce import LINGER_S
+from farthing.gateway.delivery import StreamReply
+from farthing.providers.fake import Behaviour, answer, break_off, hang, overload
+from tests.unit.gateway.rig import Rig, chat, completion, drained, events
+
+SSE = {"content-type": "text/event-stream"}
+
+
+def waiting(gate: asyncio.Event) -> Callable[[float], Awaitable[None]]:
+    """A sleep that lasts until the gate opens."""
+
+    async def sleep(_: float) -> None:
+        await gate.wait()
+
+    return sleep
+
+
+def streamed() -> Any:
+    """A whole stream, one event a chunk."""
+    return answer(*events(), headers=SSE)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_many_identical_requests_are_one_upstream_call(streams: bool) -> None:
+    """The leader pays, every follower gets the same answer and a row of its own at no cost."""
+    rig = Rig([streamed() if streams else answer(completion())])
+    async with rig.supervisor:
+        answers = await asyncio.gather(*(rig.ask(chat(stream=streams), cache=True) for _ in range(50)))
+    assert len(rig.transport.requests) == 1
+    assert len(set(answers)) == 1
+    statuses = [exchange.status for exchange in rig.journal.settled]
+    assert (statuses.count("ok"), statuses.count("cached")) == (1, 49)
+    assert sum(exchange.cost or 0 for exchange in rig.journal.settled) == 15_000
+    assert {e.cache_level for e in rig.journal.settled if e.status == "cached"} == {"flight"}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_leader_who_leaves_does_not_take_the_others_along(streams: bool) -> None:
+    """The call goes on; the leader's row has its full cost and says that the client left."""
+    whole = ((1.0, completion()),)
+    rig = Rig([Behaviour(chunks=tuple((1.0, event) for event in events()) if streams else whole)])
+    gate = asyncio.Event()
+    rig.transport._sleep = waiting(gate)
+    async with rig.supervisor:
+        leader = asyncio.ensure_future(rig.ask(chat(stream=streams), cache=True))
+        followers = [asyncio.ensure_future(rig.ask(chat(stream=streams), cache=True)) for _ in range(3)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        leader.cancel()
+        await asyncio.sleep(0)
+        gate.set()
+        answers = await asyncio.gather(*followers)
+    assert len(set(answers)) == 1
+    rows = {exchange.request_id: exchange for exchange in rig.journal.settled}
+    assert (rows["request-1"].status, rows["request-1"].cost) == ("cancelled", 15_000)
+    assert [rows[f"request-{n}"].status for n in (2, 3, 4)] == ["cached"] * 3
+
+
+async def test_the_last_to_leave_cancels_the_call() -> None:
+    """Nobody waits, nobody is asked: the upstream is closed and the leader's row says so."""
+    rig = Rig(lambda _: hang(*events()[:2]))
+    rig.transport._sleep = waiting(asyncio.Event())
+    async with rig.supervisor:
+        replies = [await rig.pipeline.run(rig.call(chat(stream=True), cache=True)) for _ in range(2)]
+        for reply in replies:
+            assert isinstance(reply, StreamReply)
+            assert await reply.chunk()
+        for reply in replies:
+            assert isinstance(reply, StreamReply)
+            await reply.aclose()
+    assert rig.transport.opened == rig.transport.closed == 1
+    assert [exchange.status for exchange in rig.journal.settled] == ["cancelled", "cancelled"]
+    assert [bool(exchange.cost) for exchange in rig.journal.settled].count(True) == 1
+
+
+async def test_a_failed_call_fails_for_all_and_is_forgotten() -> None:
+    """One error for everybody under way, a fresh call for whoever comes later."""
+    rig = Rig([overload(), overload(), answer(completion())])
+    async with rig.supervisor:
+        results = await asyncio.gather(*(rig.ask(chat(), cache=True) for _ in range(5)), return_exceptions=True)
+        assert [type(result) for result in results] == [UpstreamOverloaded] * 5
+        assert b"An answer." in await rig.ask(chat(), cache=True)
+    assert [exchange.status for exchange in rig.journal.settled] == ["error"] * 5 + ["ok"]
+
+
+async def test_a_stream_that_breaks_breaks_for_all() -> None:
+    """Every client sees the error, none an end mark, and nothing is kept."""
+    rig = Rig(lambda _: break_off(*events()[:3]))
+    async with rig.supervisor:
+        answers = await asyncio.gather(*(rig.ask(chat(stream=True), cache=True) for _ in range(3)))
+    assert all(b'"error"' in said and b"[DONE]" not in said for said in answers)
+    assert rig.cache.entries == {}
+    assert [exchange.status for exchange in rig.journal.settled] == ["error"] * 3
+
+
+async def test_a_slow_look_up_cannot_miss_both_cache_and_flight() -> None:
+    """A look-up that began before the answer was kept joins the flight that has just landed."""
+    rig = Rig([answer(completion())])
+    gate = asyncio.Event()
+    async with rig.supervisor:
+        rig.cache.look_up = gate.wait  # type: ignore[assignment]
+        slow = asyncio.ensure_future(rig.ask(chat(), cache=True))
+        await asyncio.sleep(0)
+        rig.cache.look_up = None
+        await rig.ask(chat(), cache=True)
+        gate.set()
+        await slow
+    assert len(rig.transport.requests) == 1
+
+
+async def test_a_flight_is_forgotten_after_a_while() -> None:
+    """Its pieces do not stay in memory for ever."""
+    rig = Rig([answer(completion())])
+    async with rig.supervisor:
+        await rig.ask(chat(), cache=True)
+        assert len(rig.flights._flights) == 1
+        await asyncio.sleep(LINGER_S * 1.1)
+    assert rig.flights._flights == {}
+
+
+async def test_a_follower_may_leave_early() -> None:
+    """The others read on, and its row says that it left."""
+    rig = Rig([streamed()])
+    async with rig.supervisor:
+        first, second = [await rig.pipeline.run(rig.call(chat(stream=True), cache=True)) for _ in range(2)]
+        assert isinstance(first, StreamReply)
+        assert isinstance(second, StreamReply)
+        await drained(second, 1)
+        assert (await drained(first)).endswith(b"data: [DONE]\n\n")
+    rows = {exchange.request_id: exchange for exchange in rig.journal.settled}
+    assert (rows["request-1"].status, rows["request-2"].status) == ("ok", "cancelled")
+    assert rows["request-2"].cost == 0
+
+
+async def test_leaving_before_the_first_word_cancels_the_call() -> None:
+    """A flight that nobody waits for any more closes its upstream, and its only row says so."""
+    rig = Rig([hang()])
+    rig.transport._sleep = waiting(asyncio.Event())
+    async with rig.supervisor:
+        task = asyncio.ensure_future(rig.ask(chat(), cache=True))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert rig.transport.opened == rig.transport.closed == 1
+    assert [exchange.status for exchange in rig.journal.settled] == ["cancelled"]
+    assert rig.flights._flights == {}
+
+
+async def test_a_flight_whose_stream_was_given_up_is_not_joined() -> None:
+    """Whoever asks after the only reader has left gets a call of its own."""
+    rig = Rig([hang(*events()[:2]), streamed()])
+    rig.transport._sleep = waiting(asyncio.Event())
+    async with rig.supervisor:
+        reply = await rig.pipeline.run(rig.call(chat(stream=True), cache=True))
+        assert isinstance(reply, StreamReply)
+        reading = asyncio.ensure_future(drained(reply))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        assert (await rig.ask(chat(stream=True), cache=True)).endswith(b"data: [DONE]\n\n")
+    assert rig.transport.opened == rig.transport.closed == 2

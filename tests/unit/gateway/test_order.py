@@ -1,0 +1,133 @@
+"""What may be ordered, and what an order is told that cannot be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from farthing.domain.errors import InvalidRequest, NotFound
+from farthing.domain.keys import Caller, Key
+from farthing.domain.secrets import digest
+from farthing.providers.fake import answer
+from tests.unit.gateway.rig import KEY, Rig, chat, completion
+
+
+def restricted(rig: Rig, *models: str) -> Rig:
+    """The rig with its key allowed these models only."""
+    caller = Caller(tenant="acme", key_id="k1", allowed_models=frozenset(models))
+    keys = {digest(KEY): Key(caller=caller, name="known", hint="…")}
+    rig.snapshots.swap(replace(rig.snapshots.current, keys=keys))
+    return rig
+
+
+def unpriced(rig: Rig, **snapshot: Any) -> Rig:
+    """The rig with no price for its small model."""
+    current = rig.snapshots.current
+    models = {**current.catalogue.models, "small": replace(current.catalogue.models["small"], price=None)}
+    rig.snapshots.swap(replace(current, catalogue=replace(current.catalogue, models=models), **snapshot))
+    return rig
+
+
+async def test_a_forbidden_model_looks_like_a_missing_one() -> None:
+    """Whoever may not use a model does not learn that it exists."""
+    told = []
+    for rig, model in ((restricted(Rig([]), "middle"), "small"), (Rig([]), "smell")):
+        with pytest.raises(NotFound) as caught:
+            await rig.ask(chat(model=model))
+        told.append((caught.value.message.replace(model, "…"), caught.value.code, caught.value.param))
+        assert [exchange.status for exchange in rig.journal.settled] == ["rejected"]
+    assert told[0] == told[1]
+    assert told[0][1:] == ("model_not_found", "model")
+
+
+async def test_auto_stays_within_the_keys_models() -> None:
+    """A key that may use `auto` and one model gets that one, however simple the prompt."""
+    rig = restricted(Rig([answer(completion(model="large"))]), "auto", "large")
+    await rig.ask(chat(model="auto"))
+    assert rig.journal.settled[0].model == "large"
+
+
+@pytest.mark.parametrize(
+    ("body", "wishes", "kind", "code"),
+    [
+        ({"experiment_id": "e"}, {}, InvalidRequest, "missing_required_parameter"),
+        ({"experiment_id": "e", "user_id": "u"}, {}, NotFound, "experiment_not_found"),
+        ({}, {"experiment_id": "e"}, InvalidRequest, "missing_required_parameter"),
+        ({}, {"experiment_id": "e", "user": "u"}, NotFound, "experiment_not_found"),
+    ],
+)
+async def test_an_experiment_that_is_not_there(
+    body: dict[str, Any], wishes: dict[str, Any], kind: type[Exception], code: str
+) -> None:
+    """Without a user it cannot be joined, and no experiment is known yet."""
+    rig = Rig([])
+    with pytest.raises(kind) as caught:
+        await rig.ask({"prompt": "x", **body}, dialect="native", **wishes)
+    assert getattr(caught.value, "code", None) == code
+
+
+async def test_a_request_may_name_its_own_limit() -> None:
+    """Over the caller's own ceiling nothing is asked; under it the answer comes."""
+    rig = Rig([answer(completion())])
+    with pytest.raises(InvalidRequest) as caught:
+        await rig.ask(chat(), max_cost=1000)
+    assert (caught.value.code, rig.transport.requests) == ("cost_limit_exceeded", [])
+    await rig.ask(chat(), max_cost=10_000_000)
+    assert [exchange.status for exchange in rig.journal.settled] == ["rejected", "ok"]
+
+
+async def test_unknown_is_never_zero() -> None:
+    """An unpriced model's cost is unknown, and so is its baseline."""
+    rig = unpriced(Rig([answer(completion())]))
+    reply = await rig.pipeline.run(rig.call(chat()))
+    assert reply.draft.exchange == rig.journal.settled[0]
+    exchange = rig.journal.settled[0]
+    assert (exchange.cost, exchange.baseline_cost, exchange.price_version, exchange.savings) == (None, None, None, 0)
+
+
+async def test_an_unpriced_model_can_be_refused() -> None:
+    """By a setting, before it is asked."""
+    rig = unpriced(Rig([]), refuse_unpriced=True)
+    with pytest.raises(InvalidRequest) as caught:
+        await rig.ask(chat())
+    assert caught.value.code == "unpriced_model"
+
+
+async def test_what_only_one_dialect_can_say_stays_within_it() -> None:
+    """A vendor's own kind of content is routed to that vendor's models, or refused."""
+    part = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+    body = {"model": "auto", "messages": [{"role": "user", "content": [part]}]}
+    rig = Rig([answer(completion())])
+    await rig.ask(body)
+    assert json.loads(rig.transport.requests[0].body)["messages"] == body["messages"]
+    with pytest.raises((InvalidRequest, NotFound)):
+        await Rig([answer(completion())], dialect="anthropic").ask(body)
+
+
+async def test_the_baseline_of_a_routed_request_is_the_configured_model() -> None:
+    """15 tokens at the small model's price against the large one's."""
+    rig = Rig([answer(completion())])
+    await rig.ask(chat(model="auto"))
+    exchange = rig.journal.settled[0]
+    assert (exchange.cost, exchange.baseline_cost, exchange.savings) == (15_000, 150_000, 135_000)
+
+
+async def test_without_a_baseline_nothing_is_saved() -> None:
+    """What was bought is compared with itself."""
+    rig = Rig([answer(completion())])
+    current = rig.snapshots.current
+    rig.snapshots.swap(replace(current, catalogue=replace(current.catalogue, baseline=None)))
+    await rig.ask(chat(model="auto"))
+    assert rig.journal.settled[0].savings == 0
+
+
+async def test_the_record_names_whom_it_was_for() -> None:
+    """User, session, tags and key as the request told them."""
+    rig = Rig([answer(completion())])
+    await rig.ask(chat(user="body-user"), user="header-user", session="s1", tags={"team": "support"})
+    exchange = rig.journal.settled[0]
+    assert (exchange.user, exchange.session, exchange.tags) == ("header-user", "s1", {"team": "support"})
+    assert (exchange.tenant, exchange.key_id, exchange.requested_model) == ("acme", "k1", "small")
