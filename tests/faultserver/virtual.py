@@ -24,25 +24,31 @@ class JumpingSelector(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """`connect` decides what an attempt to connect comes to; by default it succeeds at once."""
+    """`connect` decides what an attempt to connect comes to; by default it succeeds at once.
+
+    `connected` happens between the end of the handshake and the moment in which the caller learns of it.
+    """
 
     def __init__(self) -> None:
         self._clock = JumpingSelector()
         super().__init__(self._clock)
         self.wires: list[Wire] = []
         self.connect: Callable[[], Any] | None = None
+        self.connected: Callable[[Wire], Any] | None = None
 
     def time(self) -> float:
         """Seconds since the loop began."""
         return self._clock.now
 
-    async def create_connection(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 # asyncio's
+    async def create_connection(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:  # asyncio's
         """A connection to nobody."""
         if self.connect is not None:
             await self.connect()
         wire = Wire(protocol_factory(), self)
         self.wires.append(wire)
         wire.connection.connection_made(wire)
+        if self.connected is not None:
+            await self.connected(wire)
         return wire, wire.connection
 
 

@@ -31,9 +31,6 @@ FIRST_STATUS, LAST_STATUS = 200, 599
 class Home(Protocol):
     """The pool that a connection belongs to."""
 
-    def opened(self, connection: Connection) -> None:
-        """The connection is up."""
-
     def released(self, connection: Connection, *, reusable: bool) -> None:
         """The request it was leased for has ended."""
 
@@ -117,7 +114,6 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is connected, and TLS agreed on."""
         self._transport = cast("asyncio.Transport", transport)
-        self._home.opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 # asyncio's signature
         """Where the next read goes; it is parsed before any other read begins."""

@@ -81,10 +81,6 @@ class Pool:
         except (OSError, UnicodeError) as error:
             raise _unreachable(error) from error
 
-    def opened(self, connection: Connection) -> None:
-        """See `connection.Home`."""
-        self._open.add(connection)
-
     def released(self, connection: Connection, *, reusable: bool) -> None:
         """See `connection.Home`."""
         if reusable:
@@ -154,6 +150,9 @@ class Pool:
         if self._closed is not None:
             connection.drop()
             raise _stopping()
+        if not connection.is_open:
+            raise ConnectionResetError
+        self._open.add(connection)
         return connection
 
     def _new(self) -> Connection:

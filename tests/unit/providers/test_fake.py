@@ -36,7 +36,7 @@ async def at_once(seconds: float) -> None:
     """No pace."""
 
 
-async def simulated(**fields: Any) -> tuple[int, Any]:  # noqa: ANN401 # members of a JSON object
+async def simulated(**fields: Any) -> tuple[int, Any]:  # members of a JSON object
     """Status and body of the demo's answer to a question."""
     body = {"model": "demo/small", "messages": [{"role": "user", "content": "What is Python?"}]} | fields
     request = UpstreamRequest(url=f"{DEMO_URL}/chat/completions", headers=(), body=msgspec.json.encode(body))

@@ -15,7 +15,7 @@ from farthing.ports import UpstreamRequest
 from farthing.providers.pool import Pool
 from farthing.providers.transport import HttpTransport
 from tests.faultserver.server import answer, chunked
-from tests.faultserver.virtual import VirtualLoop
+from tests.faultserver.virtual import VirtualLoop, Wire
 
 REQUEST = UpstreamRequest(url="http://provider:8080/v1", headers=(), body=b"{}")
 
@@ -189,3 +189,29 @@ async def test_a_second_try_at_the_limit_takes_the_place_of_a_kept_connection() 
     virtual().wires[3].feed(answer(b"fresh"))
     assert await fourth == b"fresh"
     assert pool_of(transport).open <= 3
+
+
+async def test_a_caller_that_leaves_as_the_connection_comes_up_leaves_nothing() -> None:
+    """A loop may close such a connection without a word: it must not be waited for when the transport closes."""
+    transport = HttpTransport()
+    virtual().connected = lambda _: asyncio.sleep(1)
+    (task,) = await under_way(transport, 1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    pool = pool_of(transport)
+    assert (pool.leased, pool.open) == (0, 0)
+    await transport.aclose()
+
+
+async def test_a_connection_that_ends_as_it_comes_up_is_none() -> None:
+    """A provider that accepts and hangs up at once is out of reach; nothing was sent to it."""
+
+    async def hang_up(wire: Wire) -> None:
+        wire.hang_up()
+
+    transport = HttpTransport()
+    virtual().connected = hang_up
+    with pytest.raises(UpstreamUnreachable, match="cannot be reached"):
+        await transport.send(REQUEST)
+    assert virtual().wires[0].written == []
+    assert (pool_of(transport).leased, pool_of(transport).open) == (0, 0)
