@@ -44,7 +44,6 @@ class Flight:
             self.leave(draft)
             raise
         if isinstance(answer, StreamSource):
-            self._source = answer
             return View(self, answer, draft)
         self._passengers -= 1
         if draft is not self.leader:
@@ -70,6 +69,8 @@ class Flight:
         if error is not None:
             self._land()
             self.leader.broke(error)
+        elif isinstance(bought := answer.result(), StreamSource):
+            self._source = bought
 
     async def batch(self, source: StreamSource, index: int) -> Sequence[Piece]:
         """Pieces number `index` of the stream; whoever comes first has them fetched for all, and may leave."""

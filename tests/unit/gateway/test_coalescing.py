@@ -166,7 +166,7 @@ async def test_a_flight_whose_stream_was_given_up_is_not_joined() -> None:
         reply = await rig.pipeline.run(rig.call(chat(stream=True), cache=True))
         assert isinstance(reply, StreamReply)
         reading = asyncio.ensure_future(drained(reply))
-        for _ in range(5):
+        for _ in range(30):
             await asyncio.sleep(0)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -35,7 +36,8 @@ async def test_a_sink_that_fails_hurts_nobody(caplog: pytest.LogCaptureFixture) 
     """The caller is answered, the other sinks hear of it, and the log names the broken one."""
     rig, sink = Rig([answer(completion())]), ListSink()
     rig.recorder.sinks = (BrokenSink(), sink)
-    assert b"An answer." in await rig.ask(chat())
+    reply = await rig.pipeline.run(rig.call(chat()))
+    assert reply.draft.answered_by == ("small", "fake", "passthrough", "up-1")
     assert [exchange.status for exchange in sink.heard] == ["ok"]
     assert "BrokenSink" in caplog.text
 
@@ -131,6 +133,18 @@ async def test_a_defect_of_ours_is_recorded_too() -> None:
         await rig.ask(chat(), cache=True)
     exchange = rig.journal.settled[0]
     assert (exchange.status, exchange.error_code, exchange.http_status) == ("error", "internal_error", 500)
+
+
+async def test_a_broken_stream_keeps_the_input_that_the_vendor_counted() -> None:
+    """Anthropic tells the input first: only the output is estimated."""
+    start = {"type": "message_start", "message": {"id": "msg_1", "model": "small", "usage": {"input_tokens": 7}}}
+    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "four words are said"}}
+    said = [f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode() for e in (start, block, delta)]
+    rig = Rig([break_off(*said)], dialect="anthropic")
+    await rig.ask(chat(stream=True))
+    usage = rig.journal.settled[0].usage
+    assert (usage.prompt, usage.estimated, usage.completion > 0) == (7, True, True)
 
 
 async def test_the_first_words_time_is_noted() -> None:
