@@ -45,7 +45,7 @@ def main() -> None:
     """Runs the command that the arguments name; an error is one line on standard error and a non-zero status."""
     started = monotonic()
     try:
-        status = PROGRAM(standalone_mode=False, obj=started)
+        status = PROGRAM(standalone_mode=False, prog_name="farthing", obj=started)
     except typer.Abort:
         status = 130
     except typer.TyperException as error:

@@ -125,11 +125,10 @@ def _names_at(place: Place) -> list[str]:
             model = ProviderSettings
         case ("models", int()):
             model = ModelSettings
-        case (*_, str(name)):
+        case _:
+            name = str(place[-1])
             owner = ProviderSettings if name == "timeouts" else Document
             model = owner.model_fields[name].annotation
-        case _:
-            return []
     return list(model.model_fields)
 
 

@@ -284,6 +284,20 @@ def test_figures_come_from_the_running_gateway(serve: Serve, farthing: Farthing)
     assert [line.split()[:2] for line in why.stdout.splitlines() if line.startswith("1 ")] == [["1", "demo/small"]]
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_folder_that_cannot_be_had_stops_the_start(farthing: Farthing, tmp_path: Path, workers: str) -> None:
+    """What the system said is told without a traceback, and no worker is started again and again."""
+    (tmp_path / "file").touch()
+    environ = {"XDG_DATA_HOME": str(tmp_path / "file"), "DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}
+    (tmp_path / "farthing.toml").write_text(LOCAL)
+    said = farthing("serve", "--port", "0", "--workers", workers, **environ)
+    assert said.returncode == 1
+    assert "ready in" not in said.stdout
+    lines = said.stderr.splitlines()
+    assert [line for line in lines if not re.match("farthing: .*Not a directory", line)] == []
+    assert 1 <= len(lines) <= int(workers)
+
+
 def test_a_broken_file_stops_the_start(farthing: Farthing, tmp_path: Path) -> None:
     """File, line, key and expectation, in one line."""
     (tmp_path / "mine.toml").write_text("# mine\n[server]\nworkers = 0\n")

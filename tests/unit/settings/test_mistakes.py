@@ -103,6 +103,21 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
             '4: providers.local.timeouts.idle: unknown key (did you mean "idle_s"?)',
         ),
         (
+            '[providers."a b"]',
+            ('1: providers.a b: expected a name of up to 64 letters, digits, dots, dashes or underscores, got "a b"'),
+        ),
+        (
+            f"{MODEL}colour = 1",
+            (
+                "7: models[0].colour: unknown key, expected one of cached_usd_per_mtok, capabilities, context_tokens, "
+                "input_usd_per_mtok, max_output_tokens, name, output_usd_per_mtok, provider, tier, upstream"
+            ),
+        ),
+        (
+            f'{MODEL}upstream = "a b"',
+            ('7: models[0].upstream: expected up to 256 printable ASCII characters without spaces, got "a b"'),
+        ),
+        (
             "[providers.demo]",
             '1: providers.demo: expected another name: this one is the gateway\'s own, got "demo"',
         ),
