@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from farthing.app.catalogue import build_catalogue, build_providers
@@ -16,6 +17,7 @@ from farthing.money.ledger import Ledger
 from farthing.ports import Clock, Provider, Transport
 from farthing.settings import Settings
 
+FIRST_TRIES, FIRST_PAUSE_S = 5, 0.1
 MASTER = Caller(tenant="local", key_id="master", is_admin=True)
 
 
@@ -57,6 +59,14 @@ class Refresher:
         """Takes over prices that have changed with the day."""
         self._catalogue = build_catalogue(self._settings, self._clock.now_us())
         self.snapshots.swap(self._snapshot())
+
+    async def first_refresh(self) -> None:
+        """Reads the database before the first request, which a start under load may have to try a few times."""
+        for _ in range(FIRST_TRIES):
+            await self.refresh()
+            if self._keys_known:
+                return
+            await asyncio.sleep(FIRST_PAUSE_S)
 
     async def refresh(self) -> None:
         """Reads keys, budgets, spending and votes; while the database is away the last ones stay in force."""

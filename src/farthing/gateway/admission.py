@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from farthing.domain.errors import NotFound, Unauthenticated, Unavailable
 from farthing.domain.keys import LOCAL_CALLER, Caller
-from farthing.domain.secrets import digest, is_well_formed
+from farthing.domain.secrets import digest
 from farthing.gateway.snapshot import Snapshot
 
 UNKNOWN_KEY = (
@@ -17,31 +17,33 @@ def admit(snapshot: Snapshot, credential: str | None, now_us: int) -> Caller:
     """The caller behind a credential.
 
     Raises `Unauthenticated` with the same words for every wrong key, and `Unavailable` where the key table could not
-    be read yet, so that a valid key is never called wrong.
+    be read yet, so that a key that may be valid is never called wrong.
     """
-    if credential is None:
-        if snapshot.is_open:
-            return LOCAL_CALLER
-        raise Unauthenticated(
-            "No API key was sent. Send one as `Authorization: Bearer …`, `x-api-key` or `x-goog-api-key`.",
-            code="missing_api_key",
-        )
-    key = snapshot.keys.get(digest(credential))
+    key = snapshot.keys.get(digest(credential)) if credential is not None else None
     if key is None:
-        if snapshot.is_open:
-            return LOCAL_CALLER
-        if not snapshot.keys_known and is_well_formed(credential):
-            raise Unavailable(
-                "The key cannot be checked at the moment because the key store is out of reach. Try again shortly.",
-                code="auth_unavailable",
-                retry_after=2,
-            )
-        raise Unauthenticated(UNKNOWN_KEY)
+        return _without_key(snapshot, credential)
     if key.is_blocked:
         raise Unauthenticated(UNKNOWN_KEY)
     if key.expires_at_us is not None and key.expires_at_us <= now_us:
         raise Unauthenticated("This API key has expired. Ask for a new one.", code="key_expired")
     return key.caller
+
+
+def _without_key(snapshot: Snapshot, credential: str | None) -> Caller:
+    if snapshot.is_open:
+        return LOCAL_CALLER
+    if not snapshot.keys_known:
+        raise Unavailable(
+            "Keys cannot be checked at the moment because the key store is out of reach. Try again shortly.",
+            code="auth_unavailable",
+            retry_after=2,
+        )
+    if credential is None:
+        raise Unauthenticated(
+            "No API key was sent. Send one as `Authorization: Bearer …`, `x-api-key` or `x-goog-api-key`.",
+            code="missing_api_key",
+        )
+    raise Unauthenticated(UNKNOWN_KEY)
 
 
 def check_model(caller: Caller, model: str) -> None:

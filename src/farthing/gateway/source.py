@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec import Struct
@@ -14,6 +16,8 @@ from farthing.domain.chat import Completed, Completion, Delta, Started, UsageRep
 from farthing.domain.errors import UpstreamError, UpstreamInterrupted
 from farthing.gateway.recording import Draft
 from farthing.ports import UpstreamResponse
+
+END_PATIENCE_S = 0.05
 
 
 class Piece(Struct, frozen=True):
@@ -78,20 +82,23 @@ class StreamSource:
     async def pieces(self) -> Sequence[Piece]:
         """The next pieces, empty at the end. Raises `UpstreamError` once where the stream breaks."""
         if self._is_over:
+            await self._let_end()
             return ()
         pieces, self._first = self._first or await self._read(), []
         if self._is_complete:
-            self._finish()
+            self._is_over = True
+            self._on_complete(self._assembly.completion(), b"".join(self._raw))
         elif not pieces and self._error is not None:
-            self._end()
+            self._is_over = True
             self._draft.broke(self._error, self._assembly)
             raise self._error
         return pieces
 
     def abandon(self) -> None:
-        """Drops the upstream; a stream that has not ended is recorded as cancelled."""
+        """Lets go of the upstream; a stream that has not ended is recorded as cancelled."""
+        self._response.close()
         if not self._is_over:
-            self._end()
+            self._is_over = True
             self._draft.broke(GeneratorExit(), self._assembly)
 
     async def _read(self) -> list[Piece]:
@@ -124,12 +131,11 @@ class StreamSource:
             if isinstance(delta, Completed):
                 self._is_complete = True
 
-    def _finish(self) -> None:
-        self._end()
-        self._on_complete(self._assembly.completion(), b"".join(self._raw))
-
-    def _end(self) -> None:
-        self._is_over = True
+    async def _let_end(self) -> None:
+        """Gives the transport a moment to see the body end: only then can the connection serve another request."""
+        with suppress(UpstreamError, TimeoutError):
+            async with asyncio.timeout(END_PATIENCE_S):
+                await self._response.chunk()
         self._response.close()
 
 

@@ -60,10 +60,18 @@ class DataPlane:
         path: str = scope["path"]
         route = MISWRITTEN.get(path, path)
         dialect = INBOUND[HOT[route]]
-        exchange = _Answering(self, scope, receive, send, route=route, dialect=dialect, request_id=self._new_id())
-        error = await guarded(exchange.serve(), exchange.request_id)
-        if error is not None and not exchange.has_started:
-            await send_error(send, error, dialect=dialect, request_id=exchange.request_id, headers=exchange.extra)
+        answering = _Answering(
+            plane=self,
+            scope=scope,
+            receive=receive,
+            send=send,
+            route=route,
+            dialect=dialect,
+            request_id=self._new_id(),
+        )
+        error = await guarded(answering.serve(), answering.request_id)
+        if error is not None and not answering.has_started:
+            await send_error(send, error, dialect=dialect, request_id=answering.request_id, headers=answering.extra)
 
     async def call(self, answering: _Answering) -> Call:
         """Reads one request off the wire. Raises `InvalidRequest` of the kind that applies."""
@@ -110,11 +118,11 @@ class _Answering:
 
     def __init__(
         self,
+        *,
         plane: DataPlane,
         scope: Scope,
         receive: Receive,
         send: Send,
-        *,
         route: str,
         dialect: InboundDialect,
         request_id: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from farthing.domain.exchange import Status
 from farthing.http.moments import parse_moment, rfc3339
@@ -18,7 +19,7 @@ DEFAULT_SPAN_US = 30 * DAY_US
 
 From = Annotated[str | None, Query(alias="from", max_length=40)]
 To = Annotated[str | None, Query(alias="to", max_length=40)]
-Name = Annotated[str | None, Query(min_length=1, max_length=256)]
+Name = Annotated[str | None, Field(min_length=1, max_length=256)]
 
 
 async def stats(request: Request) -> dict[str, Any]:
@@ -63,37 +64,37 @@ async def savings(
     return {**figures, "method": "counted", **_shown(stretch)}
 
 
-async def requests(
-    request: Request,
-    *,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    cursor: Annotated[str | None, Query(max_length=512)] = None,
-    status: Status | None = None,
-    model: Name = None,
-    provider: Name = None,
-    key: Name = None,
-    team: Name = None,
-    user: Name = None,
-    session: Name = None,
-    tag: Annotated[str | None, Query(pattern="^[^=]+=.+$", max_length=256)] = None,
-    since: From = None,
-    until: To = None,
-) -> dict[str, Any]:
+class LedgerQuery(BaseModel):
+    """Which page of the ledger is wanted."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    cursor: Annotated[str | None, Field(max_length=512)] = None
+    status: Status | None = None
+    model: Name = None
+    provider: Name = None
+    key: Name = None
+    team: Name = None
+    user: Name = None
+    session: Name = None
+    tag: Annotated[str | None, Field(pattern="^[^=]+=.+$", max_length=256)] = None
+    since: Annotated[str | None, Field(alias="from", max_length=40)] = None
+    until: Annotated[str | None, Field(alias="to", max_length=40)] = None
+
+    def filter(self) -> Filter:
+        """The rows wanted. Raises `InvalidRequest` for a moment that is none."""
+        return Filter(
+            from_us=parse_moment(self.since, "from") if self.since else None,
+            to_us=parse_moment(self.until, "to") if self.until else None,
+            **self.model_dump(exclude={"limit", "cursor", "since", "until"}),
+        )
+
+
+async def requests(request: Request, query: Annotated[LedgerQuery, Query()]) -> dict[str, Any]:
     """The ledger, newest first."""
-    wanted = Filter(
-        status=status,
-        model=model,
-        provider=provider,
-        key=key,
-        team=team,
-        user=user,
-        session=session,
-        tag=tag,
-        from_us=parse_moment(since, "from") if since else None,
-        to_us=parse_moment(until, "to") if until else None,
-    )
     services = await _caught_up(request)
-    rows = await services.queries.requests(tenant_of(request), wanted, limit=limit, cursor=cursor)
+    rows = await services.queries.requests(tenant_of(request), query.filter(), limit=query.limit, cursor=query.cursor)
     return {"data": presented(rows.data), "next_cursor": rows.next_cursor}
 
 
