@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from typing import Any
 
-from farthing.cache.memory import MemoryLevel
-from farthing.cache.tiered import Tiered
+from farthing.cache import MemoryLevel, RedisLevel, RedisLink, RedisValues, Tiered
 from farthing.domain.errors import Unavailable
-from farthing.ports import Clock, SharedValues
+from farthing.ports import CacheLevel, Clock, SharedValues
 from farthing.settings import Settings
 from farthing.store import is_current, migrate, open_store
 
@@ -24,9 +24,18 @@ class Storage:
         self._url = settings.database.url.get_secret_value()
         self._is_prepared = False
         self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
-        self.shared: SharedValues | None = None
+        self._redis = self._link(settings, clock)
+        self.shared: SharedValues | None = RedisValues(self._redis) if self._redis else None
         self.memory = MemoryLevel(clock=clock, capacity_bytes=MEMORY_BYTES)
-        self.cache = Tiered((self.memory, self.store.cache_level))
+        levels: list[CacheLevel] = [self.memory]
+        if self._redis is not None:
+            levels.append(RedisLevel(self._redis, secret=_signing_secret(settings), clock=clock))
+        self.cache = Tiered((*levels, self.store.cache_level))
+
+    @staticmethod
+    def _link(settings: Settings, clock: Clock) -> RedisLink | None:
+        url = settings.redis.url
+        return RedisLink(url.get_secret_value(), clock=clock, prefix=settings.redis.key_prefix) if url else None
 
     async def prepare(self) -> None:
         """Brings the schema up to date, once. While the database is away it is logged, and tried again when asked."""
@@ -58,8 +67,18 @@ class Storage:
             database = "ok"
         except Unavailable:
             database = "away"
-        return {"database": database, "redis": "off"}
+        if self._redis is None:
+            return {"database": database, "redis": "off"}
+        return {"database": database, "redis": "ok" if await self._redis.ping() else "away"}
 
     async def aclose(self) -> None:
         """Closes every connection."""
         await self.store.aclose()
+        if self._redis is not None:
+            await self._redis.aclose()
+
+
+def _signing_secret(settings: Settings) -> bytes:
+    """What all workers and hosts of one gateway know and nobody else: the master key, else the way to the database."""
+    shared = settings.master_key or settings.database.url
+    return hmac.digest(b"farthing answers", shared.get_secret_value().encode(), "sha256")

@@ -1,0 +1,175 @@
+"""Redis: answers and small values that all workers share. It may vanish at any moment, and nothing waits for it."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Awaitable
+from random import Random
+from typing import TypeVar
+
+import msgspec
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from farthing.ports import CacheEntry, Clock
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 0.05
+"""For connecting, and for each answer."""
+POOL_TIMEOUT_S = 0.05
+MOST_CONNECTIONS = 50
+REST_S = 1.0
+"""After a failure Redis is left alone for this long; then one request finds out whether it is back."""
+JITTER = 0.1
+"""Share by which a time to live is shortened by chance, so that entries of one moment do not expire in one."""
+TOMBSTONE_S = 31_536_000
+_SIGNATURE_BYTES = 32
+_TOMBSTONE = b"-"
+
+_read_entry = msgspec.msgpack.Decoder(CacheEntry).decode
+_write_entry = msgspec.msgpack.Encoder().encode
+_FAILURES = (RedisError, OSError, TimeoutError)
+
+
+class RedisLink:
+    """One Redis and what is known of its health. One log line for each change of state."""
+
+    def __init__(self, url: str, *, clock: Clock, prefix: str = "") -> None:
+        """Connects when first used. `prefix` stands before every key."""
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=MOST_CONNECTIONS,
+            timeout=POOL_TIMEOUT_S,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            health_check_interval=0,
+            retry_on_timeout=False,
+        )
+        self.client: Redis = Redis(connection_pool=pool)
+        self.prefix = prefix
+        self._clock = clock
+        self._rests_until = 0.0
+        self._is_away = False
+
+    @property
+    def state(self) -> str:
+        """`ok`, or `away` after a failure until something succeeds."""
+        return "away" if self._is_away else "ok"
+
+    async def ask(self, command: Awaitable[T]) -> T | None:
+        """The answer to a command, None where Redis is away. Never raises but for a cancellation."""
+        now = self._clock.monotonic()
+        if self._is_away and now < self._rests_until:
+            _drop(command)
+            return None
+        self._rests_until = now + REST_S
+        try:
+            answer = await command
+        except _FAILURES as error:
+            self._failed(error)
+            return None
+        if self._is_away:
+            self._is_away = False
+            logger.info("Redis is back")
+        return answer
+
+    async def ping(self) -> bool:
+        """Whether Redis answers now."""
+        return bool(await self.ask(self.client.ping()))
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        try:
+            await self.client.aclose()
+            await self.client.connection_pool.disconnect()
+        except _FAILURES as error:
+            logger.debug("closing Redis: %s", error)
+
+    def _failed(self, error: BaseException) -> None:
+        self._rests_until = self._clock.monotonic() + REST_S
+        if not self._is_away:
+            self._is_away = True
+            logger.warning("Redis is away, each process keeps its own state: %s", error)
+
+
+class RedisLevel:
+    """Answers in Redis, signed so that a value somebody else put there is a miss. Implements `ports.CacheLevel`."""
+
+    name = "redis"
+
+    def __init__(self, link: RedisLink, *, secret: bytes, clock: Clock, dice: Random | None = None) -> None:
+        """`secret` signs the entries; all workers must have the same."""
+        self._link = link
+        self._secret = secret
+        self._clock = clock
+        self._dice = dice or Random()  # noqa: S311 (spreads expiry, guards nothing)
+
+    async def get(self, key: str) -> CacheEntry | None:
+        """The entry, unless it is expired, was voted down, or is not one of ours."""
+        raw = await self._link.ask(self._link.client.get(self._name(key)))
+        if not isinstance(raw, bytes) or raw == _TOMBSTONE:
+            return None
+        signature, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._sign(key, payload)):
+            logger.warning("an answer in Redis bears no valid signature and is passed over")
+            return None
+        try:
+            entry = _read_entry(payload)
+        except msgspec.MsgspecError:
+            return None
+        return entry if entry.expires_at_us > self._clock.now_us() else None
+
+    async def put(self, key: str, entry: CacheEntry) -> None:
+        """Keeps the entry until it expires or a little less, unless its key was voted down."""
+        left_ms = (entry.expires_at_us - self._clock.now_us()) // 1000
+        lives_ms = round(left_ms * (1 - JITTER * self._dice.random()))
+        if lives_ms <= 0:
+            return
+        payload = _write_entry(entry)
+        value = self._sign(key, payload) + payload
+        await self._link.ask(self._link.client.eval(_PUT, 1, self._name(key), value, str(lives_ms), _TOMBSTONE))
+
+    async def delete(self, key: str) -> None:
+        """Leaves a tombstone: nothing is kept under this key any more."""
+        await self._link.ask(self._link.client.set(self._name(key), _TOMBSTONE, ex=TOMBSTONE_S))
+
+    def _name(self, key: str) -> str:
+        return f"{self._link.prefix}answer:{key}"
+
+    def _sign(self, key: str, payload: bytes) -> bytes:
+        return hmac.digest(self._secret, b"%d:%b" % (len(key), key.encode()) + payload, "sha256")
+
+
+_PUT = """
+if redis.call('GET', KEYS[1]) == ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+"""Puts an entry, in one step with the look for a tombstone."""
+
+
+class RedisValues:
+    """Small values in Redis. Implements `ports.SharedValues`."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self._link = link
+
+    async def get(self, name: str) -> bytes | None:
+        """The value, None where there is none or Redis is away."""
+        value = await self._link.ask(self._link.client.get(self._link.prefix + name))
+        return value if isinstance(value, bytes) else None
+
+    async def put(self, name: str, value: bytes, ttl_s: int) -> None:
+        """Keeps the value for `ttl_s` seconds, where Redis is there."""
+        await self._link.ask(self._link.client.set(self._link.prefix + name, value, ex=ttl_s))
+
+
+def _drop(command: Awaitable[object]) -> None:
+    """A coroutine that is not awaited has to be closed."""
+    close = getattr(command, "close", None)
+    if close is not None:
+        close()
