@@ -1,4 +1,4 @@
-"""Prints how long routing decisions take, in microseconds: `python benchmarks/routing_decision.py`."""
+"""Prints how long routing decisions take, in microseconds: `python -m benchmarks.routing_decision`."""
 
 from __future__ import annotations
 
