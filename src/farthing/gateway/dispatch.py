@@ -10,7 +10,7 @@ from farthing.dialects import upstream_for
 from farthing.dialects.base import UpstreamDialect
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import Completion
-from farthing.domain.errors import NoHealthyDeployment, UpstreamError, UpstreamTimeout
+from farthing.domain.errors import NoHealthyDeployment, UpstreamError, UpstreamOverloaded, UpstreamUnreachable
 from farthing.domain.exchange import Attempt
 from farthing.gateway.breaker import Breaker, Breakers, RetryBudget
 from farthing.gateway.order import Order
@@ -22,6 +22,7 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 LARGEST_ERROR = 64 * 1024
 OK = 200
 RETRY_PAUSE_S = 0.2
+UNCHARGED = (UpstreamUnreachable, UpstreamOverloaded)
 
 OnComplete = Callable[[Completion, bytes], None]
 
@@ -72,8 +73,8 @@ class Dispatch:
             yield chosen
 
     async def _may_repeat(self, error: UpstreamError) -> bool:
-        """Whether the same deployment may be asked again, after a short pause. Silence is not waited for twice."""
-        if isinstance(error, UpstreamTimeout) or not self._retries.take():
+        """Whether the same deployment may be asked again, after a short pause: only where it cannot have charged."""
+        if not isinstance(error, UNCHARGED) or not self._retries.take():
             return False
         await self._sleep(RETRY_PAUSE_S)
         return True

@@ -10,6 +10,7 @@ from farthing.domain.errors import (
     InsufficientQuota,
     NoHealthyDeployment,
     Unavailable,
+    UpstreamInterrupted,
     UpstreamInvalid,
     UpstreamOverloaded,
     UpstreamRateLimited,
@@ -18,7 +19,7 @@ from farthing.domain.errors import (
     UpstreamUnauthorized,
 )
 from farthing.gateway.breaker import FAILURES_TO_OPEN
-from farthing.providers.fake import answer, break_off, hang, overload, refuse
+from farthing.providers.fake import Behaviour, answer, break_off, hang, overload, refuse
 from tests.unit.gateway.rig import DEADLINES, Rig, chat, completion, events
 
 
@@ -51,10 +52,21 @@ async def test_a_repeat_can_succeed() -> None:
     assert json.loads(await rig.ask(chat()))["id"] == "up-1"
 
 
-async def test_a_silent_model_is_not_asked_again() -> None:
-    """Waiting for the same silence twice helps nobody."""
-    rig = Rig(lambda _: hang())
-    with pytest.raises(UpstreamTimeout):
+@pytest.mark.parametrize(
+    ("behaviour", "error"),
+    [
+        (hang(), UpstreamTimeout),
+        (break_off(), UpstreamInterrupted),
+        (answer(b"<html>"), UpstreamInvalid),
+        (answer(b"{}", status=401), UpstreamUnauthorized),
+    ],
+)
+async def test_who_may_have_charged_or_will_not_change_its_mind_is_not_asked_again(
+    behaviour: Behaviour, error: type[Exception]
+) -> None:
+    """Only a provider that was not reached, or had no capacity, is asked twice."""
+    rig = Rig(lambda _: behaviour)
+    with pytest.raises(error):
         await rig.ask(chat())
     assert asked(rig) == ["small"]
 
