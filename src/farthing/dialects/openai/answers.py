@@ -185,22 +185,20 @@ class Reader:
             yield self._call(AnsweredCall(0, None, said.function_call), choice)
 
     def _call(self, call: AnsweredCall, choice: int) -> Delta:
-        position = call.index
-        if position is None:
-            position = self._position(call.id, choice)
         function = call.function or AnsweredFunction()
+        position = self._position(call.id, function.name, choice) if call.index is None else call.index
         arguments = _arguments(function)
         if (choice, position) in self._calls:
             return ToolCallDelta(position, arguments=arguments, choice=choice)
         call_id = self._calls[choice, position] = call.id or f"call_{position}"
         return ToolCallDelta(position, call_id, function.name or "", arguments, choice)
 
-    def _position(self, call_id: str | None, choice: int) -> int:
-        """The place of a tool call from a vendor who numbers none: an id not seen yet begins the next one."""
+    def _position(self, call_id: str | None, name: str | None, choice: int) -> int:
+        """The place of a tool call from a vendor who numbers none: an id not seen yet, or a name, begins the next."""
         mine = [known for (owner, _), known in self._calls.items() if owner == choice]
         if call_id in mine:
             return mine.index(call_id)
-        return len(mine) if call_id or not mine else len(mine) - 1
+        return len(mine) if call_id or name or not mine else len(mine) - 1
 
 
 def _decoded(text: bytes) -> Answer:
