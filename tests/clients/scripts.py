@@ -42,12 +42,18 @@ SCRIPTS = {
     "limits": Script("slow down", status=429),
     "overloaded": Script("try later", status=529),
 }
+EMBEDDINGS: tuple[Vendor, str] = ("openai", "embeds")
 AFTER_TOOL = Script("18 degrees in Zürich.")
 
 
 def model(vendor: Vendor, script: str) -> str:
     """The name under which the gateway offers a vendor's script."""
     return f"{vendor}-{script}"
+
+
+def upstream(vendor: Vendor, script: str) -> str:
+    """What the vendor itself calls it; of Anthropic's models, those since Claude 4.5 can be held to a JSON schema."""
+    return f"claude-sonnet-4-5-{script}" if vendor == "anthropic" else script
 
 
 VENDOR_KEY = "sk-vendor-secret"
@@ -63,19 +69,19 @@ class Asked(msgspec.Struct, frozen=True):
 
 def settings(url: str) -> str:
     """farthing.toml with both vendors, each script a model, and one model for embeddings."""
-    names = [(vendor, script) for vendor in VENDORS for script in SCRIPTS] + [("openai", "embeds")]
+    scripts = [(vendor, script) for vendor in VENDORS for script in SCRIPTS]
     models = [
         f"""
         [[models]]
-        name = "{vendor}-{script}"
+        name = "{model(vendor, script)}"
         provider = "the-{vendor}"
-        upstream = "{script}"
+        upstream = "{upstream(vendor, script)}"
         tier = "moderate"
         input_usd_per_mtok = 1.0
         output_usd_per_mtok = 2.0
         capabilities = ["tools", "json", "images", "reasoning"]
         """
-        for vendor, script in names
+        for vendor, script in [*scripts, EMBEDDINGS]
     ]
     return f"""
         [routing]

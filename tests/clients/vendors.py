@@ -46,7 +46,7 @@ class Vendors:
         body = msgspec.json.decode(await request.read(), type=Json)
         key = request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
         self.asked.append(Asked(request.path, key, body))
-        script = SCRIPTS.get(body["model"], Script(status=404))
+        script = SCRIPTS.get(body["model"].rpartition("-")[2], Script(status=404))
         if script.arguments is not None and _has_tool_result(body):
             script = AFTER_TOOL
         return body, script
