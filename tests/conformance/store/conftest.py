@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from farthing.background.clock import ManualClock
 from farthing.store import Store, migrate, open_store
+from farthing.store.schema import metadata
 from tests.conformance.store.samples import NOON_US
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres
 
-TEMPLATE = "farthing_template"
+DATABASE = "farthing_store"
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +29,10 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_database(postgres: Postgres) -> str:
-    """The name of a PostgreSQL database like that, to make others from."""
-    postgres.execute(f"CREATE DATABASE {TEMPLATE}")
-    asyncio.run(migrate(postgres.url(TEMPLATE)))
-    return TEMPLATE
+    """The name of a PostgreSQL database with that schema."""
+    postgres.execute(f"CREATE DATABASE {DATABASE}")
+    asyncio.run(migrate(postgres.url(DATABASE)))
+    return DATABASE
 
 
 @pytest.fixture
@@ -42,14 +42,11 @@ def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres: Postgres, migrated_database: str) -> Iterator[str]:
-    """As `sqlite_url`, in PostgreSQL."""
+def postgres_url(postgres: Postgres, migrated_database: str) -> str:
+    """The emptied database: making one for each test would take most of the run."""
     postgres.mend()
-    name = f"store_{uuid.uuid4().hex}"
-    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_database}")
-    yield postgres.url(name)
-    postgres.mend()
-    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    postgres.execute(f"TRUNCATE {', '.join(metadata.tables)}", migrated_database)
+    return postgres.url(migrated_database)
 
 
 @pytest.fixture

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from farthing.domain.budget import Budget
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.ids import uuid7
-from farthing.ports import Filter, Stretch
+from farthing.ports import Filter, GroupBy, Stretch
 from farthing.store import Store
+from farthing.store.schema import requests
 from tests.conformance.store.samples import (
     DAY_US,
     HOUR_US,
@@ -23,6 +25,7 @@ from tests.conformance.store.samples import (
 )
 
 EVER = Stretch()
+GROUPS: tuple[GroupBy, ...] = ("model", "hour", "day", "tag")
 HIT = {"status": "cached", "cache": "hit", "cost": 0}
 PASSED = {"strategy": "passthrough", "tier": None, "confidence": None}
 
@@ -191,6 +194,21 @@ async def test_a_stretch_takes_in_the_minutes_it_touches(store: Store, stretch: 
     offsets = (-33 * DAY_US, -HOUR_US, 0, MINUTE_US, 3 * HOUR_US, 31 * DAY_US)
     await store.ingest.write([exchange(created_at_us=NOON_US + offset) for offset in offsets])
     assert (await store.queries.usage(None, "model", stretch))["total"]["requests"] == expected
+
+
+async def test_figures_are_read_from_sums_not_from_rows(store: Store) -> None:
+    """With every row gone the figures stand, so they cost the same however many rows there were."""
+    await store.ingest.write([exchange(), exchange(**HIT)])
+
+    async def figures() -> list[Any]:
+        asked: list[Any] = [await store.queries.routing_metrics("acme"), await store.queries.savings(None, EVER)]
+        asked += [await store.queries.usage("acme", group, EVER) for group in GROUPS]
+        return [*asked, (await store.queries.stats(None))["overall"], await store.queries.spent_today(NOON_US)]
+
+    before = await figures()
+    async with store._engines.writing() as connection:
+        await connection.execute(sa.delete(requests))
+    assert await figures() == before
 
 
 async def test_savings_by_source(store: Store) -> None:

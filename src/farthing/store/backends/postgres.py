@@ -31,8 +31,8 @@ PARTITION_LOCK = 0x6661_7274_6832
 
 _AWAY = frozenset({"08", "28", "3D", "40", "53", "57", "58"})
 """Classes of SQLSTATE that pass: connection, login, no such database, deadlock, resources, operator, system."""
-_AWAY_CODES = frozenset({"25006", "42P01", "55P03"})
-"""Standby, not migrated yet, lock not to be had."""
+_AWAY_CODES = frozenset({"23514", "25006", "42P01", "55P03"})
+"""No partition for the row, standby, not migrated yet, lock not to be had."""
 _INDIGESTIBLE = "22"
 """Class of SQLSTATE for data that does not fit its type."""
 

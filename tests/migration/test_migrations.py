@@ -1,0 +1,157 @@
+"""The schema comes up, goes back and comes up again on every database, whoever else lives there."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from farthing.domain.errors import Unavailable
+from farthing.store import is_current, migrate
+from farthing.store.engine import Engines
+from farthing.store.ingest import Ingest
+from farthing.store.migrations import HEAD, VERSION_TABLE
+from farthing.store.schema import metadata
+from tests.conformance.store.samples import exchange
+
+MIGRATE = "import asyncio, sys; from farthing.store import migrate; print(asyncio.run(migrate(sys.argv[1])))"
+MIGRATE_AND_DIE = """
+import asyncio, os, signal, sys
+from farthing.store import migrations
+finish = migrations._run
+migrations._run = lambda *arguments: (finish(*arguments), os.kill(os.getpid(), signal.SIGKILL))
+asyncio.run(migrations.migrate(sys.argv[1]))
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgres", "pgbouncer"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with nothing in it."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'folder' / 'farthing.db'}"
+    url: str = request.getfixturevalue(f"{request.param}_database")
+    return url
+
+
+async def inspect(url: str, look: Callable[[sa.Connection], Any]) -> Any:
+    """What `look` sees in the database."""
+    engines = Engines(url)
+    async with engines.writing() as connection:
+        found = await connection.run_sync(look)
+    await engines.aclose()
+    return found
+
+
+def tables(connection: sa.Connection) -> set[str]:
+    """All tables but partitions."""
+    return {name for name in sa.inspect(connection).get_table_names() if not name.startswith("requests_y")}
+
+
+def differences(connection: sa.Connection) -> list[Any]:
+    """What Alembic would have to change to make the database what the code believes it to be."""
+
+    def is_ours(thing: Any, name: str | None, kind: str, *_: object) -> bool:
+        table = str(name) if kind == "table" else thing.table.name
+        return not table.startswith(("requests_y", VERSION_TABLE, "alien"))
+
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": is_ours})
+    return list(compare_metadata(context, metadata))
+
+
+async def test_up_down_and_up_again(empty_url: str) -> None:
+    """Each way says whether it had something to do, and leaves what the code expects, rows and all."""
+    assert not await is_current(empty_url)
+    assert await migrate(empty_url)
+    assert await is_current(empty_url)
+    assert not await migrate(empty_url)
+    engines = Engines(empty_url)
+    assert await Ingest(engines).write([exchange()]) == 1
+    await engines.aclose()
+    assert await inspect(empty_url, differences) == []
+    assert await migrate(empty_url, "base")
+    assert await inspect(empty_url, tables) <= {VERSION_TABLE}
+    assert not await migrate(empty_url, "base")
+    assert not await is_current(empty_url)
+    assert await migrate(empty_url)
+    assert await inspect(empty_url, differences) == []
+    assert await inspect(empty_url, tables) == {*metadata.tables, VERSION_TABLE}
+
+
+async def test_of_many_that_start_one_migrates(empty_url: str) -> None:
+    """Four processes at once: one does the work, and all find it done."""
+    command = [sys.executable, "-c", MIGRATE, empty_url]
+    processes = [
+        await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)
+    ]
+    answers = [await process.communicate() for process in processes]
+    assert sorted(out.decode().strip() for out, _ in answers) == ["False", "False", "False", "True"], answers
+    assert await is_current(empty_url)
+
+
+async def test_a_migration_that_is_killed_leaves_nothing(empty_url: str) -> None:
+    """Whoever comes next starts from the beginning, without anybody's help."""
+    command = [sys.executable, "-c", MIGRATE_AND_DIE, empty_url]
+    died = await asyncio.create_subprocess_exec(*command)
+    assert await died.wait() == -9
+    assert await inspect(empty_url, tables) == set()
+    assert await migrate(empty_url)
+    assert await is_current(empty_url)
+
+
+async def test_other_peoples_tables_are_left_alone(empty_url: str) -> None:
+    """Neither their rows, nor their own record of migrations, up or down."""
+
+    def settle(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE alien (id INTEGER PRIMARY KEY, text VARCHAR)")
+        connection.exec_driver_sql("INSERT INTO alien VALUES (1, 'theirs')")
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('theirs')")
+
+    def look(connection: sa.Connection) -> list[Any]:
+        statements = ("SELECT id, text FROM alien", "SELECT version_num FROM alembic_version")
+        return [tuple(connection.exec_driver_sql(statement).one()) for statement in statements]
+
+    await inspect(empty_url, settle)
+    for revision in (HEAD, "base", HEAD):
+        assert await migrate(empty_url, revision)
+        assert await inspect(empty_url, look) == [(1, "theirs"), ("theirs",)]
+
+
+async def test_a_later_release_may_have_been_here(empty_url: str) -> None:
+    """A schema newer than this code serves it: nothing is migrated, nothing taken back."""
+    await migrate(empty_url)
+
+    def advance(connection: sa.Connection) -> None:
+        version = sa.table(VERSION_TABLE, sa.column("version_num"))
+        connection.execute(sa.update(version).values(version_num="9999"))
+
+    await inspect(empty_url, advance)
+    assert await is_current(empty_url)
+    assert not await migrate(empty_url)
+
+
+async def test_later_columns_do_not_disturb_older_code(empty_url: str) -> None:
+    """Rows are written and read by name, so a column that a later release added is left to its default."""
+    await migrate(empty_url)
+    engines = Engines(empty_url)
+    async with engines.writing() as connection:
+        await connection.exec_driver_sql("ALTER TABLE requests ADD COLUMN later INTEGER NOT NULL DEFAULT 7")
+    assert await Ingest(engines).write([exchange()]) == 1
+    async with engines.reading() as connection:
+        assert await connection.scalar(sa.text("SELECT later FROM requests")) == 7
+    await engines.aclose()
+
+
+async def test_a_database_that_is_away_is_unavailable() -> None:
+    """Nobody listens there."""
+    for ask in (is_current, migrate):
+        with pytest.raises(Unavailable):
+            await ask("postgresql://farthing@127.0.0.1:9/farthing")

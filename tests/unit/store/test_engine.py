@@ -1,0 +1,164 @@
+"""Connections are bounded, in time as well, and errors are told apart; on SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from farthing.domain.errors import InvalidRequest, Unavailable
+from farthing.store import engine as engine_module
+from farthing.store.backends.base import PoolLimits
+from farthing.store.engine import Engines
+
+SLOW = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+HURRIED = PoolLimits(size=1, wait=0.1, connect=0.2, statement=0.2, total=0.3)
+
+
+@pytest.fixture
+async def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engines]:
+    """Impatient pools over a file with one table."""
+    limits = dict.fromkeys(("writer", "refresh", "people", "migration"), HURRIED)
+    monkeypatch.setattr(engine_module, "_limits", lambda *_: limits)
+    engines = Engines(f"sqlite:///{tmp_path / 'test.db'}")
+    async with engines.writing() as connection:
+        await connection.exec_driver_sql("CREATE TABLE t (x INTEGER UNIQUE)")
+    yield engines
+    await engines.aclose()
+
+
+async def count(engines: Engines) -> int:
+    """Rows of the table."""
+    async with engines.reading() as connection:
+        return await connection.scalar(sa.text("SELECT count(*) FROM t")) or 0
+
+
+async def test_a_block_that_fails_leaves_nothing(engines: Engines) -> None:
+    """Its error comes out as it is, and its connection goes back."""
+
+    async def fail() -> None:
+        async with engines.writing() as connection:
+            await connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert await count(engines) == 0
+    assert engines.figures()["people"] == {"size": 1, "open": 1, "in_use": 0}
+
+
+async def test_a_reader_changes_nothing(engines: Engines) -> None:
+    """What is written in a reading transaction is gone at its end."""
+    async with engines.reading() as connection:
+        await connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+    assert await count(engines) == 0
+
+
+async def test_a_wrong_statement_is_not_an_outage(engines: Engines) -> None:
+    """Breaking a constraint is a mistake of ours, to be seen as such."""
+    with pytest.raises(sa.exc.IntegrityError):
+        async with engines.writing() as connection:
+            await connection.exec_driver_sql("INSERT INTO t VALUES (1), (1)")
+
+
+async def test_a_schema_that_is_not_there_yet_is_an_outage(engines: Engines) -> None:
+    """Before the migration has run, nothing can be served."""
+    with pytest.raises(Unavailable):
+        async with engines.reading() as connection:
+            await connection.exec_driver_sql("SELECT * FROM unmade")
+
+
+async def test_a_number_too_large_is_the_callers_mistake(engines: Engines) -> None:
+    """Said before the database has seen it."""
+    with pytest.raises(InvalidRequest) as refused:
+        async with engines.writing() as connection:
+            await connection.exec_driver_sql("INSERT INTO t VALUES (?)", (2**63,))
+    assert refused.value.code == "invalid_parameter"
+
+
+async def test_errors_do_not_tell_what_was_stored(engines: Engines) -> None:
+    """A statement's values may be somebody's prompt: they do not reach a log."""
+    with pytest.raises(sa.exc.IntegrityError) as failed:
+        async with engines.writing() as connection:
+            await connection.execute(sa.text("INSERT INTO t VALUES (:a), (:a)"), {"a": 1234567})
+    assert "1234567" not in str(failed.value)
+
+
+async def test_a_statement_that_takes_too_long_is_ended(engines: Engines) -> None:
+    """It is interrupted, and the pool is as before."""
+    started = time.monotonic()
+    with pytest.raises(Unavailable) as refused:
+        async with engines.reading() as connection:
+            await connection.exec_driver_sql(SLOW)
+    assert time.monotonic() - started < 1.5
+    assert refused.value.retry_after == 2.0
+    assert await count(engines) == 0
+
+
+async def test_whoever_finds_no_free_connection_is_told_soon(engines: Engines) -> None:
+    """Not queued for ever."""
+    async with engines.reading():
+        started = time.monotonic()
+        with pytest.raises(Unavailable):
+            await count(engines)
+        assert time.monotonic() - started < 1.0
+
+
+async def test_pools_do_not_starve_one_another(engines: Engines) -> None:
+    """The writer writes while people hold all of theirs."""
+    async with engines.reading("people"), engines.reading("refresh"), engines.writing("writer") as connection:
+        await connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+    assert await count(engines) == 1
+
+
+async def test_a_second_writer_waits_its_turn_or_is_told(engines: Engines) -> None:
+    """The lock is taken at the beginning, and not waited for longer than the pool allows."""
+    async with engines.writing("writer"):
+        with pytest.raises(Unavailable):
+            async with engines.writing("people"):
+                pass
+    async with engines.writing("people") as connection:
+        await connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+
+
+async def test_a_task_that_is_cancelled_gives_its_connection_back(engines: Engines) -> None:
+    """At whatever moment, a hundred times."""
+
+    async def work() -> None:
+        async with engines.reading() as connection:
+            await connection.exec_driver_sql("SELECT count(*) FROM t")
+
+    for number in range(100):
+        task = asyncio.create_task(work())
+        await asyncio.sleep(number % 20 * 0.0002)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert engines.figures()["people"]["in_use"] == 0
+    assert await count(engines) == 0
+
+
+async def test_a_file_that_is_no_database_is_an_outage(tmp_path: Path) -> None:
+    """Nothing is overwritten."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"not a database" * 100)
+    engines = Engines(f"sqlite:///{path}")
+    with pytest.raises(Unavailable):
+        await count(engines)
+    await engines.aclose()
+    assert path.read_bytes() == b"not a database" * 100
+
+
+async def test_the_ledgers_own_connection_survives_a_power_cut(tmp_path: Path) -> None:
+    """The journal forgets what the ledger has committed: that commit must be on disk, others need not wait for it."""
+    engines = Engines(f"sqlite:///{tmp_path / 'test.db'}")
+    found = {}
+    for pool in ("writer", "people"):
+        async with engines.writing(pool) as connection:
+            found[pool] = await connection.scalar(sa.text("PRAGMA synchronous"))
+            assert await connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
+    await engines.aclose()
+    assert found == {"writer": 2, "people": 1}

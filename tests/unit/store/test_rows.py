@@ -1,0 +1,59 @@
+"""An exchange becomes a row, and a broken one becomes a sound one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farthing.domain.exchange import Exchange
+from farthing.store.rows import COLUMNS, mended, row, row_with_datetime, storable
+from tests.conformance.store.samples import NOON_US, exchange
+
+
+def test_every_field_of_an_exchange_has_a_column() -> None:
+    """Nothing that was recorded is left out of the ledger."""
+    fields = {field.name for field in msgspec.structs.fields(Exchange)}
+    renamed = {"created_at_us": "created_at", "user": "user_id"}
+    usage = {"usage"}
+    assert {renamed.get(name, name) for name in fields - usage} <= set(COLUMNS)
+
+
+def test_a_row_stands_in_the_order_of_its_columns() -> None:
+    """Documents are JSON text, empty ones are absent, the moment is an integer or a date."""
+    one = exchange(tags={}, user="ann")
+    values = dict(zip(COLUMNS, row(one), strict=True))
+    assert values["request_id"] == one.request_id
+    assert (values["created_at"], values["user_id"], values["prompt_tokens"]) == (NOON_US, "ann", 1)
+    assert (values["savings"], values["estimated"], values["tags"]) == (700, False, None)
+    assert values["attempts"] == '[{"model":"small","provider":"openai","error":null,"duration_us":7}]'
+    dated = dict(zip(COLUMNS, row_with_datetime(one), strict=True))
+    assert dated == values | {"created_at": datetime(2025, 12, 1, 12, tzinfo=UTC)}
+
+
+def test_a_sound_exchange_needs_no_mending() -> None:
+    """It comes back equal."""
+    one = exchange(attempts=())
+    assert mended(one) == one
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("fine é", "fine é"), ("a\x00b", "a\N{REPLACEMENT CHARACTER}b"), ("\ud800", "?"), ("", "")]
+)
+def test_storable_text(text: str, expected: str) -> None:
+    """What no database takes is replaced, the rest is left as it is."""
+    assert storable(text) == expected
+
+
+@given(text=st.text(st.characters(exclude_categories=[])), number=st.integers())
+def test_whatever_is_mended_can_be_written(text: str, number: int) -> None:
+    """Any text becomes UTF-8 without NUL, any number one of 64 bits."""
+    broken = exchange(user=text, cost=number, decision={text: [number, {"inner": text}]}, created_at_us=abs(number))
+    sound = mended(broken)
+    assert sound.user is not None
+    assert b"\x00" not in sound.user.encode()
+    assert abs(sound.cost or 0) < 2**63
+    assert msgspec.json.encode(sound.decision)
