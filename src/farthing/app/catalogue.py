@@ -11,7 +11,7 @@ from farthing.domain.pricing import PriceSheet
 from farthing.ports import Provider, Transport
 from farthing.providers import PROVIDERS, Endpoint, Vendor, VendorModel, load_vendors
 from farthing.providers.fake import DEMO_MODELS, DEMO_URL
-from farthing.providers.prices import compile_prices, context_window, price_for, sheet_from_usd
+from farthing.providers.prices import compile_prices, context_window, next_change, price_for, sheet_from_usd
 from farthing.providers.simulation import DemoModel
 from farthing.settings import ModelSettings, ProviderAccess, Settings
 
@@ -33,6 +33,14 @@ def build_catalogue(settings: Settings, now_us: int) -> Catalogue:
     models = {**offered, **listed}
     aliases = {f"{model.provider}/{model.name}": model.name for model in models.values()}
     return Catalogue(models=models, baseline=settings.routing.baseline or _dearest(models), aliases=aliases)
+
+
+def next_price_change(settings: Settings, now_us: int) -> int | None:
+    """The next moment at which a price of the configured vendors changes, in µs; None where none is announced."""
+    vendors = load_vendors()
+    known = [vendors[access.vendor].prices for access in settings.providers.values() if access.vendor]
+    change = next_change([vendor for vendor in known if vendor], datetime.fromtimestamp(now_us / 1e6, UTC))
+    return round(change.timestamp() * 1e6) if change else None
 
 
 def build_providers(settings: Settings, transport: Transport) -> Mapping[str, Provider]:

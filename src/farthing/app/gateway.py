@@ -38,7 +38,7 @@ INGEST_EVERY_S = 0.05
 REFRESH_EVERY_S = 0.5
 """A key revoked elsewhere is refused here within a second."""
 KEEP_EVERY_S = 1.0
-REPRICE_EVERY_S = 600.0
+REPRICE_EVERY_S = 10.0
 SWEEP_EVERY_S = 600.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from farthing.app.catalogue import build_catalogue, build_providers
+from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
 from farthing.app.storage import Storage
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Unavailable
@@ -40,6 +40,7 @@ class Refresher:
         self._transport = transport
         self._clock = clock
         self._catalogue: Catalogue = build_catalogue(settings, clock.now_us())
+        self._prices_change_us = next_price_change(settings, clock.now_us())
         self._providers: Mapping[str, Provider] = build_providers(settings, transport)
         self._keys: Mapping[bytes, Key] = {}
         self._keys_known = False
@@ -53,12 +54,16 @@ class Refresher:
             build_providers(settings, self._transport),
         )
         self._settings, self._catalogue, self._providers = settings, catalogue, providers
+        self._prices_change_us = next_price_change(settings, self._clock.now_us())
         self.snapshots.swap(self._snapshot())
 
     async def reprice(self) -> None:
-        """Takes over prices that have changed with the day."""
-        self._catalogue = build_catalogue(self._settings, self._clock.now_us())
-        self.snapshots.swap(self._snapshot())
+        """Takes over prices that have changed with the day or the hour."""
+        now_us = self._clock.now_us()
+        if self._prices_change_us is not None and now_us >= self._prices_change_us:
+            self._catalogue = build_catalogue(self._settings, now_us)
+            self._prices_change_us = next_price_change(self._settings, now_us)
+            self.snapshots.swap(self._snapshot())
 
     async def first_refresh(self) -> None:
         """Reads the database before the first request, which a start under load may have to try a few times."""
