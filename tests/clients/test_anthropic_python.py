@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import NamedTuple
 
 import pytest
 from anthropic import (
@@ -181,30 +182,34 @@ def test_a_key_is_taken_from_either_header(gateway: Gateway, vendors: Vendors, h
     assert len(vendors.asked) == 1
 
 
+class Refusal(NamedTuple):
+    """What a vendor's script becomes: an error, its status, and how often the vendor was asked."""
+
+    script: str
+    error: type[APIStatusError]
+    status: int
+    calls: int
+
+
 @pytest.mark.parametrize(
-    ("script", "error", "status", "calls"),
+    "case",
     [
-        ("rejects", BadRequestError, 400, 1),
-        ("unauthorized", InternalServerError, 502, 1),
-        ("limits", RateLimitError, 429, 2),
-        ("overloaded", InternalServerError, 503, 2),
+        Refusal("rejects", BadRequestError, 400, 1),
+        Refusal("unauthorized", InternalServerError, 502, 1),
+        Refusal("limits", RateLimitError, 429, 1),
+        Refusal("overloaded", InternalServerError, 503, 2),
     ],
+    ids=lambda case: case.script,
 )
-def test_a_vendors_refusal_is_typed_and_not_multiplied(  # noqa: PLR0917 (fixtures and cases)
-    anthropic: Anthropic,
-    vendors: Vendors,
-    vendor: Vendor,
-    script: str,
-    error: type[APIStatusError],
-    status: int,
-    calls: int,
+def test_a_vendors_refusal_is_typed_and_not_multiplied(
+    anthropic: Anthropic, vendors: Vendors, vendor: Vendor, case: Refusal
 ) -> None:
     """The vendor's key problem is not the caller's; the client does not retry on top of the gateway."""
-    with pytest.raises(error) as refused:
-        anthropic.messages.create(model=model(vendor, script), max_tokens=50, messages=HELLO)
-    assert refused.value.status_code == status
+    with pytest.raises(case.error) as refused:
+        anthropic.messages.create(model=model(vendor, case.script), max_tokens=50, messages=HELLO)
+    assert refused.value.status_code == case.status
     assert VENDOR_KEY not in str(refused.value.body)
-    assert len(vendors.asked) == (2 if script == "overloaded" else 1)
+    assert len(vendors.asked) == case.calls
 
 
 def test_a_stream_that_breaks_off_raises(anthropic: Anthropic, vendor: Vendor) -> None:

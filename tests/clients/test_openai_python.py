@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import NamedTuple
 
 import httpx2
 import pytest
@@ -227,26 +228,36 @@ def test_a_wrong_key_is_no_entry(gateway: Gateway, vendors: Vendors, key: str) -
     assert vendors.asked == []
 
 
+class Refusal(NamedTuple):
+    """What a vendor's script becomes: an error, its status, and how often the vendor was asked."""
+
+    script: str
+    error: type[APIError]
+    status: int
+    calls: int
+
+
 @pytest.mark.parametrize(
-    ("script", "error", "status", "calls"),
+    "case",
     [
-        ("rejects", BadRequestError, 400, 1),
-        ("unauthorized", InternalServerError, 502, 1),
-        ("limits", TooManyRequests, 429, 2),
-        ("overloaded", InternalServerError, 503, 2),
+        Refusal("rejects", BadRequestError, 400, 1),
+        Refusal("unauthorized", InternalServerError, 502, 1),
+        Refusal("limits", TooManyRequests, 429, 1),
+        Refusal("overloaded", InternalServerError, 503, 2),
     ],
+    ids=lambda case: case.script,
 )
-def test_a_vendors_refusal_is_typed_and_not_multiplied(  # noqa: PLR0917 (fixtures and cases)
-    openai: OpenAI, vendors: Vendors, vendor: Vendor, script: str, error: type[APIError], status: int, calls: int
+def test_a_vendors_refusal_is_typed_and_not_multiplied(
+    openai: OpenAI, vendors: Vendors, vendor: Vendor, case: Refusal
 ) -> None:
     """The vendor's key problem is not the caller's; the client does not retry on top of the gateway."""
-    with pytest.raises(error) as refused:
-        openai.chat.completions.create(model=model(vendor, script), messages=HELLO)
+    with pytest.raises(case.error) as refused:
+        openai.chat.completions.create(model=model(vendor, case.script), messages=HELLO)
     response = getattr(refused.value, "response", None)
     assert isinstance(response, httpx2.Response)
-    assert response.status_code == status
+    assert response.status_code == case.status
     assert VENDOR_KEY not in str(refused.value)
-    assert len(vendors.asked) == (2 if script == "overloaded" else 1)
+    assert len(vendors.asked) == case.calls
 
 
 def test_a_stream_that_breaks_off_raises(openai: OpenAI, vendor: Vendor) -> None:
