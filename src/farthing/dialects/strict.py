@@ -209,6 +209,8 @@ def _outside_strings(body: bytes) -> bytes:
 def _height_exceeds(skeleton: bytes, limit: int) -> bool:
     """Whether brackets stand deeper than `limit`: each replacement takes the innermost level away."""
     brackets = skeleton.translate(_BRACKETS).translate(None, _NO_BRACKETS)
+    if b"[" * (limit + 1) in brackets:
+        return True
     for _ in range(limit):
         brackets = brackets.replace(b"[]", b"")
     return b"[]" in brackets
