@@ -19,59 +19,60 @@ NOON_US = 1_764_590_400_000_000
 _random = random.Random(20251201)
 
 
+_FIELDS: dict[str, Any] = {
+    "status": "ok",
+    "route": "/v1/chat/completions",
+    "dialect": "openai",
+    "tenant": "acme",
+    "key_id": "key-1",
+    "team": "support",
+    "user": "ann",
+    "session": "s-1",
+    "tags": {"feature": "triage"},
+    "app": "OpenAI/Python",
+    "requested_model": "auto",
+    "provider": "openai",
+    "model": "small",
+    "upstream_id": "chatcmpl-1",
+    "strategy": "complexity",
+    "tier": "simple",
+    "score": 0.125,
+    "confidence": "high",
+    "reason": "Simple: 3 words.",
+    "decision": {"candidates": [{"model": "small", "estimated_cost": 5}], "metadata": {"words": 3}},
+    "experiment_id": "exp-1",
+    "arm": "test",
+    "attempts": (Attempt(model="small", provider="openai", duration_us=7),),
+    "usage": Usage(
+        prompt=1,
+        cached=2,
+        cache_write_5m=3,
+        cache_write_1h=4,
+        audio_in=5,
+        image_in=6,
+        completion=7,
+        reasoning=8,
+        audio_out=9,
+        image_out=10,
+    ),
+    "cost": 300,
+    "baseline_cost": 1000,
+    "price_version": "genai-prices 1",
+    "cache": "miss",
+    "cache_key": "aa",
+    "http_status": 200,
+    "finish": "stop",
+    "duration_us": 2500,
+    "first_token_us": 1200,
+    "upstream_us": 2000,
+}
+
+
 def exchange(**changes: Any) -> Exchange:
     """An answered request at noon with every field set; `created_at_us` also makes its id."""
-    created_at_us = changes.pop("created_at_us", NOON_US)
-    fields: dict[str, Any] = {
-        "request_id": uuid7(created_at_us, _random.getrandbits(RANDOM_BITS)),
-        "created_at_us": created_at_us,
-        "status": "ok",
-        "route": "/v1/chat/completions",
-        "dialect": "openai",
-        "tenant": "acme",
-        "key_id": "key-1",
-        "team": "support",
-        "user": "ann",
-        "session": "s-1",
-        "tags": {"feature": "triage"},
-        "app": "OpenAI/Python",
-        "requested_model": "auto",
-        "provider": "openai",
-        "model": "small",
-        "upstream_id": "chatcmpl-1",
-        "strategy": "complexity",
-        "tier": "simple",
-        "score": 0.125,
-        "confidence": "high",
-        "reason": "Simple: 3 words.",
-        "decision": {"candidates": [{"model": "small", "estimated_cost": 5}], "metadata": {"words": 3}},
-        "experiment_id": "exp-1",
-        "arm": "test",
-        "attempts": (Attempt(model="small", provider="openai", duration_us=7),),
-        "usage": Usage(
-            prompt=1,
-            cached=2,
-            cache_write_5m=3,
-            cache_write_1h=4,
-            audio_in=5,
-            image_in=6,
-            completion=7,
-            reasoning=8,
-            audio_out=9,
-            image_out=10,
-        ),
-        "cost": 300,
-        "baseline_cost": 1000,
-        "price_version": "genai-prices 1",
-        "cache": "miss",
-        "cache_key": "aa",
-        "http_status": 200,
-        "finish": "stop",
-        "duration_us": 2500,
-        "first_token_us": 1200,
-        "upstream_us": 2000,
-    }
-    return Exchange(**{**fields, **changes})
+    created_at_us = changes.get("created_at_us", NOON_US)
+    request_id = changes.get("request_id") or uuid7(created_at_us, _random.getrandbits(RANDOM_BITS))
+    return Exchange(**{**_FIELDS, "created_at_us": created_at_us, **changes, "request_id": request_id})
 
 
 TOKENS_IN, TOKENS_OUT = 21, 34
