@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import get_args
+
+from msgspec.structs import replace
 
 from farthing.domain.catalogue import TIERS, Capability, Catalogue, Model, Tier
 from farthing.domain.pricing import PriceSheet
@@ -14,6 +17,8 @@ from farthing.providers.fake import DEMO_MODELS, DEMO_URL
 from farthing.providers.prices import compile_prices, context_window, next_change, price_for, sheet_from_usd
 from farthing.providers.simulation import DemoModel
 from farthing.settings import ModelSettings, ProviderAccess, Settings
+
+logger = logging.getLogger(__name__)
 
 EVERYTHING: frozenset[Capability] = frozenset(get_args(Capability))
 """What a model is taken to be capable of where nobody says: its vendor knows better than we do."""
@@ -32,7 +37,8 @@ def build_catalogue(settings: Settings, now_us: int) -> Catalogue:
     offered = {model.name: model for access in settings.providers.values() for model in _offered(settings, access, at)}
     models = {**offered, **listed}
     aliases = {f"{model.provider}/{model.name}": model.name for model in models.values()}
-    return Catalogue(models=models, baseline=settings.routing.baseline or _dearest(models), aliases=aliases)
+    catalogue = Catalogue(models=models, baseline=settings.routing.baseline or _dearest(models), aliases=aliases)
+    return catalogue if catalogue.compared else replace(catalogue, reference=_reference(settings.routing.baseline, at))
 
 
 def next_price_change(settings: Settings, now_us: int) -> int | None:
@@ -135,6 +141,27 @@ def _offered(settings: Settings, access: ProviderAccess, at: datetime) -> Iterat
             capabilities=curated.capabilities if curated else EVERYTHING,
             routed=curated is not None and not settings.models,
         )
+
+
+def _reference(baseline: str | None, at: datetime) -> Model | None:
+    """A baseline that cannot be asked here, at the price of whichever known vendor has it."""
+    if baseline is None:
+        return None
+    name = baseline.rpartition("/")[2]
+    for vendor in load_vendors().values():
+        price = price_for(vendor.prices, name, at) if vendor.prices else None
+        if price is not None:
+            return Model(
+                name=baseline,
+                provider=vendor.name,
+                upstream=name,
+                dialect=vendor.dialect,
+                tier="complex",
+                price=price,
+                routed=False,
+            )
+    logger.warning("the baseline %s has no known price: savings cannot be measured against it", baseline)
+    return None
 
 
 def _own_price(listed: ModelSettings) -> PriceSheet | None:

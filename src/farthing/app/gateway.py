@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -62,6 +62,7 @@ class Gateway:
         )
         self._breakers = Breakers(self._clock)
         self._prometheus = PrometheusSink(version)
+        self._prometheus.watch_pools(self._pools)
         self._hot: DataPlane | None = None
 
     def new_id(self) -> str:
@@ -107,6 +108,12 @@ class Gateway:
     async def _write(self, exchanges: Sequence[Exchange]) -> int:
         await self._storage.prepare()
         return await self._storage.store.ingest.write(exchanges)
+
+    def _pools(self) -> dict[str, Mapping[str, int]]:
+        upstream = {
+            origin.host: {"leased": pool.leased, "kept": pool.kept} for origin, pool in self._transport.pools.items()
+        }
+        return {**self._storage.store.pools(), **upstream}
 
     def _build_hot(self, journal: Journal) -> DataPlane:
         clock, spawn = self._clock, self._supervisor.spawn

@@ -40,6 +40,8 @@ class Catalogue(Struct, frozen=True, kw_only=True):
 
     models: Mapping[str, Model]
     baseline: str | None = None
+    reference: Model | None = None
+    """The baseline where it cannot be asked here and only its price is known."""
     demo: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Further accepted names, such as `openai/gpt-5.5`, to the name in `models`."""
@@ -47,3 +49,8 @@ class Catalogue(Struct, frozen=True, kw_only=True):
     def find(self, name: str) -> Model | None:
         """The model that callers mean by this name, or None."""
         return self.models.get(name) or self.models.get(self.aliases.get(name, ""))
+
+    @property
+    def compared(self) -> Model | None:
+        """The model whose cost savings are measured against, or None."""
+        return self.find(self.baseline or "") or self.reference

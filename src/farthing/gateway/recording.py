@@ -212,7 +212,7 @@ class Draft:
         if self.plan is not None and self.plan.strategy == "passthrough":
             return bought
         asked = self._catalogue.find(self.requested_model)
-        baseline = asked or self._catalogue.find(self._catalogue.baseline or "")
+        baseline = asked or self._catalogue.compared
         if baseline is None:
             return bought
         return baseline.price.cost(usage) if baseline.price else None

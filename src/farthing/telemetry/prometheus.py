@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from farthing.domain.exchange import Exchange
 from farthing.domain.pricing import NANO
 
+Pools = Mapping[str, Mapping[str, int]]
+"""By the pool's name its figures, such as `open` and `in_use`."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+
+
+class _PoolCollector(Collector):
+    """Connections of each pool at the moment of the scrape."""
+
+    def __init__(self, figures: Callable[[], Pools]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One gauge with a sample for each pool and figure."""
+        family = GaugeMetricFamily("farthing_pool_connections", "Connections by pool.", labels=["pool", "figure"])
+        for pool, figures in self._figures().items():
+            for figure, value in figures.items():
+                family.add_metric([pool, figure], value)
+        yield family
 
 
 class PrometheusSink:
@@ -59,6 +80,10 @@ class PrometheusSink:
             buckets=SECONDS,
             registry=self.registry,
         )
+
+    def watch_pools(self, figures: Callable[[], Pools]) -> None:
+        """Shows the figures of connection pools, read at each scrape, by pool and figure."""
+        self.registry.register(_PoolCollector(figures))
 
     def record(self, exchange: Exchange) -> None:
         """Counts one exchange."""
