@@ -6,10 +6,12 @@ from collections import OrderedDict
 
 from farthing.ports import CacheEntry, Clock
 
-LONGEST_US = 60_000_000
+LONGEST_S = 60.0
 """An entry is asked for again at a lower level after this long, so that a vote elsewhere is heard of."""
 OVERHEAD_BYTES = 1_000
 """What an entry weighs beside its body."""
+LARGEST_SHARE = 8
+"""No answer may take more than this fraction of the room, lest it drives out all others."""
 
 
 class MemoryLevel:
@@ -20,7 +22,7 @@ class MemoryLevel:
     def __init__(self, *, clock: Clock, capacity_bytes: int = 64 * 1024 * 1024) -> None:
         self._clock = clock
         self._capacity = capacity_bytes
-        self._entries: OrderedDict[str, tuple[CacheEntry, int]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[CacheEntry, float]] = OrderedDict()
         self._tombstones: set[str] = set()
         self.size_bytes = 0
 
@@ -29,20 +31,21 @@ class MemoryLevel:
         found = self._entries.get(key)
         if found is None:
             return None
-        entry, until_us = found
-        if until_us <= self._clock.now_us():
+        entry, until_s = found
+        if until_s <= self._clock.monotonic():
             self._drop(key)
             return None
         self._entries.move_to_end(key)
         return entry
 
     async def put(self, key: str, entry: CacheEntry) -> None:
-        """Keeps the entry, unless it is larger than all there is, or its key was voted down."""
+        """Keeps the entry, unless it is expired or very large, or its key was voted down."""
         size = len(entry.body) + OVERHEAD_BYTES
+        lives_s = (entry.expires_at_us - self._clock.now_us()) / 1_000_000
         self._drop(key)
-        if key in self._tombstones or size > self._capacity:
+        if key in self._tombstones or lives_s <= 0 or size * LARGEST_SHARE > self._capacity:
             return
-        self._entries[key] = entry, min(entry.expires_at_us, self._clock.now_us() + LONGEST_US)
+        self._entries[key] = entry, self._clock.monotonic() + min(lives_s, LONGEST_S)
         self.size_bytes += size
         while self.size_bytes > self._capacity:
             self._drop(next(iter(self._entries)))

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable
 from random import Random
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
 
 from farthing.ports import CacheEntry, Clock
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 0.05
-"""For connecting, and for each answer."""
-POOL_TIMEOUT_S = 0.05
+"""For a free connection, for a new one, and for an answer."""
+PATIENCE = 1.2
+"""How many such timeouts a command may take in all."""
 MOST_CONNECTIONS = 50
 REST_S = 1.0
 """After a failure Redis is left alone for this long; then one request finds out whether it is back."""
@@ -32,25 +35,27 @@ _TOMBSTONE = b"-"
 
 _read_entry = msgspec.msgpack.Decoder(CacheEntry).decode
 _write_entry = msgspec.msgpack.Encoder().encode
-_FAILURES = (RedisError, OSError, TimeoutError)
 
 
 class RedisLink:
     """One Redis and what is known of its health. One log line for each change of state."""
 
-    def __init__(self, url: str, *, clock: Clock, prefix: str = "") -> None:
-        """Connects when first used. `prefix` stands before every key."""
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=MOST_CONNECTIONS,
-            timeout=POOL_TIMEOUT_S,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            health_check_interval=0,
-            retry_on_timeout=False,
-        )
+    def __init__(self, url: str, *, clock: Clock, prefix: str = "", timeout_s: float = TIMEOUT_S) -> None:
+        """Connects when first used. `prefix` stands before every key. Raises `ValueError` for a URL that is none."""
+        # Imported here because most gateways have no Redis, and start faster without its library.
+        from redis.asyncio import BlockingConnectionPool, Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+        from redis.exceptions import RedisError
+
+        limits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
+        pool = BlockingConnectionPool.from_url(url, max_connections=MOST_CONNECTIONS, timeout=timeout_s)
+        # After the URL was read: the library lets its options win, and they must not slow requests down.
+        pool.connection_kwargs.update(limits)
         self.client: Redis = Redis(connection_pool=pool)
         self.prefix = prefix
+        self._failures = (RedisError, OSError, ValueError)
+        self._deadline_s = PATIENCE * timeout_s
         self._clock = clock
         self._rests_until = 0.0
         self._is_away = False
@@ -68,8 +73,9 @@ class RedisLink:
             return None
         self._rests_until = now + REST_S
         try:
-            answer = await command
-        except _FAILURES as error:
+            async with asyncio.timeout(self._deadline_s):
+                answer = await command
+        except self._failures as error:
             self._failed(error)
             return None
         if self._is_away:
@@ -86,14 +92,14 @@ class RedisLink:
         try:
             await self.client.aclose()
             await self.client.connection_pool.disconnect()
-        except _FAILURES as error:
+        except self._failures as error:
             logger.debug("closing Redis: %s", error)
 
     def _failed(self, error: BaseException) -> None:
         self._rests_until = self._clock.monotonic() + REST_S
         if not self._is_away:
             self._is_away = True
-            logger.warning("Redis is away, each process keeps its own state: %s", error)
+            logger.warning("Redis is away, each process keeps its own state: %s", str(error) or "timeout")
 
 
 class RedisLevel:
@@ -102,11 +108,14 @@ class RedisLevel:
     name = "redis"
 
     def __init__(self, link: RedisLink, *, secret: bytes, clock: Clock, dice: Random | None = None) -> None:
-        """`secret` signs the entries; all workers must have the same."""
+        """`secret` signs the entries; all workers must have the same. Raises `ValueError` where it is empty."""
+        if not secret:
+            raise ValueError("the secret that signs answers in Redis must not be empty")
         self._link = link
         self._secret = secret
         self._clock = clock
         self._dice = dice or Random()  # noqa: S311 (spreads expiry, guards nothing)
+        self._has_warned = False
 
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, unless it is expired, was voted down, or is not one of ours."""
@@ -115,7 +124,7 @@ class RedisLevel:
             return None
         signature, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(key, payload)):
-            logger.warning("an answer in Redis bears no valid signature and is passed over")
+            self._warn()
             return None
         try:
             entry = _read_entry(payload)
@@ -137,11 +146,16 @@ class RedisLevel:
         """Leaves a tombstone: nothing is kept under this key any more."""
         await self._link.ask(self._link.client.set(self._name(key), _TOMBSTONE, ex=TOMBSTONE_S))
 
+    def _warn(self) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("Redis holds an answer without a valid signature; all such answers are passed over")
+
     def _name(self, key: str) -> str:
         return f"{self._link.prefix}answer:{key}"
 
     def _sign(self, key: str, payload: bytes) -> bytes:
-        return hmac.digest(self._secret, b"%d:%b" % (len(key), key.encode()) + payload, "sha256")
+        return hmac.digest(self._secret, b"%d:%b%b" % (len(key), key.encode(), payload), "sha256")
 
 
 _PUT = """

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
+from contextlib import asynccontextmanager
 
 import pytest
 
 from farthing.background.clock import ManualClock
-from farthing.cache import MemoryLevel, RedisLevel, RedisLink
+from farthing.cache import MemoryLevel, RedisLevel, RedisLink, Tiered
 from farthing.ports import CacheEntry, CacheLevel
 from farthing.store import migrate, open_store
 
@@ -42,18 +42,55 @@ def entry(clock: ManualClock, body: bytes = b"answer", *, lives_us: int = HOUR_U
     )
 
 
-@pytest.fixture(params=["memory", "redis", "sql"])
-async def level(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> AsyncIterator[CacheLevel]:
-    """One level after the other; a new one is one more branch."""
-    if request.param == "memory":
-        yield MemoryLevel(clock=clock)
-    elif request.param == "redis":
-        link = RedisLink(request.getfixturevalue("redis_database"), clock=clock, prefix="test:")
-        yield RedisLevel(link, secret=SECRET, clock=clock)
-        await link.aclose()
-    else:
-        url = f"sqlite:///{tmp_path / 'cache.db'}"
-        await asyncio.to_thread(lambda: asyncio.run(migrate(url)))
-        store = open_store(url, clock=clock)
-        yield store.cache_level
-        await store.aclose()
+class Together:
+    """All levels of a process, seen as one level."""
+
+    name = "tiered"
+
+    def __init__(self, cache: Tiered) -> None:
+        self._cache = cache
+        self.put = cache.keep
+        self.delete = cache.forget
+
+    async def get(self, key: str) -> CacheEntry | None:
+        """The entry, from whichever level."""
+        found = await self._cache.find(key)
+        return found and found[0]
+
+
+@asynccontextmanager
+async def memory(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[CacheLevel]:
+    """In this process."""
+    yield MemoryLevel(clock=clock)
+
+
+@asynccontextmanager
+async def redis(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[CacheLevel]:
+    """In a real Redis, with all the time that a busy machine may need."""
+    link = RedisLink(request.getfixturevalue("redis_database"), clock=clock, prefix="test:", timeout_s=10.0)
+    yield RedisLevel(link, secret=SECRET, clock=clock)
+    await link.aclose()
+
+
+@asynccontextmanager
+async def sql(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[CacheLevel]:
+    """In a database."""
+    url = f"sqlite:///{request.getfixturevalue('tmp_path') / 'cache.db'}"
+    await asyncio.to_thread(lambda: asyncio.run(migrate(url)))
+    store = open_store(url, clock=clock)
+    yield store.cache_level
+    await store.aclose()
+
+
+@asynccontextmanager
+async def tiered(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[CacheLevel]:
+    """All of them."""
+    async with redis(request, clock) as far, sql(request, clock) as farthest:
+        yield Together(Tiered((MemoryLevel(clock=clock), far, farthest)))
+
+
+@pytest.fixture(params=[memory, redis, sql, tiered], ids=lambda make: make.__name__)
+async def level(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[CacheLevel]:
+    """One level after the other."""
+    async with request.param(request, clock) as level:
+        yield level

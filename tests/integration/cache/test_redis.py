@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -45,6 +47,72 @@ async def test_the_timeouts_reach_the_socket(link: RedisLink) -> None:
     assert isinstance(connection, Connection)
     assert (connection.socket_timeout, connection.socket_connect_timeout) == (TIMEOUT_S, TIMEOUT_S)
     await link.client.connection_pool.release(connection)
+
+
+async def test_the_url_cannot_lengthen_the_timeouts(redis_database: str, clock: ManualClock) -> None:
+    """What a request can bear is not for an option in a URL to say."""
+    link = RedisLink(f"{redis_database}?socket_timeout=30&socket_connect_timeout=30", clock=clock)
+    connection = link.client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    assert (connection.socket_timeout, connection.socket_connect_timeout) == (TIMEOUT_S, TIMEOUT_S)
+    await link.aclose()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+        b"-LOADING Redis is loading the dataset in memory\r\n",
+        b"-READONLY You can't write against a read only replica.\r\n",
+        b"-NOAUTH Authentication required.\r\n",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x00\xff\xfe garbage \r\n" * 100,
+        b"$-99999999999999999999999\r\n",
+        None,
+    ],
+)
+async def test_whatever_answers_in_its_place_is_a_miss_in_no_time(reply: bytes | None, clock: ManualClock) -> None:
+    """Errors, another protocol, garbage, silence (None), a closed connection: None at once, and nothing raised."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4096) and reply is not None:
+            writer.write(reply)
+            if not reply:
+                break
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    link = RedisLink(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", clock=clock)
+    level = level_of(link, clock)
+    began = time.monotonic()
+    assert await level.get("key") is None
+    assert link.state == "away"
+    assert time.monotonic() - began < 20 * TIMEOUT_S
+    await level.put("key", entry(clock))
+    await level.delete("key")
+    await link.aclose()
+    server.close()
+
+
+async def test_cancelled_requests_never_get_each_others_answers(redis_database: str, clock: ManualClock) -> None:
+    """Clients that leave at any moment spoil no connection for the next ones, and leave none in use."""
+    link = RedisLink(redis_database, clock=clock, prefix="test:", timeout_s=10.0)
+    values, dice = RedisValues(link), random.Random(20261121)
+    for number in range(20):
+        await values.put(f"{number}", b"%d" % number, 60)
+    for _ in range(50):
+        asked = [dice.randrange(20) for _ in range(20)]
+        tasks = [asyncio.ensure_future(values.get(f"{number}")) for number in asked]
+        for _ in range(dice.randrange(8)):
+            await asyncio.sleep(0)
+        left = set(dice.sample(tasks, 10))
+        for task in left:
+            task.cancel()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        for task, number, answer in zip(tasks, asked, found, strict=True):
+            assert answer == b"%d" % number or (task in left and isinstance(answer, asyncio.CancelledError))
+    assert not link.client.connection_pool._in_use_connections
+    await link.aclose()
 
 
 async def test_a_frozen_redis_is_a_miss_and_is_then_left_alone(
@@ -101,8 +169,16 @@ async def test_a_killed_redis_is_a_miss(redis_server: Redis, link: RedisLink, cl
     assert (await level.get("key"), await values.get("name"), await link.ping()) == (None, None, False)
 
 
-async def test_a_value_that_somebody_else_wrote_is_a_miss(link: RedisLink, clock: ManualClock) -> None:
-    """Garbage, another's signature, or a good entry under another key."""
+def test_answers_are_never_signed_with_nothing(link: RedisLink, clock: ManualClock) -> None:
+    """An empty secret is one that everybody knows."""
+    with pytest.raises(ValueError, match="must not be empty"):
+        level_of(link, clock, b"")
+
+
+async def test_a_value_that_somebody_else_wrote_is_a_miss(
+    link: RedisLink, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Garbage, another's signature, or a good entry under another key; one line tells of them all."""
     level, stranger = level_of(link, clock), level_of(link, clock, b"guessed")
     await link.client.set("test:answer:garbage", b"x" * 500)
     await link.client.set("test:answer:short", b"x")
@@ -110,7 +186,25 @@ async def test_a_value_that_somebody_else_wrote_is_a_miss(link: RedisLink, clock
     await level.put("good", entry(clock))
     await link.client.copy("test:answer:good", "test:answer:moved")
     assert [await level.get(key) for key in ("garbage", "short", "foreign", "moved")] == [None] * 4
+    assert len(caplog.messages) == 1
     assert await level.get("good") is not None
+
+
+async def test_an_answer_in_a_form_of_another_version_is_a_miss(link: RedisLink, clock: ManualClock) -> None:
+    """Signed by us, and still not to be read."""
+    level = level_of(link, clock)
+    await link.client.set("test:answer:key", level._sign("key", b"\xc1") + b"\xc1")
+    assert await level.get("key") is None
+
+
+async def test_a_redis_that_was_flushed_is_only_a_miss(
+    redis_server: Redis, link: RedisLink, clock: ManualClock
+) -> None:
+    """Nothing but the answers is gone."""
+    level = level_of(link, clock)
+    await level.put("key", entry(clock))
+    redis_server.command("FLUSHALL")
+    assert (await level.get("key"), link.state) == (None, "ok")
 
 
 async def test_entries_of_one_moment_expire_at_different_ones(link: RedisLink, clock: ManualClock) -> None:
