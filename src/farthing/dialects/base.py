@@ -97,6 +97,9 @@ class UpstreamDialect(Protocol):
     def stream_reader(self) -> StreamReader:
         """A reader for one stream."""
 
+    def relay_whole(self, body: bytes) -> bytes:
+        """A whole body for a caller of the same dialect: its own bytes, but for what no JSON reader takes."""
+
     def relay(self, event: Event, deltas: Sequence[Delta], chat: ChatRequest) -> bytes:
         """An event for a caller of the same dialect: its own bytes, or none if the caller did not ask for it."""
 

@@ -90,7 +90,7 @@ def deliver(order: Order, answer: Whole | Pieces) -> Reply | StreamReply:
         draft.is_handed_over = True
         return StreamReply(order, answer)
     if draft.call.dialect.name == answer.dialect.name:
-        return Reply(draft, answer.body)
+        return Reply(draft, answer.dialect.relay_whole(answer.body))
     return Reply(draft, draft.call.dialect.write_completion(answer.completion, facts(draft)))
 
 

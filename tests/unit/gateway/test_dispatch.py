@@ -165,6 +165,13 @@ async def test_the_callers_own_bytes_go_up_and_the_vendors_come_back() -> None:
     assert (rig.transport.requests[0].body, getattr(reply, "body", None)) == (raw, odd)
 
 
+async def test_what_is_no_json_in_an_answer_becomes_null() -> None:
+    """A vendor's -Infinity would break every client."""
+    odd = completion().replace(b'"finish_reason"', b'"logprobs": {"content": [-Infinity, NaN]}, "finish_reason"')
+    rig = Rig([answer(odd)])
+    assert json.loads(await rig.ask(chat()))["choices"][0]["logprobs"] == {"content": [None, None]}
+
+
 async def test_the_key_sent_up_is_the_providers() -> None:
     """The caller's key never travels on."""
     rig = Rig([answer(completion())])

@@ -58,6 +58,10 @@ class Anthropic:
         """A reader for one stream."""
         return Reader()
 
+    def relay_whole(self, body: bytes) -> bytes:
+        """The same bytes."""
+        return body
+
     def relay(self, event: Event, deltas: Sequence[Delta], chat: ChatRequest) -> bytes:  # noqa: ARG002
         """The event's own bytes: this dialect has none that a caller must ask for."""
         return event.raw

@@ -36,6 +36,10 @@ class Gemini:
         """A reader for one stream."""
         return answer.Reader()
 
+    def relay_whole(self, body: bytes) -> bytes:
+        """The same bytes."""
+        return body
+
     def relay(self, event: Event, deltas: Sequence[Delta], chat: ChatRequest) -> bytes:  # noqa: ARG002
         """The event's own bytes."""
         return event.raw

@@ -56,6 +56,10 @@ class OpenAI:
         """A reader for one stream."""
         return answers.Reader()
 
+    def relay_whole(self, body: bytes) -> bytes:
+        """The same bytes; log probabilities of minus infinity, which some vendors send, become null."""
+        return answers.finite(body)
+
     def relay(self, event: Event, deltas: Sequence[Delta], chat: ChatRequest) -> bytes:
         """The event's own bytes, or nothing if the caller did not ask for it."""
         return upstream.relay(event, deltas, chat)
