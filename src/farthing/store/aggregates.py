@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from operator import add, attrgetter
+from operator import attrgetter
 from typing import Any
 
 from farthing.domain.exchange import Exchange
@@ -39,7 +40,8 @@ _group = attrgetter(
 _ONE_EACH = ("provider", "model", "key", "team", "user", "strategy", "tier", "confidence", "status")
 """Dimensions whose value stands in the group itself, in its order after the tenant."""
 
-_Place = tuple[str, int, int, str, str]
+_Parts = defaultdict[tuple[Any, ...], list[list[int]]]
+"""Counters that are still to be added up."""
 
 
 def fold(exchanges: Iterable[Exchange]) -> list[Cell]:
@@ -47,33 +49,34 @@ def fold(exchanges: Iterable[Exchange]) -> list[Cell]:
 
     Batches that are written in this order wait for one another but never deadlock.
     """
-    minutes: dict[_Place, list[int]] = {}
+    by_minute: _Parts = defaultdict(list)
     for (minute, tags, tenant, *group), sums in _groups(exchanges).items():
         for dimension, value in _values(tags, group):
-            _add(minutes, (dimension, 1, minute, tenant, value), sums)
-    cells = dict(minutes)
+            by_minute[dimension, 1, minute, tenant, value].append(sums)
+    minutes = _summed(by_minute)
+    longer: _Parts = defaultdict(list)
     for (dimension, _, minute, tenant, value), sums in minutes.items():
         for grain in GRAINS[1:]:
-            _add(cells, (dimension, grain, minute - minute % (grain * MINUTE_US), tenant, value), sums)
+            longer[dimension, grain, minute - minute % (grain * MINUTE_US), tenant, value].append(sums)
     return [
         (dimension, grain, bucket, tenant, value, *sums)
-        for (dimension, grain, bucket, tenant, value), sums in sorted(cells.items())
+        for (dimension, grain, bucket, tenant, value), sums in sorted((minutes | _summed(longer)).items())
     ]
 
 
 def _groups(exchanges: Iterable[Exchange]) -> dict[tuple[Any, ...], list[int]]:
     """Sums for exchanges that are alike in every dimension: most of a batch are."""
-    groups: dict[tuple[Any, ...], list[int]] = {}
+    groups: _Parts = defaultdict(list)
     for exchange in exchanges:
         created, tags = exchange.created_at_us, exchange.tags
         key = (created - created % MINUTE_US, tuple(tags.items()) if tags else (), *_group(exchange))
-        _add(groups, key, counters(exchange))
-    return groups
+        groups[key].append(counters(exchange))
+    return _summed(groups)
 
 
-def _add(sums: dict[Any, list[int]], place: tuple[Any, ...], more: list[int]) -> None:
-    known = sums.get(place)
-    sums[place] = more if known is None else list(map(add, known, more))
+def _summed(parts: _Parts) -> dict[tuple[Any, ...], list[int]]:
+    """Column by column, which is quicker than adding up pair by pair."""
+    return {place: some[0] if len(some) == 1 else [*map(sum, zip(*some, strict=True))] for place, some in parts.items()}
 
 
 def counters(exchange: Exchange) -> list[int]:
