@@ -61,8 +61,9 @@ class Gateway:
             clock=self._clock,
         )
         self._breakers = Breakers(self._clock)
-        self._prometheus = PrometheusSink(version)
+        self._prometheus = PrometheusSink(version, open_holds=lambda: self._ledger.open_holds)
         self._prometheus.watch_pools(self._pools)
+        self._flights = Flights(self._supervisor.spawn)
         self._hot: DataPlane | None = None
 
     def new_id(self) -> str:
@@ -126,7 +127,7 @@ class Gateway:
                 clock=clock,
             ),
             answers=Answers(cache=self._storage.cache, clock=clock, spawn=spawn),
-            flights=Flights(spawn),
+            flights=self._flights,
             ledger=self._ledger,
             dispatch=Dispatch(breakers=self._breakers, retries=RetryBudget(), clock=clock, sleep=asyncio.sleep),
         )
@@ -137,6 +138,10 @@ class Gateway:
             spawn=spawn,
             max_body_bytes=self._settings.server.max_body_bytes,
         )
+
+    async def _forget(self, key: str) -> None:
+        self._flights.forget(key)
+        await self._storage.cache.forget(key)
 
     def _start_jobs(self, bookkeeper: Bookkeeper) -> None:
         every = self._supervisor.every
@@ -155,7 +160,7 @@ class Gateway:
             breakers=self._breakers,
             queries=store.queries,
             feedback=store.feedback,
-            cache=self._storage.cache,
+            forget=self._forget,
             metrics=metrics.latest,
             flush=bookkeeper.flush,
             health=self._storage.health,

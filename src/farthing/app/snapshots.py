@@ -36,7 +36,7 @@ class Refresher:
         self._settings = settings
         self._store = storage.store
         self._ledger = ledger
-        self._memory = storage.memory
+        self._cache = storage.cache
         self._transport = transport
         self._clock = clock
         self._catalogue: Catalogue = build_catalogue(settings, clock.now_us())
@@ -44,7 +44,6 @@ class Refresher:
         self._providers: Mapping[str, Provider] = build_providers(settings, transport)
         self._keys: Mapping[bytes, Key] = {}
         self._keys_known = False
-        self._tombstones: frozenset[str] = frozenset()
         self.snapshots = Snapshots(self._snapshot())
 
     def configure(self, settings: Settings) -> None:
@@ -85,9 +84,7 @@ class Refresher:
         except Unavailable:
             return
         self._ledger.load(budgets, spent, today=today, at_us=at_us)
-        for key in tombstones - self._tombstones:
-            await self._memory.delete(key)
-        self._tombstones = tombstones
+        self._cache.bury(tombstones)
         if not self._keys_known or keys != self._keys:
             self._keys, self._keys_known = keys, True
             self.snapshots.swap(self._snapshot())

@@ -171,6 +171,11 @@ class Flights:
         """The answer is complete and not worth keeping: the next request asks anew."""
         self._remove(_name(order))
 
+    def forget(self, key: str) -> None:
+        """The answer was voted down: nobody joins its flight any more."""
+        for streams in (False, True):
+            self._remove((key, streams))
+
     def _remove(self, name: Name) -> None:
         self._flights.pop(name, None)
 

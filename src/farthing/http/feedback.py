@@ -51,7 +51,7 @@ async def _vote(request: Request, services: Services, cache_key: str, body: Feed
         cache_key, body.rating, tenant=tenant_of(request), principal=caller.key_id, comment=body.comment
     )
     if verdict.invalidated:
-        await services.cache.forget(cache_key)
+        await services.forget(cache_key)
     message = "This answer will not be served again." if verdict.invalidated else "Thank you, the vote counts."
     return {
         "success": True,

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from farthing.gateway.breaker import Breakers
 from farthing.gateway.snapshot import Snapshots
-from farthing.ports import AnswerCache, Clock, Feedback, Queries
+from farthing.ports import Clock, Feedback, Queries
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -22,7 +22,8 @@ class Services(Struct, frozen=True, kw_only=True):
     breakers: Breakers
     queries: Queries
     feedback: Feedback
-    cache: AnswerCache
+    forget: Callable[[str], Awaitable[None]]
+    """Takes a kept answer out of service for good."""
     metrics: Callable[[str | None], Awaitable[Mapping[str, Any]]]
     """`GET /routing/metrics` for a tenant, or for everybody."""
     flush: Callable[[], Awaitable[object]]

@@ -129,6 +129,18 @@ async def test_a_flight_is_forgotten_after_a_while() -> None:
     assert rig.flights._flights == {}
 
 
+async def test_an_answer_that_was_voted_down_is_not_joined() -> None:
+    """Not even in the moment in which its flight can still be joined."""
+    rig = Rig(lambda _: answer(completion()))
+    async with rig.supervisor:
+        await rig.ask(chat(), cache=True)
+        key = rig.journal.settled[0].cache_key or ""
+        rig.flights.forget(key)
+        await rig.cache.forget(key)
+        await rig.ask(chat(), cache=True)
+    assert len(rig.transport.requests) == 2
+
+
 async def test_a_follower_may_leave_early() -> None:
     """The others read on, and its row says that it left."""
     rig = Rig([streamed()])
