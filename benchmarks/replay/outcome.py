@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +13,7 @@ from benchmarks.tables import aligned
 
 USD = 10**9
 """Nano-dollars in a dollar."""
+RESAMPLES = 1000
 HEAD = ("strategy", "GPT-4", "Mixtral", "cost USD", "of GPT-4's", "saved", "quality", "cache hits", "seconds")
 
 
@@ -48,6 +50,20 @@ def mixed(cheap: Share, strong: Share, cost: float) -> Share:
     return Share(strong=part, cost=cost, quality=cheap.quality + part * (strong.quality - cheap.quality))
 
 
+def above_zero(recordings: Sequence[Recording], chosen: Mapping[str, str]) -> tuple[float, float, float]:
+    """Quality of the choices by recording id over ZERO at their cost: as measured, and a 95% bootstrap interval."""
+    dice = random.Random(0)
+
+    def difference(sample: Sequence[Recording]) -> float:
+        auto = shared(sample, lambda recording: chosen[recording.id])
+        cheap, strong = shared(sample, lambda _: CHEAP), shared(sample, lambda _: STRONG)
+        return auto.quality - mixed(cheap, strong, auto.cost).quality
+
+    drawn = sorted(difference(dice.choices(recordings, k=len(recordings))) for _ in range(RESAMPLES))
+    edge = RESAMPLES // 40
+    return difference(recordings), drawn[edge], drawn[-edge - 1]
+
+
 def by_length(recordings: Sequence[Recording], strong: float) -> Share:
     """The longest prompts to the strong model, as many as a share of `strong` is."""
     ordered = sorted(recordings, key=lambda recording: len(recording.prompt), reverse=True)
@@ -78,7 +94,11 @@ def table(outcome: Outcome) -> str:
         _line("prompt length, same share", by_length(recordings, auto.strong), strong),
         _line("oracle", shared(recordings, oracle), strong),
     ]
-    return "\n".join([*aligned([HEAD, *lines]), "", *_checked(outcome)])
+    gain, low, high = above_zero(recordings, chosen)
+    routing = (
+        f"Quality of auto over ZERO at the same cost: {gain:+.4f}, 95% interval {low:+.4f} to {high:+.4f} (bootstrap)."
+    )
+    return "\n".join([*aligned([HEAD, *lines]), "", routing, *_checked(outcome)])
 
 
 def _line(name: str, share: Share, strong: Share, run: tuple[str, str] = ("", "")) -> tuple[str, ...]:

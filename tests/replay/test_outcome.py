@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.replay.outcome import Outcome, Share, by_length, mixed, oracle, shared, table
+from benchmarks.replay.outcome import Outcome, Share, above_zero, by_length, mixed, oracle, shared, table
 from benchmarks.replay.passes import Pass, Reply
 from benchmarks.replay.recordings import CHEAP, STRONG, Recording
 
@@ -39,6 +39,16 @@ def test_zero_lies_on_the_line_between_the_single_models() -> None:
     """Half of the way in money is half of the way in quality."""
     cheap, strong = Share(strong=0, cost=100, quality=0.5), Share(strong=1, cost=300, quality=0.75)
     assert mixed(cheap, strong, 200) == Share(strong=0.5, cost=200, quality=0.625)
+
+
+def test_the_gain_over_zero_comes_with_its_interval(made_up: Sequence[Recording]) -> None:
+    """Choosing as an oracle is better than ZERO for certain; one model for all is ZERO itself."""
+    many = [Recording(f"{copy}-{each.id}", each.prompt, each.models) for copy in range(100) for each in made_up]
+    gain, low, high = above_zero(many, {each.id: oracle(each) for each in many})
+    auto, cheap, strong = (shared(many, choice) for choice in (oracle, lambda _: CHEAP, lambda _: STRONG))
+    assert gain == auto.quality - mixed(cheap, strong, auto.cost).quality
+    assert 0.1 < low < gain < high < 0.4
+    assert above_zero(many, dict.fromkeys((each.id for each in many), CHEAP)) == (0, 0, 0)
 
 
 def test_the_table_shows_money_beside_quality(made_up: Sequence[Recording]) -> None:
