@@ -34,8 +34,12 @@ class _PoolCollector(Collector):
 class PrometheusSink:
     """Counts every exchange. Labels are models and providers of the catalogue, never what a caller wrote."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, *, open_holds: Callable[[], int] | None = None) -> None:
+        """`open_holds` tells how many requests have money reserved that is not settled."""
         self.registry = CollectorRegistry()
+        if open_holds is not None:
+            holds = Gauge("farthing_open_holds", "Requests whose money is reserved.", registry=self.registry)
+            holds.set_function(open_holds)
         info = Gauge("farthing_build_info", "Always 1; the version is the label.", ["version"], registry=self.registry)
         info.labels(version).set(1)
         self._requests = Counter(
