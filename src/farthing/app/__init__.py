@@ -22,8 +22,8 @@ VERSION = version("farthing")
 class Application(FrontDoor):
     """The ASGI application, which can take over a changed configuration while it serves."""
 
-    def __init__(self, gateway: Gateway, rest: FastAPI) -> None:
-        super().__init__(hot=gateway.data_plane, rest=rest, new_id=gateway.new_id)
+    def __init__(self, gateway: Gateway, rest: FastAPI, *, max_body_bytes: int) -> None:
+        super().__init__(hot=gateway.data_plane, rest=rest, new_id=gateway.new_id, max_body_bytes=max_body_bytes)
         self._gateway = gateway
 
     def reload(self) -> None:
@@ -44,7 +44,8 @@ def create_app(settings: Settings) -> Application:
             yield
             app.state.is_ready = False
 
-    return Application(gateway, build_application(ROUTES, lifespan=lifespan, page=load_page(), version=VERSION))
+    rest = build_application(ROUTES, lifespan=lifespan, page=load_page(), version=VERSION)
+    return Application(gateway, rest, max_body_bytes=settings.server.max_body_bytes)
 
 
 def from_environment() -> Application:

@@ -61,8 +61,9 @@ class Gateway:
             clock=self._clock,
         )
         self._breakers = Breakers(self._clock)
-        self._prometheus = PrometheusSink(version, open_holds=lambda: self._ledger.open_holds)
+        self._prometheus = PrometheusSink(version)
         self._prometheus.watch_pools(self._pools)
+        self._prometheus.watch_holds(lambda: self._ledger.open_holds)
         self._flights = Flights(self._supervisor.spawn)
         self._hot: DataPlane | None = None
 

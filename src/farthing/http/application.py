@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from farthing.domain.errors import FarthingError, InvalidRequest, MethodNotAllowed, NotFound
+from farthing.http.bodies import StrictRoute
 from farthing.http.errors import envelope, error_headers
 from farthing.http.policy import Policy, Route, require_admin, require_key
 
@@ -30,6 +31,7 @@ def build_application(
         openapi_url="/api/openapi.json",
         redirect_slashes=False,
     )
+    app.router.route_class = StrictRoute
     app.state.page = page
     app.state.is_ready = False
     for route in routes:
@@ -71,11 +73,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    if isinstance(error.__cause__, FarthingError):
+        return await _known(request, error.__cause__)
     if error.status_code == MethodNotAllowed.status:
         allowed = (error.headers or {}).get("Allow", "")
         response = await _known(request, MethodNotAllowed(f"Use {allowed} here."))
         response.headers["allow"] = allowed
         return response
+    if error.status_code != NotFound.status:
+        return await _known(request, InvalidRequest("The body did not arrive as a whole.", code="bad_request"))
     return await _known(
         request, NotFound("There is no such address here. `GET /api/openapi.json` lists them.", code="unknown_url")
     )

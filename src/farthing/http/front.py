@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from farthing.dialects import INBOUND
-from farthing.http.errors import Message, Send, guarded, id_headers, send_error
+from farthing.http.bodies import CLOSE, BoundedBody
+from farthing.http.errors import Message, Pairs, Send, guarded, id_headers, send_error
 from farthing.http.headers import Headers
 from farthing.http.hot import HOT, MISWRITTEN, Receive, Scope
 
@@ -16,10 +17,11 @@ _HOT_PATHS = frozenset(HOT) | frozenset(MISWRITTEN)
 class FrontDoor:
     """The application that the server runs."""
 
-    def __init__(self, *, hot: Asgi, rest: Asgi, new_id: Callable[[], str]) -> None:
+    def __init__(self, *, hot: Asgi, rest: Asgi, new_id: Callable[[], str], max_body_bytes: int) -> None:
         self._hot = hot
         self._rest = rest
         self._new_id = new_id
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection's request, socket or lifespan."""
@@ -33,19 +35,23 @@ class FrontDoor:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._new_id()
         scope.setdefault("state", {})["request_id"] = request_id
+        body = BoundedBody(receive, scope["headers"], self._max_body_bytes)
         has_started = False
+
+        def ending() -> Pairs:
+            return [] if body.is_read else CLOSE
 
         async def send_with_id(message: Message) -> None:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
-                message["headers"] = [*message.get("headers", ()), *id_headers(request_id)]
+                message["headers"] = [*message.get("headers", ()), *id_headers(request_id), *ending()]
             await send(message)
 
         async def work() -> None:
-            Headers(scope["headers"])
-            await self._rest(scope, receive, send_with_id)
+            body.check(Headers(scope["headers"]))
+            await self._rest(scope, body, send_with_id)
 
         error = await guarded(work(), request_id)
         if error is not None and not has_started:
-            await send_error(send, error, dialect=INBOUND["native"], request_id=request_id)
+            await send_error(send, error, dialect=INBOUND["native"], request_id=request_id, headers=ending())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from farthing.domain.errors import InvalidRequest, RequestTooLarge, Unauthenticated, UnsupportedMediaType
+from farthing.domain.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 from farthing.domain.pricing import NANO
 from farthing.gateway.call import Directives
 
@@ -19,7 +19,7 @@ _TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[^=,\x00-\x1f\x7f]{1,128}")
 _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 _FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _SESSION_HEADERS = ("x-farthing-session", "x-claude-code-session-id", "session-id", "thread-id")
-_CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key")
+_CREDENTIALS = frozenset({"authorization", "x-api-key", "x-goog-api-key"})
 
 
 class Headers(dict[str, str]):
@@ -30,12 +30,17 @@ class Headers(dict[str, str]):
         super().__init__()
         hosts = []
         forward = []
-        for name, value in raw:
-            self[name.decode("latin-1").lower()] = value.decode("latin-1")
-            if name == b"host":
-                hosts.append(value)
-            elif name in _FORWARDED:
-                forward.append((name, value))
+        self.credentials: list[tuple[str, str]] = []
+        """Every header that may carry a key, doubled ones too."""
+        for raw_name, raw_value in raw:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            self[name] = value
+            if name == "host":
+                hosts.append(raw_value)
+            elif name in _CREDENTIALS:
+                self.credentials.append((name, value))
+            elif raw_name in _FORWARDED:
+                forward.append((raw_name, raw_value))
         self.forward = tuple(forward)
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
             raise InvalidRequest(
@@ -46,18 +51,10 @@ class Headers(dict[str, str]):
 def credential(headers: Headers) -> str | None:
     """The key that was presented, in whichever of three headers; None without one.
 
-    Raises `InvalidRequest` where two headers carry different keys, `Unauthenticated` for another scheme than Bearer.
+    What follows another scheme than Bearer is taken with its scheme and so is no key. Raises `InvalidRequest` where two
+    headers carry different keys.
     """
-    found: set[str] = set()
-    for name in _CREDENTIALS:
-        value = headers.get(name)
-        if not value:
-            continue
-        if name == "authorization":
-            scheme, _, value = value.partition(" ")
-            if scheme.lower() != "bearer" or not value.strip():
-                value = f"{scheme} {value}"
-        found.add(value.strip())
+    found = {_presented(name, value) for name, value in headers.credentials if value}
     if len(found) > 1:
         raise InvalidRequest(
             "Two different keys were sent. Send one key, in one of Authorization, x-api-key and x-goog-api-key.",
@@ -66,13 +63,23 @@ def credential(headers: Headers) -> str | None:
     return found.pop() if found else None
 
 
-def check_body_headers(headers: Headers, limit: int) -> None:
-    """Raises for a body that is no JSON in UTF-8, is compressed, or says it is over `limit` bytes."""
+def _presented(name: str, value: str) -> str:
+    scheme, _, key = value.partition(" ")
+    bears = name == "authorization" and scheme.lower() == "bearer" and key.strip()
+    return (key if bears else value).strip()
+
+
+def check_media_type(headers: Headers) -> None:
+    """Raises `UnsupportedMediaType` for a body that is no JSON in UTF-8, or is compressed."""
     if not _JSON.fullmatch(headers.get("content-type", "")):
         raise UnsupportedMediaType("Send the body as `Content-Type: application/json`, in UTF-8.")
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
         raise UnsupportedMediaType("Send the body uncompressed.", code="unsupported_encoding")
+
+
+def check_length(headers: Headers, limit: int) -> None:
+    """Raises `RequestTooLarge` for a body that says it is over `limit` bytes."""
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > limit:
         raise too_large(limit)
@@ -142,6 +149,3 @@ def _money(text: str | None) -> int | None:
 
 def _unreadable(name: str, expected: str) -> InvalidRequest:
     return InvalidRequest(f"The header {name} must be {expected}.", code="invalid_header", param=name)
-
-
-__all__ = ["Headers", "Unauthenticated", "app_name", "check_body_headers", "credential", "directives", "too_large"]

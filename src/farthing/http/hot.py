@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -13,8 +14,17 @@ from farthing.domain.pricing import NANO
 from farthing.gateway.call import Call
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.pipeline import Pipeline
+from farthing.http.bodies import CLOSE, has_body
 from farthing.http.errors import Message, Pairs, Send, guarded, id_headers, send_error
-from farthing.http.headers import Headers, app_name, check_body_headers, credential, directives, too_large
+from farthing.http.headers import (
+    Headers,
+    app_name,
+    check_length,
+    check_media_type,
+    credential,
+    directives,
+    too_large,
+)
 from farthing.ports import Clock
 
 Receive = Callable[[], Awaitable[Message]]
@@ -40,6 +50,8 @@ MISWRITTEN = {
 """The commonest mistakes in a base URL: answered, with a warning that says how to mend it."""
 
 BODY_TIMEOUT_S = 30.0
+LONGEST_FACT = 256
+_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 _FACTS = (b"x-farthing-model", b"x-farthing-provider", b"x-farthing-strategy", b"x-farthing-upstream-request-id")
 
 
@@ -71,7 +83,8 @@ class DataPlane:
         )
         error = await guarded(answering.serve(), answering.request_id)
         if error is not None and not answering.has_started:
-            await send_error(send, error, dialect=dialect, request_id=answering.request_id, headers=answering.extra)
+            headers = answering.extra if answering.is_read else [*answering.extra, *CLOSE]
+            await send_error(send, error, dialect=dialect, request_id=answering.request_id, headers=headers)
 
     async def call(self, answering: _Answering) -> Call:
         """Reads one request off the wire. Raises `InvalidRequest` of the kind that applies."""
@@ -81,12 +94,15 @@ class DataPlane:
             raise MethodNotAllowed(f"Use POST for {answering.route}.")
         headers = Headers(answering.scope["headers"])
         key = credential(headers)
-        check_body_headers(headers, self._max_body_bytes)
+        check_media_type(headers)
+        check_length(headers, self._max_body_bytes)
+        body = await _body(answering.receive, self._max_body_bytes)
+        answering.is_read = True
         return Call(
             request_id=answering.request_id,
             route=answering.route,
             dialect=answering.dialect,
-            body=await _body(answering.receive, self._max_body_bytes),
+            body=body,
             credential=key,
             directives=directives(headers),
             app=app_name(headers),
@@ -135,6 +151,8 @@ class _Answering:
         self.dialect = dialect
         self.request_id = request_id
         self.has_started = False
+        self.is_read = not has_body(scope["headers"])
+        """Whether the whole body has been received."""
         self.extra: Pairs = []
         if scope["path"] != route:
             hint = f'299 farthing "The base URL is miswritten: {scope["path"]} should be {route}"'
@@ -202,14 +220,17 @@ class _Answering:
             *self.extra,
         ]
         headers += [
-            (name, value.encode("ascii", "replace"))
-            for name, value in zip(_FACTS, draft.answered_by, strict=True)
-            if value
+            (name, _header_value(value)) for name, value in zip(_FACTS, draft.answered_by, strict=True) if value
         ]
         exchange = draft.exchange
         if exchange is not None and exchange.cost is not None:
             headers.append((b"x-farthing-cost-usd", f"{exchange.cost / NANO:.9f}".encode()))
         return headers
+
+
+def _header_value(text: str) -> bytes:
+    """Text that a provider may have chosen, as a header can hold it."""
+    return _NOT_PRINTABLE.sub("?", text[:LONGEST_FACT]).encode()
 
 
 async def _body(receive: Receive, limit: int) -> bytes:

@@ -34,12 +34,8 @@ class _PoolCollector(Collector):
 class PrometheusSink:
     """Counts every exchange. Labels are models and providers of the catalogue, never what a caller wrote."""
 
-    def __init__(self, version: str, *, open_holds: Callable[[], int] | None = None) -> None:
-        """`open_holds` tells how many requests have money reserved that is not settled."""
+    def __init__(self, version: str) -> None:
         self.registry = CollectorRegistry()
-        if open_holds is not None:
-            holds = Gauge("farthing_open_holds", "Requests whose money is reserved.", registry=self.registry)
-            holds.set_function(open_holds)
         info = Gauge("farthing_build_info", "Always 1; the version is the label.", ["version"], registry=self.registry)
         info.labels(version).set(1)
         self._requests = Counter(
@@ -88,6 +84,11 @@ class PrometheusSink:
     def watch_pools(self, figures: Callable[[], Pools]) -> None:
         """Shows the figures of connection pools, read at each scrape, by pool and figure."""
         self.registry.register(_PoolCollector(figures))
+
+    def watch_holds(self, count: Callable[[], int]) -> None:
+        """Shows how many requests have money reserved that is not settled, whenever the figures are read."""
+        gauge = Gauge("farthing_open_holds", "Requests whose money is reserved.", registry=self.registry)
+        gauge.set_function(count)
 
     def record(self, exchange: Exchange) -> None:
         """Counts one exchange."""
