@@ -63,7 +63,20 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
 
     def cost(self, usage: Usage) -> int:
         """Nano-dollars for the usage, rounded half up once for the whole call."""
-        return sum(self.parts(usage).values())
+        rates = self.rates(usage.tokens_in)
+        exact = (
+            usage.prompt * rates.prompt
+            + usage.cached * rates.cached
+            + usage.cache_write_5m * rates.cache_write_5m
+            + usage.cache_write_1h * rates.cache_write_1h
+            + usage.audio_in * rates.audio_in
+            + usage.image_in * rates.image_in
+            + usage.completion * rates.completion
+            + usage.reasoning * rates.reasoning
+            + usage.audio_out * rates.audio_out
+            + usage.image_out * rates.image_out
+        )
+        return (exact + 500_000) // 1_000_000 + rates.per_request
 
     def parts(self, usage: Usage) -> dict[str, int]:
         """Nano-dollars by token class; rounding is cumulative, so that the parts sum to the cost exactly."""
