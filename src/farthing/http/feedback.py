@@ -20,7 +20,7 @@ class FeedbackBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    cache_key: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    cache_key: Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=128)] | None = None
     rating: Literal[-1, 0, 1] | None = None
     request_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     quality_score: Literal[1, 2, 3, 4, 5] | None = None

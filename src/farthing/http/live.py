@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import WebSocket, WebSocketDisconnect
 
-from farthing.domain.errors import FarthingError
-from farthing.domain.keys import Caller
+from farthing.dialects import strict
+from farthing.domain.errors import FarthingError, Forbidden, InvalidRequest, Unavailable
 from farthing.gateway.admission import admit
 from farthing.http.headers import Headers, credential
 from farthing.http.moments import rfc3339
@@ -20,69 +18,84 @@ from farthing.http.services import Services, services_of
 INTERVAL_S = 5.0
 LONGEST_MESSAGE = 1024
 MISTAKES_FORGIVEN = 3
-POLICY_VIOLATION = 1008
+POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
 
 
 async def live_metrics(socket: WebSocket) -> None:
     """Sends `GET /routing/metrics` with `timestamp` and a rising `sequence`; answers `{"action": "ping"}` at once."""
     services = services_of(socket)
     try:
-        caller = _admit(socket, services)
-    except FarthingError:
-        await socket.close(POLICY_VIOLATION)
-        return
-    tenant = None if caller.is_admin else caller.tenant
-    await socket.accept()
-    sequence = mistakes = 0
-    try:
-        while mistakes < MISTAKES_FORGIVEN:
-            sequence += 1
-            await socket.send_json(await _figures(services, tenant, sequence))
-            mistakes += await _listen(socket, services)
-        await socket.close(POLICY_VIOLATION)
+        _tenant(socket, services)
+        await socket.accept()
+        await _converse(socket, services)
     except WebSocketDisconnect:
         return
+    except FarthingError as error:
+        await socket.close(TRY_AGAIN_LATER if isinstance(error, Unavailable) else POLICY_VIOLATION)
 
 
-def _admit(socket: WebSocket, services: Services) -> Caller:
+async def _converse(socket: WebSocket, services: Services) -> None:
+    """Goes on until the client leaves. Raises `FarthingError` where it may not stay."""
+    sequence = mistakes = 0
+    while True:
+        # Asked anew each time: the key may have been revoked meanwhile.
+        tenant = _tenant(socket, services)
+        sequence += 1
+        await socket.send_json(await _figures(services, tenant, sequence))
+        mistakes += await _listen(socket, services, MISTAKES_FORGIVEN - mistakes)
+        if mistakes == MISTAKES_FORGIVEN:
+            raise InvalidRequest("Too many messages that mean nothing.")
+
+
+def _tenant(socket: WebSocket, services: Services) -> str | None:
+    """Whose figures the socket may show, None for everybody's. Raises `FarthingError` where it may show none."""
     headers = Headers(socket.scope["headers"])
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers["host"]:
-        raise FarthingError("A page of another origin may not read these figures.")
-    return admit(services.snapshots.current, credential(headers), services.clock.now_us())
+    if origin is not None and origin.partition("://")[2] != headers["host"]:
+        raise Forbidden("A page of another origin may not read these figures.")
+    caller = admit(services.snapshots.current, credential(headers), services.clock.now_us())
+    return None if caller.is_admin else caller.tenant
 
 
 async def _figures(services: Services, tenant: str | None, sequence: int) -> dict[str, Any]:
-    return {
-        **as_object(await services.metrics(tenant)),
-        "timestamp": rfc3339(services.clock.now_us()),
-        "sequence": sequence,
-    }
+    """The figures, or while the database is away and none are known an error in their place."""
+    stamp = {"timestamp": rfc3339(services.clock.now_us()), "sequence": sequence}
+    try:
+        return {**as_object(await services.metrics(tenant)), **stamp}
+    except Unavailable as error:
+        return {**_error(error.message), **stamp}
 
 
-async def _listen(socket: WebSocket, services: Services) -> int:
+async def _listen(socket: WebSocket, services: Services, mistakes_left: int) -> int:
     """Answers what the client says until the next figures are due; the number of messages it could not understand."""
     mistakes = 0
     try:
         async with asyncio.timeout(INTERVAL_S):
-            while mistakes < MISTAKES_FORGIVEN:
-                if _is_ping(await socket.receive_text()):
+            while mistakes < mistakes_left:
+                if _is_ping(await _received(socket)):
                     await socket.send_json({"type": "pong", "timestamp": rfc3339(services.clock.now_us())})
                 else:
                     mistakes += 1
-                    await socket.send_json(
-                        {"type": "error", "error": {"message": 'Send {"action": "ping"} or nothing.'}}
-                    )
+                    await socket.send_json(_error('Send {"action": "ping"} or nothing.'))
     except TimeoutError:
         pass
     return mistakes
 
 
+async def _received(socket: WebSocket) -> str:
+    """The next text message; one that is no text counts as empty. Raises `WebSocketDisconnect`."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    return message.get("text") or ""
+
+
+def _error(text: str) -> dict[str, Any]:
+    return {"type": "error", "error": {"message": text}}
+
+
 def _is_ping(text: str) -> bool:
-    if len(text) > LONGEST_MESSAGE:
-        return False
     try:
-        message = json.loads(text)
-    except ValueError:
+        return len(text) <= LONGEST_MESSAGE and strict.decode(text.encode()).get("action") == "ping"
+    except InvalidRequest:
         return False
-    return isinstance(message, dict) and message.get("action") == "ping"

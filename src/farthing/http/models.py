@@ -24,7 +24,12 @@ async def list_models(request: Request) -> dict[str, Any]:
     names = _visible(services.snapshots.current, caller_of(request))
     if "anthropic-version" in request.headers:
         data = [_anthropic(name) for name in names]
-        return {"data": data, "has_more": False, "first_id": names[0], "last_id": names[-1]}
+        return {
+            "data": data,
+            "has_more": False,
+            "first_id": next(iter(names), None),
+            "last_id": next(reversed(names), None),
+        }
     return {"object": "list", "data": [_openai(name, services.snapshots.current) for name in names]}
 
 

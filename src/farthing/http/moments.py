@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from farthing.domain.errors import InvalidRequest
 
 FIRST_YEAR, LAST_YEAR = 1970, 9999
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 def rfc3339(moment_us: int) -> str:
     """Microseconds since 1970 as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(moment_us / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (EPOCH + moment_us * MICROSECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_moment(text: str, name: str) -> int:
@@ -31,4 +32,4 @@ def parse_moment(text: str, name: str) -> int:
             code="invalid_parameter",
             param=name,
         )
-    return round(moment.timestamp() * 1e6)
+    return (moment - EPOCH) // MICROSECOND

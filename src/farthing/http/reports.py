@@ -19,7 +19,7 @@ DEFAULT_SPAN_US = 30 * DAY_US
 
 From = Annotated[str | None, Query(alias="from", max_length=40)]
 To = Annotated[str | None, Query(alias="to", max_length=40)]
-Name = Annotated[str | None, Field(min_length=1, max_length=256)]
+Name = Annotated[str | None, Field(pattern=r"^[^\x00]+$", max_length=256)]
 
 
 async def stats(request: Request) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class LedgerQuery(BaseModel):
     team: Name = None
     user: Name = None
     session: Name = None
-    tag: Annotated[str | None, Field(pattern="^[^=]+=.+$", max_length=256)] = None
+    tag: Annotated[str | None, Field(pattern=r"^[^=\x00]+=[^\x00]+$", max_length=256)] = None
     since: Annotated[str | None, Field(alias="from", max_length=40)] = None
     until: Annotated[str | None, Field(alias="to", max_length=40)] = None
 
