@@ -1,0 +1,172 @@
+"""What requests see follows the database and the configuration, and outlives both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from farthing.app.snapshots import FIRST_TRIES, MASTER, Refresher
+from farthing.app.storage import Storage
+from farthing.background.clock import ManualClock
+from farthing.domain.errors import Unauthenticated, Unavailable
+from farthing.domain.keys import LOCAL_CALLER, Caller, Key
+from farthing.domain.secrets import digest
+from farthing.gateway.admission import admit
+from farthing.money.ledger import Ledger
+from farthing.ports import CacheEntry
+from farthing.providers.fake import FakeTransport
+from farthing.settings import Settings
+from tests.unit.app.conftest import SettingsOf
+
+NOW_US = 1_795_219_200_000_000
+
+
+class Rig:
+    """A refresher over a real database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.clock = ManualClock(NOW_US)
+        self.storage = Storage(settings, self.clock)
+        self.refresher = Refresher(
+            settings=settings,
+            storage=self.storage,
+            ledger=Ledger(self.clock),
+            transport=FakeTransport(),
+            clock=self.clock,
+        )
+
+    def admit(self, secret: str | None) -> Caller:
+        """Who this secret is, as requests see it now."""
+        return admit(self.refresher.snapshots.current, secret, self.clock.now_us())
+
+    async def make_key(self, secret: str) -> None:
+        """A key as another process would make it."""
+        key = Key(caller=Caller(tenant="acme", key_id=secret), name=secret, hint="…")
+        await self.storage.store.keys.create(key, digest(secret), created_at_us=NOW_US)
+
+
+@pytest.fixture
+async def rig(settings_of: SettingsOf) -> AsyncIterator[Rig]:
+    """With an empty database."""
+    rig = Rig(settings_of())
+    await rig.storage.prepare()
+    await rig.refresher.first_refresh()
+    yield rig
+    await rig.storage.aclose()
+
+
+async def test_a_laptop_without_keys_is_open(rig: Rig) -> None:
+    """Whoever reaches it may do everything."""
+    assert rig.admit(None) is LOCAL_CALLER
+
+
+async def test_the_first_key_closes_the_gateway_and_a_revoked_one_stays_out(rig: Rig) -> None:
+    """Each change is in force after the next refresh."""
+    await rig.make_key("sk-a")
+    await rig.refresher.refresh()
+    assert rig.admit("sk-a").tenant == "acme"
+    with pytest.raises(Unauthenticated):
+        rig.admit(None)
+    await rig.storage.store.keys.revoke("sk-a")
+    await rig.refresher.refresh()
+    with pytest.raises(Unauthenticated):
+        rig.admit("sk-a")
+
+
+async def test_the_same_keys_leave_the_snapshot_alone(rig: Rig) -> None:
+    """Nothing is swapped where nothing has changed."""
+    before = rig.refresher.snapshots.current
+    await rig.refresher.refresh()
+    assert rig.refresher.snapshots.current is before
+
+
+async def test_known_keys_outlive_the_database(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is away the last ones stay in force."""
+    await rig.make_key("sk-a")
+    await rig.refresher.refresh()
+
+    async def away() -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(rig.storage.store.keys, "load", away)
+    await rig.refresher.refresh()
+    assert rig.admit("sk-a").tenant == "acme"
+
+
+async def test_a_start_without_the_database_asks_to_wait(
+    settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tries a few times, and then calls nobody wrong; the master key needs no database."""
+    rig = Rig(settings_of(FARTHING_MASTER_KEY="sk-master"))
+    tries = []
+
+    async def away() -> None:
+        tries.append(1)
+        raise Unavailable("away")
+
+    async def at_once(_: float) -> None:
+        return
+
+    monkeypatch.setattr(rig.storage.store.keys, "load", away)
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    await rig.refresher.first_refresh()
+    assert len(tries) == FIRST_TRIES
+    with pytest.raises(Unavailable):
+        rig.admit("sk-unknown")
+    assert rig.admit("sk-master") is MASTER
+
+
+async def test_a_vote_elsewhere_is_heard_here(rig: Rig) -> None:
+    """An answer that another process has buried is not served from this one's memory."""
+    entry = CacheEntry(
+        dialect="openai",
+        stream=False,
+        body=b"{}",
+        provider="demo",
+        model="demo/small",
+        cost=1,
+        created_at_us=NOW_US,
+        expires_at_us=NOW_US + 3_600_000_000,
+        tenant="local",
+    )
+    await rig.storage.cache.keep("key", entry)
+    assert await rig.storage.cache.find("key") is not None
+    for _ in range(3):
+        await rig.storage.store.feedback.vote("key", -1, tenant="local", principal=None)
+    await rig.refresher.refresh()
+    assert await rig.storage.cache.find("key") is None
+
+
+async def test_a_changed_configuration_is_taken_over_whole(rig: Rig, settings_of: SettingsOf) -> None:
+    """Models, routing and cache of the new file, keys as they were."""
+    text = '[providers.local]\ndialect = "openai"\nbase_url = "http://127.0.0.1:1/v1"\n[cache]\nttl_s = 60\n'
+    model = '[[models]]\nname = "mine"\nprovider = "local"\ntier = "simple"\n[routing]\nstrategy = "complexity"\n'
+    rig.refresher.configure(settings_of(text + model))
+    snapshot = rig.refresher.snapshots.current
+    assert list(snapshot.catalogue.models) == ["mine"]
+    assert (snapshot.strategy, snapshot.cache_ttl_us, snapshot.keys_known) == ("complexity", 60_000_000, True)
+
+
+async def test_prices_change_at_their_hour(settings_of: SettingsOf) -> None:
+    """A price announced for later is charged from then on, without a restart."""
+    rig = Rig(settings_of(DEEPSEEK_API_KEY="sk-x"))
+    before = rig.refresher.snapshots.current
+    await rig.refresher.reprice()
+    assert rig.refresher.snapshots.current is before
+    rig.clock.advance(366 * 86_400)
+    await rig.refresher.reprice()
+    assert rig.refresher.snapshots.current.catalogue.models.keys() == before.catalogue.models.keys()
+    await rig.storage.aclose()
+
+
+async def test_health_tells_what_is_away(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database by name; Redis is off where none is configured."""
+    assert await rig.storage.health() == {"database": "ok", "redis": "off"}
+
+    async def away() -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(rig.storage.store, "ping", away)
+    assert (await rig.storage.health())["database"] == "away"
