@@ -41,12 +41,12 @@ class Client:
     """Asks an ASGI application; `key` is shown as a bearer where one is given."""
 
     def __init__(self, application: Asgi, *, key: str | None = None) -> None:
-        self._application = application
+        self.application = application
         self._headers: Pairs = (HOST, ("authorization", f"Bearer {key}")) if key else (HOST,)
 
     def with_key(self, key: str) -> Client:
         """The same application asked by another caller."""
-        return Client(self._application, key=key)
+        return Client(self.application, key=key)
 
     async def get(self, path: str, headers: Pairs = (), method: str = "GET") -> Answer:
         """A request without a body."""
@@ -73,7 +73,7 @@ class Client:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await self._application(scope, receive, send)
+        await self.application(scope, receive, send)
         over.set()
         start, *parts = sent
         headers = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -93,7 +93,7 @@ class Client:
 
     async def _serve(self, scope: dict[str, Any], socket: Socket) -> None:
         try:
-            await self._application(scope, socket.to_server.get, socket.from_server.put)
+            await self.application(scope, socket.to_server.get, socket.from_server.put)
         finally:
             await socket.from_server.put({"type": "over"})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farthing.http import feedback, health, live, models, page, recommendation, reports
+from farthing.http import description, feedback, health, live, models, page, recommendation, reports
 from farthing.http.hot import HOT
 from farthing.http.policy import Policy, Route
 
@@ -29,6 +29,7 @@ ROUTES = (
     Route("GET", "/quality/stats", KEY, reports.quality_stats),
     Route("GET", "/metrics", ADMIN, health.metrics),
     Route("GET", "/health", KEY, health.health),
+    Route("GET", "/api/openapi.json", KEY, description.description),
     Route("GET", "/livez", PUBLIC, health.livez),
     Route("GET", "/readyz", PUBLIC, health.readyz),
     Route("GET HEAD", "/", PUBLIC, page.page),

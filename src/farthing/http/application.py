@@ -28,7 +28,7 @@ def build_application(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,
         redirect_slashes=False,
     )
     app.router.route_class = StrictRoute
@@ -41,7 +41,12 @@ def build_application(
             app.add_api_websocket_route(route.path, route.answer)
         else:
             app.add_api_route(
-                route.path, route.answer, methods=route.methods.split(), dependencies=GUARDS[route.policy]
+                route.path,
+                route.answer,
+                methods=route.methods.split(),
+                dependencies=GUARDS[route.policy],
+                # FastAPI would give both methods of a route one operation id.
+                include_in_schema=" " not in route.methods,
             )
     app.add_exception_handler(FarthingError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.http.policy import caller_of, tenant_of
@@ -15,15 +15,22 @@ from farthing.ports import Verdict
 Comment = Annotated[str, Field(max_length=2000)]
 
 
+def _number(value: object) -> object:
+    """The value. Raises ValueError for `true`, which Python takes for 1."""
+    if isinstance(value, bool):
+        raise ValueError("expected a number")  # noqa: TRY004 (pydantic reads ValueError alone)
+    return value
+
+
 class FeedbackBody(BaseModel):
     """Either a vote on the kept answer `cache_key`, or a rating of the request `request_id`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     cache_key: Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=128)] | None = None
-    rating: Literal[-1, 0, 1] | None = None
+    rating: Annotated[Literal[-1, 0, 1], BeforeValidator(_number)] | None = None
     request_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    quality_score: Literal[1, 2, 3, 4, 5] | None = None
+    quality_score: Annotated[Literal[1, 2, 3, 4, 5], BeforeValidator(_number)] | None = None
     is_correct: bool | None = None
     is_helpful: bool | None = None
     comment: Comment | None = None

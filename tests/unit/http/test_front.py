@@ -1,0 +1,170 @@
+"""The front door: every answer has an id, misspelt addresses are helped, and surprises stay inside."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from farthing.http import ROUTES
+from farthing.http.front import FrontDoor
+from farthing.http.hot import HOT, MISWRITTEN
+from tests.servers.asgi import Client
+
+UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+CHAT = {"model": "demo/small", "messages": [{"role": "user", "content": "Hi"}]}
+BODIES: dict[str, Any] = {
+    "/v1/chat/completions": CHAT,
+    "/v1/messages": {**CHAT, "max_tokens": 9},
+    "/v1/embeddings": {"model": "demo/small", "input": "Hi"},
+}
+
+
+async def nobody(*_: object) -> None:
+    """An application that answers nothing."""
+    raise AssertionError
+
+
+def door(rest: Any) -> Client:
+    """Asks this application through a front door of its own."""
+    return Client(FrontDoor(hot=nobody, rest=rest, new_id=lambda: "the-id", max_body_bytes=100))
+
+
+@pytest.mark.parametrize("path", ["/livez", "/stats", "/", "/nothing", "/v1/models/never", "/complete"])
+async def test_every_answer_carries_its_id_twice(open_client: Client, path: str) -> None:
+    """Good or bad, under the names that both families of SDKs look for, and never the same twice."""
+    ids = set()
+    for _ in range(2):
+        answer = await open_client.get(path)
+        assert UUID7.fullmatch(answer.headers["x-request-id"])
+        assert answer.headers["request-id"] == answer.headers["x-request-id"]
+        ids.add(answer.headers["x-request-id"])
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_the_page_answers_without_a_key(client: Client, method: str) -> None:
+    """Claude Code's probe finds a 200; a browser finds a page that loads nothing from elsewhere."""
+    answer = await client.get("/", method=method)
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("page.js", "text/javascript; charset=utf-8"), ("page.css", "text/css; charset=utf-8")]
+)
+async def test_the_pages_files_are_there(client: Client, name: str, kind: str) -> None:
+    """With their media type and the same guards."""
+    answer = await client.get(f"/assets/{name}")
+    assert (answer.status, answer.headers["content-type"]) == (200, kind)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_nothing_else_is_a_file(client: Client) -> None:
+    """No path leads out of the page's folder."""
+    for name in ("never.js", "..%2f__init__.py", "__init__.py"):
+        answer = await client.get(f"/assets/{name}")
+        assert (answer.status, answer.json["error"]["code"]) == (404, "unknown_url")
+
+
+@pytest.mark.parametrize("path", MISWRITTEN)
+async def test_a_miswritten_base_url_is_answered_with_a_warning(open_client: Client, path: str) -> None:
+    """Like the right one, and it says how to mend it; refusals say so as well."""
+    right = MISWRITTEN[path]
+    expected = await open_client.post(right, BODIES[right])
+    for body, status in ((BODIES[right], expected.status), ({}, 400)):
+        answer = await open_client.post(path, body)
+        assert answer.status == status
+        assert answer.headers["warning"] == f'299 farthing "The base URL is miswritten: {path} should be {right}"'
+    assert "warning" not in expected.headers
+
+
+async def test_every_hot_route_wants_post(open_client: Client) -> None:
+    """405, and Allow says so."""
+    for path in HOT:
+        answer = await open_client.get(path)
+        assert (answer.status, answer.headers["allow"]) == (405, "POST")
+        assert "POST" in answer.json["error"]["message"]
+
+
+async def test_an_address_that_is_none_leads_to_the_list(open_client: Client) -> None:
+    """Which is there, and names the routes that FastAPI serves."""
+    answer = await open_client.get("/nothing")
+    assert (answer.status, answer.json["error"]["code"]) == (404, "unknown_url")
+    assert "`GET /api/openapi.json`" in answer.json["error"]["message"]
+
+
+async def test_a_surprise_is_a_clean_500() -> None:
+    """With the id, and without the text of the exception."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    answer = await door(broken).get("/stats")
+    assert answer.status == 500
+    assert answer.json["error"]["code"] == "internal_error"
+    assert "the-id" in answer.json["error"]["message"]
+    assert b"secret" not in answer.body
+
+
+async def test_a_surprise_after_the_answer_has_begun_adds_nothing() -> None:
+    """Half an answer is not followed by another."""
+
+    async def broken(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("secret")
+
+    answer = await door(broken).get("/stats")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["x-request-id"] == "the-id"
+
+
+@pytest.mark.parametrize(("size", "closes"), [(0, False), (10, True)])
+async def test_an_answer_before_the_body_was_read_ends_the_connection(size: int, closes: bool) -> None:
+    """So that nobody takes the rest of it for the next request."""
+
+    async def hasty(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    answer = await door(hasty).post("/feedback", b"x" * size)
+    assert answer.headers.get("connection") == ("close" if closes else None)
+
+
+@pytest.mark.parametrize(("size", "status"), [(100, 200), (101, 413)])
+async def test_a_body_is_held_to_the_limit(size: int, status: int) -> None:
+    """By what comes, whatever length was said."""
+
+    async def reader(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    client = door(reader)
+    for said in (size, 1):
+        answer = await client.post("/feedback", b"x" * size, [("content-length", str(said))])
+        assert answer.status == status
+        assert answer.headers.get("connection") == (None if status == 200 else "close")
+
+
+async def test_what_is_no_http_goes_to_the_rest() -> None:
+    """Sockets and the lifespan."""
+    seen = []
+
+    async def rest(scope: Any, *_: object) -> None:
+        seen.append(scope["type"])
+
+    application = FrontDoor(hot=nobody, rest=rest, new_id=str, max_body_bytes=100)
+    for kind in ("websocket", "lifespan"):
+        await application({"type": kind}, nobody, nobody)  # type: ignore[arg-type]
+    assert seen == ["websocket", "lifespan"]
+
+
+async def test_the_description_of_the_routes_is_whole(open_client: Client) -> None:
+    """But for the page, every route stands in it."""
+    described = (await open_client.get("/api/openapi.json")).json
+    spoken = {route.path.replace(":path}", "}") for route in ROUTES if route.methods in {"GET", "POST"}}
+    assert set(described["paths"]) == spoken
