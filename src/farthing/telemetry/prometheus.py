@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -29,6 +31,16 @@ class _PoolCollector(Collector):
             for figure, value in figures.items():
                 family.add_metric([pool, figure], value)
         yield family
+
+
+class _Series(Struct, frozen=True, kw_only=True):
+    """The series of one model."""
+
+    tokens_in: Counter
+    tokens_out: Counter
+    baseline: Counter
+    duration: Histogram
+    first_token: Histogram
 
 
 class PrometheusSink:
@@ -81,6 +93,11 @@ class PrometheusSink:
             registry=self.registry,
         )
 
+        # Finding a series by its labels takes longer than counting in it.
+        self._of = cache(self._bound)
+        self._ended = cache(self._requests.labels)
+        self._spent = cache(self._cost.labels)
+
     def watch_pools(self, figures: Callable[[], Pools]) -> None:
         """Shows the figures of connection pools, read at each scrape, by pool and figure."""
         self.registry.register(_PoolCollector(figures))
@@ -92,22 +109,32 @@ class PrometheusSink:
 
     def record(self, exchange: Exchange) -> None:
         """Counts one exchange."""
-        where = exchange.provider or "none", exchange.model or "none"
-        self._requests.labels(*where, exchange.status, exchange.cache).inc()
+        self._ended(exchange.provider or "none", exchange.model or "none", exchange.status, exchange.cache).inc()
         if exchange.provider is None:
             return
-        self._tokens.labels(*where, "in").inc(exchange.usage.tokens_in)
-        self._tokens.labels(*where, "out").inc(exchange.usage.tokens_out)
+        series = self._of(exchange.provider, exchange.model or "none")
+        series.tokens_in.inc(exchange.usage.tokens_in)
+        series.tokens_out.inc(exchange.usage.tokens_out)
         if exchange.cost is None:
-            self._unpriced.labels(*where).inc()
+            self._unpriced.labels(exchange.provider, exchange.model or "none").inc()
         else:
-            self._cost.labels(*where).inc(exchange.cost / NANO)
-        self._savings.labels(*where).inc((exchange.baseline_cost or 0) / NANO)
-        self._duration.labels(*where).observe(exchange.duration_us / 1e6)
+            self._spent(exchange.provider, exchange.model or "none").inc(exchange.cost / NANO)
+        series.baseline.inc((exchange.baseline_cost or 0) / NANO)
+        series.duration.observe(exchange.duration_us / 1e6)
         if not exchange.stream:
             self._overhead.observe(max(0, exchange.duration_us - exchange.upstream_us) / 1e6)
         if exchange.first_token_us is not None:
-            self._first_token.labels(*where).observe(exchange.first_token_us / 1e6)
+            series.first_token.observe(exchange.first_token_us / 1e6)
+
+    def _bound(self, provider: str, model: str) -> _Series:
+        where = provider, model
+        return _Series(
+            tokens_in=self._tokens.labels(*where, "in"),
+            tokens_out=self._tokens.labels(*where, "out"),
+            baseline=self._savings.labels(*where),
+            duration=self._duration.labels(*where),
+            first_token=self._first_token.labels(*where),
+        )
 
     def text(self) -> bytes:
         """All figures as Prometheus reads them."""
