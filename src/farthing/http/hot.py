@@ -50,6 +50,7 @@ MISWRITTEN = {
 """The commonest mistakes in a base URL: answered, with a warning that says how to mend it."""
 
 BODY_TIMEOUT_S = 30.0
+WATCH_AFTER_S = 0.02
 LONGEST_FACT = 256
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 _FACTS = (b"x-farthing-model", b"x-farthing-provider", b"x-farthing-strategy", b"x-farthing-upstream-request-id")
@@ -115,18 +116,37 @@ class DataPlane:
         """Hands the call to the pipeline."""
         return await self._pipeline.run(call)
 
-    def watch(self, receive: Receive, on_leave: Callable[[], None]) -> asyncio.Task[None]:
+    def watch(self, receive: Receive, on_leave: Callable[[], None]) -> _Watch:
         """Calls `on_leave` when the client hangs up."""
-
-        async def wait() -> None:
-            if (await receive())["type"] == "http.disconnect":
-                on_leave()
-
-        return self._spawn(wait(), "watch a client")
+        return _Watch(receive, on_leave, self._spawn)
 
     def elapsed_ms(self, call: Call) -> float:
         """Milliseconds since the request arrived."""
         return (self._clock.monotonic() - call.started) * 1000
+
+
+class _Watch:
+    """Waits for the client to hang up. Most answers are there before it begins, which saves them a task."""
+
+    def __init__(self, receive: Receive, on_leave: Callable[[], None], spawn: Spawn) -> None:
+        self._receive = receive
+        self._on_leave = on_leave
+        self._spawn = spawn
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+
+    def cancel(self) -> None:
+        """The request has been answered."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = self._spawn(self._wait(), "watch a client")
+
+    async def _wait(self) -> None:
+        if (await self._receive())["type"] == "http.disconnect":
+            self._on_leave()
 
 
 class _Answering:
