@@ -1,0 +1,72 @@
+"""Whether the gateway lives, is ready and is well."""
+
+from __future__ import annotations
+
+import pytest
+
+from farthing.app import VERSION, create_app
+from farthing.domain.errors import Unavailable
+from farthing.settings import Settings
+from farthing.store import Store
+from tests.servers.asgi import Client, own_logging
+from tests.unit.http.conftest import SECRETS
+
+
+async def test_probes_tell_nothing_but_the_state(client: Client) -> None:
+    """No version, no detail, no key needed."""
+    for path in ("/livez", "/readyz"):
+        answer = await client.get(path)
+        assert (answer.status, answer.body) == (200, b'{"status":"ok"}')
+
+
+async def test_a_gateway_that_has_ended_is_not_ready(open_client: Client) -> None:
+    """But it lives as long as it answers."""
+    rest = open_client.application._rest  # type: ignore[attr-defined]
+    rest.state.is_ready = False
+    answer = await open_client.get("/readyz")
+    assert (answer.status, answer.json) == (503, {"status": "unavailable"})
+    assert (await open_client.get("/livez")).status == 200
+
+
+async def test_a_gateway_that_is_well_says_so(client: Client) -> None:
+    """To whoever has a key."""
+    answer = (await client.with_key(SECRETS.acme).get("/health")).json
+    assert answer == {
+        "status": "ok",
+        "database": "ok",
+        "redis": "off",
+        "providers": {"demo/small": "closed", "demo/medium": "closed", "demo/large": "closed"},
+        "version": VERSION,
+        "demo": True,
+    }
+
+
+async def test_without_its_database_it_is_degraded(open_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It still answers 200: requests are served."""
+
+    async def ping(_: Store) -> None:
+        raise Unavailable("The database does not answer.")
+
+    monkeypatch.setattr(Store, "ping", ping)
+    answer = await open_client.get("/health")
+    assert (answer.status, answer.json["status"], answer.json["database"]) == (200, "degraded", "away")
+
+
+async def test_prometheus_reads_the_figures(open_client: Client) -> None:
+    """In its text format, counted up to the last request."""
+    said = {"model": "demo/small", "messages": [{"role": "user", "content": "Hi"}]}
+    assert (await open_client.post("/v1/chat/completions", said)).status == 200
+    answer = await open_client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = answer.body.decode().splitlines()
+    assert 'farthing_requests_total{cache="off",model="demo/small",provider="demo",status="ok"} 1.0' in lines
+    assert f'farthing_build_info{{version="{VERSION}"}} 1.0' in lines
+    assert "farthing_open_holds 0.0" in lines
+
+
+async def test_hot_routes_need_the_lifespan(settings: Settings) -> None:
+    """Before the start there is nothing to answer with."""
+    with own_logging():
+        application = create_app(settings)
+        with pytest.raises(RuntimeError, match="lifespan"):
+            await Client(application).post("/complete", {"prompt": "x"})

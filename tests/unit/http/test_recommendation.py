@@ -1,0 +1,54 @@
+"""What would be chosen, and why, with nobody asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.servers.asgi import Client
+from tests.unit.http.conftest import SECRETS
+
+EASY = "What+is+Python?"
+
+
+async def test_a_recommendation_shows_every_candidate_and_why_it_lost(open_client: Client) -> None:
+    """The choice, its reason, and the cost of each model; nothing is spent."""
+    answer = (await open_client.get(f"/recommendation?prompt={EASY}")).json
+    assert (answer["provider"], answer["model"]) == ("demo", "demo/small")
+    assert answer["confidence"] in {"high", "medium", "low"}
+    assert answer["metadata"]["complexity"] == "simple"
+    candidates = {candidate["model"]: candidate for candidate in answer["candidates"]}
+    assert set(candidates) == {"demo/small", "demo/medium", "demo/large"}
+    assert all(candidate["reason"] for candidate in candidates.values())
+    assert 0 < candidates["demo/small"]["estimated_cost"] < candidates["demo/large"]["estimated_cost"] < 1
+    assert (await open_client.get("/stats")).json["overall"]["total_requests"] == 0
+
+
+@pytest.mark.parametrize(("query", "strategy"), [("", "hybrid"), ("&auto_route=true", "hybrid")])
+async def test_a_decision_is_the_configured_strategys(open_client: Client, query: str, strategy: str) -> None:
+    """Unless complexity alone is asked for; metadata holds the candidates."""
+    answer = (await open_client.get(f"/routing/decision?prompt={EASY}{query}")).json
+    assert set(answer) == {"decision", "metadata"}
+    assert set(answer["decision"]) == {"provider", "model", "confidence", "strategy_used", "reasoning"}
+    assert answer["decision"]["strategy_used"] == strategy
+    assert len(answer["metadata"]["candidates"]) == 3
+    by_complexity = (await open_client.get(f"/routing/decision?prompt={EASY}&auto_route=false")).json
+    assert by_complexity["decision"]["strategy_used"] == "complexity"
+
+
+async def test_a_key_is_recommended_what_it_may_use(client: Client) -> None:
+    """Other models are no candidates that could win."""
+    hard = "Prove+that+there+are+infinitely+many+primes,+step+by+step,+and+derive+the+prime+number+theorem"
+    narrow = client.with_key(SECRETS.small_only)
+    assert (await narrow.get(f"/recommendation?prompt={hard}")).json["model"] == "demo/small"
+
+
+@pytest.mark.parametrize("path", ["/recommendation", "/routing/decision"])
+@pytest.mark.parametrize("query", ["", "?prompt=", f"?prompt={'x' * 100_001}"])
+async def test_what_cannot_be_judged_is_refused(open_client: Client, path: str, query: str) -> None:
+    """No prompt, an empty one, or one beyond the limit of an address."""
+    answer = await open_client.get(path + query)
+    assert (answer.status, answer.json["error"]["code"], answer.json["error"]["param"]) == (
+        400,
+        "invalid_parameter",
+        "prompt",
+    )
