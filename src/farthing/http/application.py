@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from farthing.dialects.strict import MAX_ECHO
 from farthing.domain.errors import FarthingError, InvalidRequest, MethodNotAllowed, NotFound
 from farthing.http.bodies import StrictRoute
 from farthing.http.errors import envelope, error_headers
@@ -69,10 +70,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
         raise error
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
-    name = ".".join(place) or "body"
-    return await _known(
-        request, InvalidRequest(f"`{name[:64]}`: {first['msg']}.", code="invalid_parameter", param=name[:64])
-    )
+    name = (".".join(place) or "body").encode("unicode_escape").decode()[:MAX_ECHO]
+    return await _known(request, InvalidRequest(f"`{name}`: {first['msg']}.", code="invalid_parameter", param=name))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -32,6 +32,8 @@ GOOD = b'{"cache_key":"never","rating":1}'
         (b'{"cache_key":"a","rating":true}', "invalid_parameter", "rating"),
         (b'{"cache_key":"a","rating":1.5}', "invalid_parameter", "rating"),
         (b'{"cache_key":"a","rating":1,"more":2}', "invalid_parameter", "more"),
+        (b'{"cache_key":"a","rating":1,"\\u001b[2J\\u202e":2}', "invalid_parameter", r"\x1b[2J\u202e"),
+        (b'{"cache_key":"a","rating":1,"' + b"x" * 100 + b'":2}', "invalid_parameter", "x" * 64),
     ],
     ids=lambda value: str(value)[:40],
 )

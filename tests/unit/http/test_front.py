@@ -90,6 +90,14 @@ async def test_every_hot_route_wants_post(open_client: Client) -> None:
         assert "POST" in answer.json["error"]["message"]
 
 
+async def test_other_routes_tell_their_method_as_well(open_client: Client) -> None:
+    """All of them, where there are several."""
+    for path, allowed in (("/stats", {"GET"}), ("/feedback", {"POST"}), ("/", {"GET", "HEAD"})):
+        answer = await open_client.get(path, method="DELETE")
+        assert (answer.status, answer.json["error"]["code"]) == (405, "method_not_allowed")
+        assert set(answer.headers["allow"].split(", ")) == allowed
+
+
 async def test_an_address_that_is_none_leads_to_the_list(open_client: Client) -> None:
     """Which is there, and names the routes that FastAPI serves."""
     answer = await open_client.get("/nothing")
