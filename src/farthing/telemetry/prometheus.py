@@ -15,6 +15,8 @@ from farthing.domain.pricing import NANO
 
 Pools = Mapping[str, Mapping[str, int]]
 """By the pool's name its figures, such as `open` and `in_use`."""
+WHERE = ("provider", "model")
+"""The labels that almost all figures bear."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 
@@ -53,36 +55,28 @@ class PrometheusSink:
         self._requests = Counter(
             "farthing_requests",
             "Requests by how they ended.",
-            ["provider", "model", "status", "cache"],
+            [*WHERE, "status", "cache"],
             registry=self.registry,
         )
-        self._tokens = Counter(
-            "farthing_tokens", "Tokens by direction.", ["provider", "model", "direction"], registry=self.registry
-        )
-        self._cost = Counter("farthing_cost_usd", "Money spent.", ["provider", "model"], registry=self.registry)
+        self._tokens = Counter("farthing_tokens", "Tokens by direction.", [*WHERE, "direction"], registry=self.registry)
+        self._cost = Counter("farthing_cost_usd", "Money spent.", WHERE, registry=self.registry)
         self._savings = Counter(
-            "farthing_baseline_cost_usd",
-            "What the baseline would have cost.",
-            ["provider", "model"],
-            registry=self.registry,
+            "farthing_baseline_cost_usd", "What the baseline would have cost.", WHERE, registry=self.registry
         )
         self._unpriced = Counter(
-            "farthing_unpriced_requests",
-            "Answers whose price is unknown.",
-            ["provider", "model"],
-            registry=self.registry,
+            "farthing_unpriced_requests", "Answers whose price is unknown.", WHERE, registry=self.registry
         )
         self._duration = Histogram(
             "farthing_request_duration_seconds",
             "From the request's arrival to the end of its answer.",
-            ["provider", "model"],
+            WHERE,
             buckets=SECONDS,
             registry=self.registry,
         )
         self._first_token = Histogram(
             "farthing_time_to_first_token_seconds",
             "From the request's arrival to the first word of a stream.",
-            ["provider", "model"],
+            WHERE,
             buckets=SECONDS,
             registry=self.registry,
         )
