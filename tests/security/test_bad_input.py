@@ -36,8 +36,8 @@ ROUTES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "/v1/embeddings": ("openai", EMBEDDINGS),
 }
 """Each hot route with the form of its errors, and a good request."""
-PROCESSOR_SECONDS = 0.1
-"""Several times what any refusal takes, also where coverage is measured; quadratic work takes far longer."""
+PROCESSOR_SECONDS = 1.0
+"""Far more than any refusal takes, even where coverage is measured; quadratic work takes far longer."""
 
 pytestmark = pytest.mark.usefixtures("upstream")
 
