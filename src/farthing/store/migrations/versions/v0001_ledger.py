@@ -98,6 +98,13 @@ def _create_answers() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index("ix_response_cache_expires", "response_cache", ["expires_at"])
+    op.create_index(
+        "ix_response_cache_invalidated",
+        "response_cache",
+        ["key"],
+        postgresql_where=sa.text("invalidated"),
+        sqlite_where=sa.text("invalidated IS 1"),
+    )
     op.create_table(
         "response_feedback",
         sa.Column("feedback_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
