@@ -169,8 +169,8 @@ class Journal(Protocol):
 class Hold(Protocol):
     """Money reserved for one request."""
 
-    def raise_to(self, ceiling: int) -> None:
-        """Reserves up to `ceiling` nano-dollars in all, for a dearer model. Raises `InsufficientQuota`."""
+    def raise_to(self, ceiling: int | None) -> None:
+        """Reserves up to `ceiling` nano-dollars in all (None: unknown). Raises `InsufficientQuota`."""
 
     def settle(self, cost: int) -> None:
         """Books `cost` nano-dollars and frees the rest. Calling it again changes nothing."""

@@ -62,9 +62,8 @@ class Breaker:
             self.succeeded()
             return
         self._failures += 1
-        if error.retry_after is not None:
-            self._open(min(error.retry_after, LONGEST_REST_S))
-        elif was_probe or self._failures >= FAILURES_TO_OPEN:
+        self._open(min(error.retry_after or 0.0, LONGEST_REST_S))
+        if was_probe or self._failures >= FAILURES_TO_OPEN:
             self._open(self._rest_s)
             self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)
 

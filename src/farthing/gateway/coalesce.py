@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from farthing.domain.assembly import Assembly
-from farthing.domain.errors import UpstreamError
+from farthing.domain.errors import FarthingError, UpstreamError
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
 from farthing.gateway.source import Piece, StreamSource, Whole
@@ -21,7 +21,7 @@ LINGER_S = 1.0
 class Flight:
     """One upstream call and everybody who waits for it; the last to leave cancels it."""
 
-    def __init__(self, buy: Buy, leader: Draft, spawn: Spawn, land: Callable[[], None]) -> None:
+    def __init__(self, buy: Buy, leader: Draft, spawn: Spawn, land: Callable[[Flight], None]) -> None:
         leader.is_handed_over = True
         self.leader = leader
         self.is_kept = False
@@ -34,6 +34,15 @@ class Flight:
         self._error: UpstreamError | None = None
         self._fetching: asyncio.Task[None] | None = None
         self._source: StreamSource | None = None
+
+    async def join(self, follower: Draft) -> Whole | View | None:
+        """As `board`; None where the leader was refused for reasons of its own, which are nobody else's."""
+        try:
+            return await self.board(follower)
+        except UpstreamError:
+            raise
+        except FarthingError:
+            return None
 
     async def board(self, draft: Draft) -> Whole | View:
         """The shared answer for one request. Raises what the purchase raised."""
@@ -62,12 +71,13 @@ class Flight:
             self._fetching.cancel()
         if self._source is not None:
             self._source.abandon()
-            self._land()
+            if not self.is_kept:
+                self._land(self)
 
     def _bought(self, answer: asyncio.Task[Whole | StreamSource]) -> None:
         error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
         if error is not None:
-            self._land()
+            self._land(self)
             self.leader.broke(error)
         elif isinstance(bought := answer.result(), StreamSource):
             self._source = bought
@@ -87,7 +97,7 @@ class Flight:
             self._batches.append(await source.pieces())
         except UpstreamError as error:
             self._error = error
-            self._land()
+            self._land(self)
         finally:
             self._fetching = None
 
@@ -156,7 +166,8 @@ class Flights:
     def start(self, order: Order, buy: Buy) -> Flight:
         """A flight that identical requests may join."""
         name = _name(order)
-        flight = self._flights[name] = Flight(buy, order.draft, self._spawn, lambda: self._remove(name))
+        flight = Flight(buy, order.draft, self._spawn, lambda landed: self._remove(name, landed))
+        self._flights[name] = flight
         return flight
 
     def kept(self, order: Order) -> None:
@@ -164,20 +175,28 @@ class Flights:
 
         The flight stays for a moment: a look-up that began before the answer was kept would else miss both.
         """
-        self._flights[_name(order)].is_kept = True
-        asyncio.get_running_loop().call_later(LINGER_S, self._remove, _name(order))
+        if flight := self._led_by(order):
+            flight.is_kept = True
+            asyncio.get_running_loop().call_later(LINGER_S, self._remove, _name(order), flight)
 
     def landed(self, order: Order) -> None:
         """The answer is complete and not worth keeping: the next request asks anew."""
-        self._remove(_name(order))
+        if flight := self._led_by(order):
+            self._remove(_name(order), flight)
 
     def forget(self, key: str) -> None:
         """The answer was voted down: nobody joins its flight any more."""
         for streams in (False, True):
-            self._remove((key, streams))
+            self._flights.pop((key, streams), None)
 
-    def _remove(self, name: Name) -> None:
-        self._flights.pop(name, None)
+    def _led_by(self, order: Order) -> Flight | None:
+        flight = self.find(order)
+        return flight if flight is not None and flight.leader is order.draft else None
+
+    def _remove(self, name: Name, flight: Flight) -> None:
+        """Unless another flight has taken its place meanwhile."""
+        if self._flights.get(name) is flight:
+            del self._flights[name]
 
 
 def _name(order: Order) -> Name:

@@ -10,7 +10,14 @@ from farthing.dialects import upstream_for
 from farthing.dialects.base import UpstreamDialect
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import Completion
-from farthing.domain.errors import NoHealthyDeployment, UpstreamError, UpstreamOverloaded, UpstreamUnreachable
+from farthing.domain.errors import (
+    FarthingError,
+    InsufficientQuota,
+    NoHealthyDeployment,
+    UpstreamError,
+    UpstreamOverloaded,
+    UpstreamUnreachable,
+)
 from farthing.domain.exchange import Attempt
 from farthing.gateway.breaker import Breaker, Breakers, RetryBudget
 from farthing.gateway.order import Order
@@ -44,33 +51,36 @@ class Dispatch:
         Raises the last candidate's `UpstreamError`, or `NoHealthyDeployment` where all are resting.
         """
         self._retries.request()
-        plan = order.draft.plan
+        models = order.draft.plan.models if order.draft.plan else ()
         last: UpstreamError | None = None
-        for model, breaker in self._tries(plan.models if plan else ()):
-            if last is not None and order.draft.attempts[-1].model == model.name and not await self._may_repeat(last):
-                break
+        tried: tuple[Model, Breaker] | None = None
+        for model, breaker in self._healthy(models):
+            tried = model, breaker
             try:
                 return await self._ask(order, model, breaker, on_complete)
             except UpstreamError as error:
                 if not error.fallback:
                     raise
                 last = error
-        if last is not None:
-            raise last
-        raise self._nobody(plan.models if plan else ())
+            except InsufficientQuota:
+                # What the budget does not hold is no candidate: the caller learns what went wrong before.
+                if last is None:
+                    raise
+                raise last from None
+        if last is None or tried is None:
+            raise self._nobody(models)
+        if len(order.draft.attempts) < MOST_ATTEMPTS and await self._may_repeat(last) and tried[1].admits():
+            return await self._ask(order, *tried, on_complete)
+        raise last
 
-    def _tries(self, models: tuple[Model, ...]) -> Iterator[tuple[Model, Breaker]]:
-        """Candidates that are not resting, the last of them twice; a breaker is only asked when its turn has come."""
+    def _healthy(self, models: tuple[Model, ...]) -> Iterator[tuple[Model, Breaker]]:
+        """The first few that are not resting; a breaker is only asked when its turn has come."""
         left = MOST_ATTEMPTS
-        chosen: tuple[Model, Breaker] | None = None
         for model in models:
             breaker = self._breakers.of(model.provider, model.upstream)
             if left and breaker.admits():
                 left -= 1
-                chosen = model, breaker
-                yield chosen
-        if left and chosen is not None and chosen[1].admits():
-            yield chosen
+                yield model, breaker
 
     async def _may_repeat(self, error: UpstreamError) -> bool:
         """Whether the same deployment may be asked again, after a short pause: only where it cannot have charged."""
@@ -82,10 +92,14 @@ class Dispatch:
     async def _ask(self, order: Order, model: Model, breaker: Breaker, on_complete: OnComplete) -> Whole | StreamSource:
         draft = order.draft
         provider = order.snapshot.providers[model.provider]
+        try:
+            draft.asking(model)
+        except FarthingError:
+            breaker.abandoned()
+            raise
         started = self._clock.monotonic()
         error: str | None = None
         try:
-            draft.asking(model)
             answer = await self._answer(order, model, provider, on_complete)
             breaker.succeeded()
         except UpstreamError as failure:
@@ -145,12 +159,15 @@ async def _read(
     order: Order, dialect: UpstreamDialect, response: UpstreamResponse, on_complete: OnComplete
 ) -> Whole | StreamSource:
     """The whole answer, or its stream once it has begun. Raises `UpstreamError`."""
+    draft = order.draft
+    draft.upstream_id = response.headers.get("x-request-id") or response.headers.get("request-id")
     if response.status != OK:
         raise dialect.read_error(response.status, response.headers, await response.read(LARGEST_ERROR))
+    draft.was_answered = True
     if order.chat.stream:
-        source = StreamSource(response=response, dialect=dialect, draft=order.draft, on_complete=on_complete)
+        source = StreamSource(response=response, dialect=dialect, draft=draft, on_complete=on_complete)
         await source.open()
-        order.draft.first_token_us = order.draft.elapsed_us
+        draft.first_token_us = draft.elapsed_us
         return source
     body = await response.read(LARGEST_ANSWER)
     completion = dialect.read_completion(body)

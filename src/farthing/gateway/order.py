@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from farthing.dialects import strict
 from farthing.domain.cachekey import identity
-from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue
+from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue, Model
 from farthing.domain.chat import ChatRequest
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.pricing import NANO
@@ -19,6 +19,8 @@ from farthing.gateway.admission import check_model, model_not_found
 from farthing.gateway.call import Call
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
+
+LONGEST_NAME = 256
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -38,9 +40,16 @@ def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
     draft.chat = chat
     draft.requested_model = chat.model
     draft.native = call.dialect.extras(tree)
+    draft.session = call.directives.session or _named(tree, "prompt_cache_key") or _named(tree, "previous_response_id")
+    draft.safety_identifier = _named(tree, "safety_identifier")
     check_model(draft.caller, chat.model)
     check_experiment(call, draft)
     return Order(call=call, tree=tree, chat=chat, snapshot=snapshot, draft=draft)
+
+
+def _named(tree: Any, name: str) -> str | None:  # noqa: ANN401 (decoded JSON)
+    value = tree.get(name)
+    return value[:LONGEST_NAME] if isinstance(value, str) and value else None
 
 
 def check_experiment(call: Call, draft: Draft) -> None:
@@ -66,16 +75,21 @@ def identify(order: Order) -> str | None:
         wish = order.draft.caller.cache
     if wish is None:
         wish = order.call.dialect.name == "native" and order.snapshot.cache_native
-    if not wish or order.chat.tools:
+    if not wish or order.chat.tools or order.call.dialect.name == "embeddings":
         return None
     order.draft.cache = "miss"
-    return identity(
-        order.tree,
-        tenant=order.draft.caller.tenant,
-        arm=None,
-        route=order.call.route,
-        model=order.chat.model,
-    )
+    return identity(order.tree, tenant=order.draft.caller.tenant, arm=None, route=_route(order), model=_pool(order))
+
+
+def _route(order: Order) -> str:
+    """The route and the headers that a vendor of the caller's dialect will see: they change what it answers."""
+    return "\n".join([order.call.route, *(f"{name!r}: {value!r}" for name, value in sorted(order.call.forward))])
+
+
+def _pool(order: Order) -> str:
+    """The model; for a virtual one with the models that this key lets it choose from."""
+    model, allowed = order.chat.model, order.draft.caller.allowed_models
+    return model if allowed is None or model not in VIRTUAL_MODELS else f"{model} of {sorted(allowed)}"
 
 
 def decide(order: Order) -> Plan:
@@ -83,18 +97,43 @@ def decide(order: Order) -> Plan:
     chat, snapshot = order.chat, order.snapshot
     if chat.model in VIRTUAL_MODELS:
         strategy = snapshot.strategies[strategy_for(chat.model, snapshot.strategy)]
-        return strategy.plan(chat, _speakable(order), allowed=order.draft.caller.allowed_models)
+        return _affordable(order, strategy.plan(chat, _speakable(order), allowed=order.draft.caller.allowed_models))
     model = snapshot.catalogue.find(chat.model)
     if model is None:
         raise model_not_found(chat.model)
-    if model.price is None and snapshot.refuse_unpriced:
+    return _affordable(order, concrete(chat, model, snapshot.catalogue))
+
+
+def _affordable(order: Order, plan: Plan) -> Plan:
+    """The plan without models that cost more than the caller allows, or whose price is unknown where it must not be.
+
+    Raises `InvalidRequest` where none is left.
+    """
+    limit, refuses = order.call.directives.max_cost, order.snapshot.refuse_unpriced
+    if limit is None and not refuses:
+        return plan
+    costs = {model: _likely_cost(model, plan) for model in plan.models}
+    models = tuple(model for model, cost in costs.items() if cost is not None and (limit is None or cost <= limit))
+    if models:
+        return replace(plan, models=models)
+    first = plan.models[0]
+    cost = costs[first]
+    if cost is None or limit is None:
         raise InvalidRequest(
-            f"`{model.name}` has no known price and this gateway refuses unpriced models. "
+            f"`{first.name}` has no known price, and this request or this gateway refuses unpriced models. "
             "Set its price in farthing.toml, or ask for another model.",
             code="unpriced_model",
             param="model",
         )
-    return concrete(chat, model, snapshot.catalogue)
+    raise InvalidRequest(
+        f"This request would cost about ${cost / NANO:.6f} at `{first.name}`, "
+        f"over the ${limit / NANO:.6f} that x-farthing-max-cost-usd allows.",
+        code="cost_limit_exceeded",
+    )
+
+
+def _likely_cost(model: Model, plan: Plan) -> int | None:
+    return model.price.estimate(plan.needs.tokens_in, plan.needs.tokens_out) if model.price else None
 
 
 def _speakable(order: Order) -> Catalogue:
@@ -107,20 +146,6 @@ def _speakable(order: Order) -> Catalogue:
 
 
 def ceiling(order: Order) -> int | None:
-    """Nano-dollars the plan's first model is likely to cost; None where it is unpriced.
-
-    Raises `InvalidRequest` where that is over what the caller allowed for this request.
-    """
+    """Nano-dollars the plan's first model is likely to cost; None where it is unpriced."""
     plan = order.draft.plan
-    if plan is None or plan.models[0].price is None:
-        return None
-    needs = plan.needs
-    cost = plan.models[0].price.estimate(needs.tokens_in, needs.tokens_out)
-    limit = order.call.directives.max_cost
-    if limit is not None and cost > limit:
-        raise InvalidRequest(
-            f"This request would cost about ${cost / NANO:.6f} at `{plan.models[0].name}`, "
-            f"over the ${limit / NANO:.6f} that x-farthing-max-cost-usd allows.",
-            code="cost_limit_exceeded",
-        )
-    return cost
+    return _likely_cost(plan.models[0], plan) if plan else None

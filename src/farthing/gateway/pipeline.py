@@ -47,14 +47,13 @@ class Pipeline:
             draft.cache_key = key = identify(order)
             if key and not self._flights.is_buying(order) and (kept := await self._answers.find(key)):
                 return replay(order, *kept)
-            if key and (flight := self._flights.find(order)):
-                return deliver(order, await flight.board(draft))
+            if key and (flight := self._flights.find(order)) and (shared := await flight.join(draft)):
+                return deliver(order, shared)
             draft.plan = decide(order)
             draft.hold = self._ledger.hold(draft.caller, ceiling(order))
             buy = partial(self._buy, order)
-            if key:
-                return deliver(order, await self._flights.start(order, buy).board(draft))
-            return deliver(order, await buy())
+            bought = await self._flights.start(order, buy).board(draft) if key else await buy()
+            return deliver(order, bought)
 
     async def _buy(self, order: Order) -> Whole | StreamSource:
         """An upstream's answer, whole and settled, or as a stream that settles itself at its end."""

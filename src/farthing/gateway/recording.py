@@ -66,6 +66,8 @@ class Draft:
         self.hold: Hold | None = None
         self.model: Model | None = None
         self.is_asked = False
+        self.was_answered = False
+        """Whether the vendor has said that the answer follows: from then on it charges."""
         self.attempts: list[Attempt] = []
         self.cache = "off"
         self.cache_level: str | None = None
@@ -77,6 +79,8 @@ class Draft:
         self.client_left = False
         self.exchange: Exchange | None = None
         self.native: Mapping[str, Any] = {}
+        self.session = call.directives.session
+        self.safety_identifier: str | None = None
 
     def __enter__(self) -> Self:
         """The draft itself."""
@@ -103,7 +107,7 @@ class Draft:
     def user(self) -> str | None:
         """The end user on whose behalf the caller asks."""
         asked = self.call.directives.user or (self.chat.user if self.chat else None)
-        return asked or self.native.get("user_id") or self.caller.user
+        return asked or self.native.get("user_id") or self.safety_identifier or self.caller.user
 
     @property
     def answered_by(self) -> tuple[str | None, str | None, str | None, str | None]:
@@ -125,9 +129,10 @@ class Draft:
         Raises `InsufficientQuota`, or `Unavailable` where it cannot be noted.
         """
         plan, hold = self.plan, self.hold
-        if plan and hold and model.price:
-            hold.raise_to(model.price.estimate(plan.needs.tokens_in, plan.needs.tokens_out))
-        self.model = model
+        if plan and hold:
+            needs = plan.needs
+            hold.raise_to(model.price.estimate(needs.tokens_in, needs.tokens_out) if model.price else None)
+        self.model, self.was_answered = model, False
         intent = Intent(exchange=self._build("interrupted", self.estimate(None), {"http_status": 0}))
         self._recorder.journal.open(intent)
         self.is_asked = True
@@ -139,7 +144,7 @@ class Draft:
 
     def answered(self, completion: Completion) -> Exchange:
         """Settles a request that an upstream answered in full."""
-        self.upstream_id = completion.id
+        self.upstream_id = self.upstream_id or completion.id
         status: Status = "cancelled" if self.client_left else "ok"
         finish = completion.choices[0].finish if completion.choices else None
         return self._settle(self._build(status, completion.usage or self.estimate(completion), {"finish": finish}))
@@ -168,8 +173,9 @@ class Draft:
     def broke(self, error: BaseException, partial: Assembly | None = None) -> Exchange:
         """Settles a request that ended in an error, or whose client left."""
         said = partial.completion() if partial is not None else None
-        usage = self.estimate(said) if self.is_asked and _was_billed(error, partial) else Usage()
-        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        has_left = isinstance(error, asyncio.CancelledError | GeneratorExit)
+        usage = self.estimate(said) if self.is_asked and (self.was_answered or has_left) else Usage()
+        if has_left:
             return self._settle(
                 self._build("cancelled", usage, {"http_status": CLIENT_LEFT, "error_code": "client_left"})
             )
@@ -247,7 +253,7 @@ class Draft:
             key_id=caller.key_id,
             team=caller.team,
             user=self.user,
-            session=directives.session,
+            session=self.session,
             tags=dict(directives.tags),
             app=call.app,
             requested_model=self.requested_model,
@@ -263,8 +269,3 @@ class Draft:
             upstream_us=self.upstream_us,
             **{**fields, **more},
         )
-
-
-def _was_billed(error: BaseException, partial: Assembly | None) -> bool:
-    """Whether the vendor has probably charged: an answer had begun, or the caller left while one was being made."""
-    return partial is not None or isinstance(error, asyncio.CancelledError | GeneratorExit)

@@ -158,11 +158,15 @@ class Reservation:
         self._limits = limits
         self._amount = 0
 
-    def raise_to(self, ceiling: int) -> None:
+    def raise_to(self, ceiling: int | None) -> None:
         """Reserves up to `ceiling` nano-dollars in all, for a dearer model; never less than before.
 
-        Raises `InsufficientQuota`, and leaves the hold as it was.
+        Raises `InsufficientQuota`, also for an unknown cost (None) under a hard budget, and leaves the hold as it was.
         """
+        if ceiling is None:
+            if self._limits:
+                raise _unpriced(self._limits[0][0])
+            return
         more = ceiling - self._amount
         if more <= 0 or self._ledger is None:
             return

@@ -49,7 +49,7 @@ class Segment:
         start = self.end + HEADER.size
         self._memory[start : start + len(payload)] = payload
         # The header goes last: a process killed in between leaves a length of 0 and thereby a clean end.
-        HEADER.pack_into(self._memory, self.end, len(payload), crc32(payload))
+        self._memory[self.end : start] = HEADER.pack(len(payload), crc32(payload))
         self.end = start + len(payload)
 
     def records(self, start: int) -> Iterator[tuple[int, bytes | None]]:
@@ -82,7 +82,7 @@ def records(content: bytes | mmap.mmap, start: int, end: int) -> Iterator[tuple[
         length, checksum = HEADER.unpack_from(content, offset)
         begin = offset + HEADER.size
         if length == 0:
-            if content[offset:end].strip(b"\0"):
+            if content[offset:end].strip(b"\0") and not _is_unfinished(content, offset):
                 yield end, None
             return
         offset = begin + length
@@ -95,3 +95,9 @@ def records(content: bytes | mmap.mmap, start: int, end: int) -> Iterator[tuple[
         was_damaged = is_damaged
     if content[offset:end].strip(b"\0"):
         yield end, None
+
+
+def _is_unfinished(content: bytes | mmap.mmap, offset: int) -> bool:
+    """Whether an append was cut off before it counted: a payload right behind a header that is still empty."""
+    begin = offset + HEADER.size
+    return not content[offset:begin].strip(b"\0") and bool(content[begin : begin + 1].strip(b"\0"))

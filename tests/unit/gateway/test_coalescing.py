@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from farthing.domain.errors import UpstreamOverloaded
+from farthing.domain.errors import Unavailable, UpstreamOverloaded
+from farthing.domain.keys import Caller, Key
+from farthing.domain.secrets import digest
 from farthing.gateway.coalesce import LINGER_S
 from farthing.gateway.delivery import StreamReply
 from farthing.providers.fake import Behaviour, answer, break_off, hang, overload
@@ -184,3 +187,56 @@ async def test_a_flight_whose_stream_was_given_up_is_not_joined() -> None:
         await asyncio.gather(reading, return_exceptions=True)
         assert (await rig.ask(chat(stream=True), cache=True)).endswith(b"data: [DONE]\n\n")
     assert rig.transport.opened == rig.transport.closed == 2
+
+
+async def test_a_landed_flight_does_not_take_the_next_one_along() -> None:
+    """A stream that is not worth keeping is bought again, whole, while the first one's flight is forgotten."""
+    cut = [event.replace(b'"stop"', b'"length"') for event in events()]
+    rig = Rig(lambda _: answer(*cut, headers=SSE))
+    async with rig.supervisor:
+        for _ in range(3):
+            assert (await rig.ask(chat(stream=True), cache=True)).endswith(b"data: [DONE]\n\n")
+    assert len(rig.transport.requests) == 3
+    assert [exchange.status for exchange in rig.journal.settled] == ["ok"] * 3
+
+
+async def test_a_stream_bought_again_within_the_lingering_second_stays_whole() -> None:
+    """The first flight's end is not taken for the second's: every byte arrives, and every row is there."""
+    rig = Rig(lambda _: streamed())
+    async with rig.supervisor:
+        for _ in range(3):
+            assert (await rig.ask(chat(stream=True), cache=True)).endswith(b"data: [DONE]\n\n")
+            key = rig.journal.settled[0].cache_key or ""
+            rig.flights.forget(key)
+            await rig.cache.forget(key)
+        await asyncio.sleep(LINGER_S * 1.1)
+    assert [exchange.status for exchange in rig.journal.settled] == ["ok"] * 3
+    assert rig.flights._flights == {}
+
+
+async def test_a_whole_stream_can_be_joined_for_a_moment() -> None:
+    """A look-up that began before it was kept does not buy it again."""
+    rig = Rig([streamed()])
+    async with rig.supervisor:
+        first = await rig.ask(chat(stream=True), cache=True)
+        rig.cache.entries.clear()
+        assert await rig.ask(chat(stream=True), cache=True) == first
+    assert len(rig.transport.requests) == 1
+
+
+async def test_a_leaders_own_refusal_is_not_the_followers() -> None:
+    """Another key of the tenant is not told of the leader's budget: it buys for itself."""
+    rig = Rig([answer(completion())])
+    other = Key(caller=Caller(tenant="acme", key_id="k2"), name="other", hint="…")
+    snapshot = rig.snapshots.current
+    rig.snapshots.swap(replace(snapshot, keys={**snapshot.keys, digest("sk-other"): other}))
+    rig.journal.refusal = Unavailable("full", code="accounting_unavailable")
+    async with rig.supervisor:
+        leader = asyncio.ensure_future(rig.ask(chat(), cache=True))
+        follower = asyncio.ensure_future(rig.ask(chat(), cache=True, key="sk-other"))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        rig.journal.refusal = None
+        results = await asyncio.gather(leader, follower, return_exceptions=True)
+    assert isinstance(results[0], Unavailable)
+    assert isinstance(results[1], bytes)

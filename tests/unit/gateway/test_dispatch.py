@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
+from farthing.domain.budget import Budget
 from farthing.domain.errors import (
     InsufficientQuota,
     NoHealthyDeployment,
     Unavailable,
+    UpstreamError,
     UpstreamInterrupted,
     UpstreamInvalid,
     UpstreamOverloaded,
@@ -19,8 +22,9 @@ from farthing.domain.errors import (
     UpstreamUnauthorized,
 )
 from farthing.gateway.breaker import FAILURES_TO_OPEN
+from farthing.gateway.delivery import StreamReply
 from farthing.providers.fake import Behaviour, answer, break_off, hang, overload, refuse
-from tests.unit.gateway.rig import DEADLINES, Rig, chat, completion, events
+from tests.unit.gateway.rig import DEADLINES, Rig, chat, completion, drained, events
 
 
 def asked(rig: Rig) -> list[str]:
@@ -190,14 +194,62 @@ async def test_nothing_is_asked_that_cannot_be_noted() -> None:
     assert (rig.transport.requests, [e.status for e in rig.journal.settled]) == ([], ["rejected"])
 
 
-async def test_a_dearer_fallback_needs_more_money() -> None:
-    """The budget that held the small model's price does not hold the large one's."""
-    from farthing.domain.budget import Budget
-
-    rig = Rig([overload(), answer(completion())])
-    limit = 600_000
+def budget(rig: Rig, limit: int) -> None:
+    """A hard budget for the rig's key, in nano-dollars."""
     budget = Budget(id="b", tenant="acme", scope="key", subject="k1", window="total", limit=limit)
     rig.ledger.load([budget], {}, today={}, at_us=rig.clock.now_us())
-    with pytest.raises(InsufficientQuota):
+
+
+async def test_a_fallback_that_the_budget_does_not_hold_is_no_candidate() -> None:
+    """The caller learns why the model that fits failed; the dearer one is not asked and not in the record."""
+    rig = Rig([overload(), answer(completion())])
+    budget(rig, 600_000)
+    with pytest.raises(UpstreamOverloaded):
         await rig.ask(chat(model="auto"))
     assert (asked(rig), rig.ledger.open_holds) == (["small"], 0)
+    assert [(a.model, a.error) for a in rig.journal.settled[0].attempts] == [("small", "upstream_overloaded")]
+
+
+async def test_a_budget_too_small_for_the_first_model_refuses() -> None:
+    """Before anything is asked."""
+    rig = Rig([])
+    budget(rig, 1000)
+    with pytest.raises(InsufficientQuota):
+        await rig.ask(chat(model="auto"))
+    assert [exchange.status for exchange in rig.journal.settled] == ["rejected"]
+
+
+async def test_an_unpriced_fallback_never_passes_a_hard_budget() -> None:
+    """What it costs cannot be reserved."""
+    rig = Rig([overload(), answer(completion())])
+    current = rig.snapshots.current
+    models = {**current.catalogue.models, "middle": replace(current.catalogue.models["middle"], price=None)}
+    del models["large"]
+    rig.snapshots.swap(replace(current, catalogue=replace(current.catalogue, models=models)))
+    budget(rig, 10_000_000_000)
+    with pytest.raises(UpstreamOverloaded):
+        await rig.ask(chat(model="auto"))
+    assert asked(rig) == ["small"]
+
+
+@pytest.mark.parametrize("said", [hang(completion()[:50]), break_off(completion()[:50]), answer(b"<html>")])
+async def test_what_was_answered_and_cannot_be_read_is_booked(said: Behaviour) -> None:
+    """With its status the vendor has begun to charge: the input is counted here, and marked."""
+    rig = Rig(lambda _: said)
+    with pytest.raises(UpstreamError):
+        await rig.ask(chat())
+    exchange = rig.journal.settled[0]
+    assert (exchange.status, exchange.usage.estimated) == ("error", True)
+    assert exchange.cost == exchange.usage.prompt * 1000 > 0
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_the_vendors_own_request_id_is_kept(streams: bool) -> None:
+    """Before a stream's first byte as well: it is what the vendor's support asks for."""
+    said = events() if streams else [completion()]
+    rig = Rig([answer(*said, headers={"x-request-id": "vendor-7"})])
+    reply = await rig.pipeline.run(rig.call(chat(stream=streams)))
+    assert reply.draft.answered_by[3] == "vendor-7"
+    if isinstance(reply, StreamReply):
+        await drained(reply)
+    assert rig.journal.settled[0].upstream_id == "vendor-7"

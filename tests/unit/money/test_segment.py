@@ -119,6 +119,11 @@ def test_a_length_of_zero_before_the_end_is_damage(five: Segment) -> None:
     assert damaged(five, (24, bytes(4))) == [b"0---", b"1---", None]
 
 
+def test_an_append_that_was_cut_off_is_no_damage(five: Segment) -> None:
+    """A process killed before the header was there had promised nothing."""
+    assert damaged(five, (60 + 8, b"half a payl")) == [b"0---", b"1---", b"2---", b"3---", b"4---"]
+
+
 def test_zeros_at_the_end_are_no_damage(five: Segment) -> None:
     """Whole records that never reached the disk leave a clean end."""
     assert damaged(five, (36, bytes(24))) == [b"0---", b"1---", b"2---"]
