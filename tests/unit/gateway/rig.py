@@ -45,7 +45,7 @@ def sheet(usd_per_mtok: int) -> PriceSheet:
 
 
 class ListJournal:
-    """Notes in memory; refuses to open when told to."""
+    """Notes in memory; refuses to open once when told to."""
 
     def __init__(self) -> None:
         self.intents: list[Intent] = []
@@ -54,8 +54,9 @@ class ListJournal:
 
     def open(self, intent: Intent) -> None:
         """Keeps the intent."""
-        if self.refusal is not None:
-            raise self.refusal
+        refusal, self.refusal = self.refusal, None
+        if refusal is not None:
+            raise refusal
         self.intents.append(intent)
 
     def settle(self, exchange: Exchange) -> None:

@@ -232,11 +232,7 @@ async def test_a_leaders_own_refusal_is_not_the_followers() -> None:
     rig.snapshots.swap(replace(snapshot, keys={**snapshot.keys, digest("sk-other"): other}))
     rig.journal.refusal = Unavailable("full", code="accounting_unavailable")
     async with rig.supervisor:
-        leader = asyncio.ensure_future(rig.ask(chat(), cache=True))
-        follower = asyncio.ensure_future(rig.ask(chat(), cache=True, key="sk-other"))
-        for _ in range(10):
-            await asyncio.sleep(0)
-        rig.journal.refusal = None
-        results = await asyncio.gather(leader, follower, return_exceptions=True)
+        asked = (rig.ask(chat(), cache=True), rig.ask(chat(), cache=True, key="sk-other"))
+        results = await asyncio.gather(*asked, return_exceptions=True)
     assert isinstance(results[0], Unavailable)
     assert isinstance(results[1], bytes)
