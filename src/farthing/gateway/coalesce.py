@@ -69,6 +69,10 @@ class Flight:
         self._answer.cancel()
         if self._fetching is not None:
             self._fetching.cancel()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Nobody reads the stream, if there is one."""
         if self._source is not None:
             self._source.abandon()
             if not self.is_kept:
@@ -81,6 +85,8 @@ class Flight:
             self.leader.broke(error)
         elif isinstance(bought := answer.result(), StreamSource):
             self._source = bought
+            if not self._passengers:
+                self._let_go()
 
     async def batch(self, source: StreamSource, index: int) -> Sequence[Piece]:
         """Pieces number `index` of the stream; whoever comes first has them fetched for all, and may leave."""

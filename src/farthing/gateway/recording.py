@@ -52,6 +52,16 @@ class Recorder:
                 logger.exception("sink %s failed", type(sink).__name__)
 
 
+class _NothingHeld:
+    """A request's hold before any money is reserved for it."""
+
+    def raise_to(self, ceiling: int | None) -> None:
+        """Nothing."""
+
+    def settle(self, cost: int) -> None:
+        """Nothing."""
+
+
 class Draft:
     """What is known of a request so far. Settled once; everything after that is ignored."""
 
@@ -63,7 +73,7 @@ class Draft:
         self.chat: ChatRequest | None = None
         self.requested_model = ""
         self.plan: Plan | None = None
-        self.hold: Hold | None = None
+        self.hold: Hold = _NothingHeld()
         self.model: Model | None = None
         self.is_asked = False
         self.was_answered = False
@@ -128,10 +138,8 @@ class Draft:
 
         Raises `InsufficientQuota`, or `Unavailable` where it cannot be noted.
         """
-        plan, hold = self.plan, self.hold
-        if plan and hold:
-            needs = plan.needs
-            hold.raise_to(model.price.estimate(needs.tokens_in, needs.tokens_out) if model.price else None)
+        needs = self.plan.needs if self.plan else None
+        self.hold.raise_to(model.price.estimate(needs.tokens_in, needs.tokens_out) if needs and model.price else None)
         self.model, self.was_answered = model, False
         intent = Intent(exchange=self._build("interrupted", self.estimate(None), {"http_status": 0}))
         self._recorder.journal.open(intent)
@@ -191,8 +199,7 @@ class Draft:
         if self.exchange is not None:
             return self.exchange
         self.exchange = exchange
-        if self.hold is not None:
-            self.hold.settle(exchange.cost or 0)
+        self.hold.settle(exchange.cost or 0)
         self._recorder.settle(exchange)
         return exchange
 

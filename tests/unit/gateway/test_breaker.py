@@ -65,10 +65,13 @@ def test_a_wish_for_a_pause_is_honoured_at_once_and_capped(clock: ManualClock) -
 
 
 def test_a_wish_for_no_pause_opens_nothing(clock: ManualClock) -> None:
-    """Retry-After: 0 is no rest."""
+    """Retry-After: 0 is no rest, but a failure like any other."""
     breaker = Breaker(clock)
     breaker.failed(UpstreamRateLimited("now", retry_after=0))
     assert breaker.admits()
+    for _ in range(FAILURES_TO_OPEN - 1):
+        breaker.failed(UpstreamOverloaded("now", retry_after=0))
+    assert (breaker.state, breaker.rests_for) == ("open", REST_S)
 
 
 def test_a_rejected_request_is_a_sign_of_health(clock: ManualClock) -> None:

@@ -236,3 +236,16 @@ async def test_a_leaders_own_refusal_is_not_the_followers() -> None:
         results = await asyncio.gather(*asked, return_exceptions=True)
     assert isinstance(results[0], Unavailable)
     assert isinstance(results[1], bytes)
+
+
+@pytest.mark.parametrize("reason", [b'"stop"', b'"length"'])
+async def test_an_answer_may_be_voted_down_while_it_is_being_read(reason: bytes) -> None:
+    """Its readers hear it to its end, and nobody else joins."""
+    said = [event.replace(b'"stop"', reason) for event in events()]
+    rig = Rig(lambda _: answer(*said, headers=SSE))
+    async with rig.supervisor:
+        reply = await rig.pipeline.run(rig.call(chat(stream=True), cache=True))
+        assert isinstance(reply, StreamReply)
+        rig.flights.forget(reply.draft.cache_key or "")
+        assert (await drained(reply)).endswith(b"data: [DONE]\n\n")
+        assert rig.flights._flights == {}

@@ -219,6 +219,17 @@ async def test_a_budget_too_small_for_the_first_model_refuses() -> None:
     assert [exchange.status for exchange in rig.journal.settled] == ["rejected"]
 
 
+async def test_a_budget_too_small_for_the_only_healthy_model_refuses() -> None:
+    """The small model rests, and the next one is too dear."""
+    rig = Rig([])
+    for _ in range(FAILURES_TO_OPEN):
+        rig.breakers.of("fake", "small").failed(UpstreamOverloaded("busy"))
+    budget(rig, 600_000)
+    with pytest.raises(InsufficientQuota):
+        await rig.ask(chat(model="auto"))
+    assert (asked(rig), rig.ledger.open_holds) == ([], 0)
+
+
 async def test_an_unpriced_fallback_never_passes_a_hard_budget() -> None:
     """What it costs cannot be reserved."""
     rig = Rig([overload(), answer(completion())])

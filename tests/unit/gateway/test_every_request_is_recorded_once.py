@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from farthing.domain.errors import FarthingError
@@ -56,6 +56,7 @@ def script(kinds: list[str]) -> Iterator[str]:
 
 
 @settings(max_examples=300, deadline=None)
+@example(kinds=["answers"], clients=[(True, None, KEY, True)], model="small", cancel_after=1)
 @given(
     kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=4),
     clients=st.lists(
