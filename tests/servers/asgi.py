@@ -38,11 +38,12 @@ class Answer(Struct, frozen=True):
 
 
 class Client:
-    """Asks an ASGI application; `key` is shown as a bearer where one is given."""
+    """Asks an ASGI application by the name `host`; `key` is shown as a bearer where one is given."""
 
-    def __init__(self, application: Asgi, *, key: str | None = None) -> None:
+    def __init__(self, application: Asgi, *, key: str | None = None, host: str = HOST[1]) -> None:
         self.application = application
-        self._headers: Pairs = (HOST, ("authorization", f"Bearer {key}")) if key else (HOST,)
+        named = ("host", host)
+        self._headers: Pairs = (named, ("authorization", f"Bearer {key}")) if key else (named,)
 
     def with_key(self, key: str) -> Client:
         """The same application asked by another caller."""

@@ -23,7 +23,12 @@ class Application(FrontDoor):
     """The ASGI application, which can take over a changed configuration while it serves."""
 
     def __init__(self, gateway: Gateway, rest: FastAPI, *, max_body_bytes: int) -> None:
-        super().__init__(hot=gateway.data_plane, rest=rest, new_id=gateway.new_id, max_body_bytes=max_body_bytes)
+        super().__init__(
+            hot=gateway.data_plane,
+            rest=rest,
+            new_id=gateway.new_id,
+            max_body_bytes=max_body_bytes,
+        )
         self._gateway = gateway
 
     def reload(self) -> None:

@@ -100,6 +100,7 @@ class Gateway:
             journal=journal, root=root, write=self._write, clock=self._clock, committed=self._ledger.committed
         )
         self._hot = self._build_hot(journal)
+        await self._refresher.refresh_spending()
         self._start_jobs(bookkeeper)
         try:
             yield self._services(bookkeeper)
@@ -115,7 +116,8 @@ class Gateway:
 
     def _pools(self) -> dict[str, Mapping[str, int]]:
         upstream = {
-            origin.host: {"leased": pool.leased, "kept": pool.kept} for origin, pool in self._transport.pools.items()
+            f"{origin.host}:{origin.port}": {"leased": pool.leased, "kept": pool.kept}
+            for origin, pool in self._transport.pools.items()
         }
         return {**self._storage.store.pools(), **upstream}
 
@@ -136,6 +138,7 @@ class Gateway:
         )
         return DataPlane(
             pipeline=pipeline,
+            snapshots=self._refresher.snapshots,
             clock=clock,
             new_id=self.new_id,
             spawn=spawn,
@@ -146,10 +149,15 @@ class Gateway:
         self._flights.forget(key)
         await self._storage.cache.forget(key)
 
+    async def _refresh_spending(self, bookkeeper: Bookkeeper) -> None:
+        async with bookkeeper.paused():
+            await self._refresher.refresh_spending()
+
     def _start_jobs(self, bookkeeper: Bookkeeper) -> None:
         every = self._supervisor.every
         every(INGEST_EVERY_S, bookkeeper.work, "bookkeeping")
         every(REFRESH_EVERY_S, self._refresher.refresh, "refreshing the snapshot")
+        every(REFRESH_EVERY_S, lambda: self._refresh_spending(bookkeeper), "refreshing what was spent")
         every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
         every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")

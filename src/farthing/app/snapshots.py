@@ -73,21 +73,27 @@ class Refresher:
             await asyncio.sleep(FIRST_PAUSE_S)
 
     async def refresh(self) -> None:
-        """Reads keys, budgets, spending and votes; while the database is away the last ones stay in force."""
-        at_us = self._clock.now_us()
+        """Reads keys and votes; while the database is away the last ones stay in force."""
         try:
             keys = await self._store.keys.load()
-            budgets = await self._store.budgets.load()
-            spent = await self._store.queries.spent(budgets, at_us)
-            today = await self._store.queries.spent_today(at_us)
             tombstones = await self._store.feedback.tombstones()
         except Unavailable:
             return
-        self._ledger.load(budgets, spent, today=today, at_us=at_us)
         self._cache.bury(tombstones)
         if not self._keys_known or keys != self._keys:
             self._keys, self._keys_known = keys, True
             self.snapshots.swap(self._snapshot())
+
+    async def refresh_spending(self) -> None:
+        """Reads budgets and what was spent; must not run while rows of this worker are being committed."""
+        at_us = self._clock.now_us()
+        try:
+            budgets = await self._store.budgets.load()
+            spent = await self._store.queries.spent(budgets, at_us)
+            today = await self._store.queries.spent_today(at_us)
+        except Unavailable:
+            return
+        self._ledger.load(budgets, spent, today=today, at_us=at_us)
 
     def _snapshot(self) -> Snapshot:
         settings = self._settings

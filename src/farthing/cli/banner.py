@@ -62,7 +62,7 @@ def _routing(settings: Settings) -> str:
 def _access(settings: Settings) -> str:
     if settings.master_key:
         return "with a key"
-    return "with a key" if not settings.is_loopback else "from this machine; open until a key is made"
+    return "with a key" if not settings.is_loopback else "from this machine; open unless a key exists"
 
 
 def _warnings(settings: Settings) -> list[str]:

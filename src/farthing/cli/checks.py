@@ -96,7 +96,7 @@ def _of_access(settings: Settings) -> Finding:
         mend = "set FARTHING_MASTER_KEY, unless `farthing keys list` shows a key"
         return Finding("access", "warning", f"{settings.server.host} can be reached by others, no master key", mend)
     return Finding(
-        "access", "ok", "with a key" if settings.master_key else "this machine only, open until a key is made"
+        "access", "ok", "with a key" if settings.master_key else "this machine only, open unless a key exists"
     )
 
 

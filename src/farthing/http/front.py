@@ -8,7 +8,7 @@ from farthing.dialects import INBOUND
 from farthing.http.bodies import CLOSE, BoundedBody
 from farthing.http.errors import Message, Pairs, Send, guarded, id_headers, send_error
 from farthing.http.headers import Headers
-from farthing.http.hot import HOT, MISWRITTEN, Receive, Scope
+from farthing.http.hot import HOT, MISWRITTEN, Receive, Scope, miswritten
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 _HOT_PATHS = frozenset(HOT) | frozenset(MISWRITTEN)
@@ -34,6 +34,7 @@ class FrontDoor:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._new_id()
+        extra = _mend(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         body = BoundedBody(receive, scope["headers"], self._max_body_bytes)
         has_started = False
@@ -45,7 +46,7 @@ class FrontDoor:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
-                message["headers"] = [*message.get("headers", ()), *id_headers(request_id), *ending()]
+                message["headers"] = [*message.get("headers", ()), *id_headers(request_id), *extra, *ending()]
             await send(message)
 
         async def work() -> None:
@@ -55,3 +56,14 @@ class FrontDoor:
         error = await guarded(work(), request_id)
         if error is not None and not has_started:
             await send_error(send, error, dialect=INBOUND["native"], request_id=request_id, headers=ending())
+
+
+def _mend(scope: Scope) -> Pairs:
+    """Puts a model list's address right whose `/v1` is missing or doubled; the header that says so."""
+    path: str = scope["path"]
+    right = "/v1" + path.removeprefix("/v1").removeprefix("/v1")
+    if path == right or not right.startswith("/v1/models"):
+        return []
+    scope["path"] = right
+    scope["raw_path"] = right.encode()
+    return [miswritten(path, right)]

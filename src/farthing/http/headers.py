@@ -14,6 +14,7 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 LONGEST_VALUE = 256
 MOST_TAGS = 16
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?")
+_LOCAL = re.compile(r"(([a-z0-9-]+\.)*localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json\s*(;\s*charset\s*=\s*\"?utf-?8\"?\s*)?;?\s*", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[^=,\x00-\x1f\x7f]{1,128}")
 _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
@@ -29,23 +30,36 @@ class Headers(dict[str, str]):
         """Reads ASGI's pairs. Raises `InvalidRequest` for a Host that is missing, doubled or no host."""
         super().__init__()
         hosts = []
-        forward = []
+        forward: dict[bytes, bytes] = {}
         self.credentials: list[tuple[str, str]] = []
         """Every header that may carry a key, doubled ones too."""
         for raw_name, raw_value in raw:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            name, value = raw_name.decode("latin-1").lower(), _text(raw_value)
             self[name] = value
             if name == "host":
                 hosts.append(raw_value)
             elif name in _CREDENTIALS:
                 self.credentials.append((name, value))
             elif raw_name in _FORWARDED:
-                forward.append((raw_name, raw_value))
-        self.forward = tuple(forward)
+                forward[raw_name] = b", ".join(filter(None, (forward.get(raw_name), raw_value)))
+        self.forward = tuple(forward.items())
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
             raise InvalidRequest(
                 "The Host header must name one host, as in `Host: localhost:8000`.", code="invalid_host"
             )
+
+
+def check_is_local(headers: Headers) -> None:
+    """Raises `InvalidRequest` unless the Host is this machine.
+
+    For a gateway that is open to whoever reaches it: a page elsewhere whose name is made to point here must not.
+    """
+    if not _LOCAL.fullmatch(headers["host"]):
+        raise InvalidRequest(
+            "This gateway is open, and so answers to this machine's names only, such as localhost. Make a key with "
+            "`farthing keys create` to reach it by another name.",
+            code="invalid_host",
+        )
 
 
 def credential(headers: Headers) -> str | None:
@@ -149,3 +163,11 @@ def _money(text: str | None) -> int | None:
 
 def _unreadable(name: str, expected: str) -> InvalidRequest:
     return InvalidRequest(f"The header {name} must be {expected}.", code="invalid_header", param=name)
+
+
+def _text(value: bytes) -> str:
+    """A header's text: UTF-8 where it is that, else every byte a character."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

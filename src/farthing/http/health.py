@@ -8,6 +8,9 @@ from fastapi import Request, Response
 
 from farthing.http.services import services_of
 
+STATES = ("closed", "half-open", "open")
+"""Of a provider's breakers, the better ones first: it is as well as the worst of its models."""
+
 
 async def livez() -> dict[str, str]:
     """The process answers."""
@@ -15,7 +18,7 @@ async def livez() -> dict[str, str]:
 
 
 async def readyz(request: Request, response: Response) -> dict[str, str]:
-    """Requests may be sent here: 200, or 503 while starting or draining."""
+    """Requests may be sent here: 200, or 503 while the gateway starts."""
     if request.app.state.is_ready:
         return {"status": "ok"}
     response.status_code = 503
@@ -26,10 +29,10 @@ async def health(request: Request) -> dict[str, Any]:
     """State of the database, Redis and every provider; never calls a provider."""
     services = services_of(request)
     parts = await services.health()
-    deployments = {
-        model.name: services.breakers.of(model.provider, model.upstream).state
-        for model in services.snapshots.current.catalogue.models.values()
-    }
+    deployments: dict[str, str] = {}
+    for model in services.snapshots.current.catalogue.models.values():
+        state = services.breakers.of(model.provider, model.upstream).state
+        deployments[model.provider] = max(deployments.get(model.provider, STATES[0]), state, key=STATES.index)
     is_well = parts["database"] == "ok" and parts["redis"] in ("ok", "off") and "open" not in deployments.values()
     return {
         "status": "ok" if is_well else "degraded",

@@ -14,11 +14,13 @@ from farthing.domain.pricing import NANO
 from farthing.gateway.call import Call
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.pipeline import Pipeline
+from farthing.gateway.snapshot import Snapshots
 from farthing.http.bodies import CLOSE, has_body
 from farthing.http.errors import Message, Pairs, Send, guarded, id_headers, send_error
 from farthing.http.headers import (
     Headers,
     app_name,
+    check_is_local,
     check_length,
     check_media_type,
     credential,
@@ -60,9 +62,17 @@ class DataPlane:
     """Answers the hot routes."""
 
     def __init__(
-        self, *, pipeline: Pipeline, clock: Clock, new_id: Callable[[], str], spawn: Spawn, max_body_bytes: int
+        self,
+        *,
+        pipeline: Pipeline,
+        snapshots: Snapshots,
+        clock: Clock,
+        new_id: Callable[[], str],
+        spawn: Spawn,
+        max_body_bytes: int,
     ) -> None:
         self._pipeline = pipeline
+        self._snapshots = snapshots
         self._clock = clock
         self._new_id = new_id
         self._spawn = spawn
@@ -94,6 +104,8 @@ class DataPlane:
             answering.extra.append((b"allow", b"POST"))
             raise MethodNotAllowed(f"Use POST for {answering.route}.")
         headers = Headers(answering.scope["headers"])
+        if self._snapshots.current.is_open:
+            check_is_local(headers)
         key = credential(headers)
         check_media_type(headers)
         check_length(headers, self._max_body_bytes)
@@ -175,8 +187,7 @@ class _Answering:
         """Whether the whole body has been received."""
         self.extra: Pairs = []
         if scope["path"] != route:
-            hint = f'299 farthing "The base URL is miswritten: {scope["path"]} should be {route}"'
-            self.extra.append((b"warning", hint.encode()))
+            self.extra.append(miswritten(scope["path"], route))
 
     async def serve(self) -> None:
         """Reads, answers, and lets go of the upstream when the client leaves."""
@@ -246,6 +257,12 @@ class _Answering:
         if exchange is not None and exchange.cost is not None:
             headers.append((b"x-farthing-cost-usd", f"{exchange.cost / NANO:.9f}".encode()))
         return headers
+
+
+def miswritten(path: str, right: str) -> tuple[bytes, bytes]:
+    """The header that tells whoever configured a client what is wrong with its base URL."""
+    hint = f'299 farthing "The base URL is miswritten: {path} should be {right}"'
+    return b"warning", _header_value(hint)
 
 
 def _header_value(text: str) -> bytes:

@@ -9,9 +9,9 @@ from fastapi import WebSocket, WebSocketDisconnect
 
 from farthing.dialects import strict
 from farthing.domain.errors import FarthingError, Forbidden, InvalidRequest, Unavailable
-from farthing.gateway.admission import admit
-from farthing.http.headers import Headers, credential
+from farthing.http.headers import Headers
 from farthing.http.moments import rfc3339
+from farthing.http.policy import caller_behind
 from farthing.http.presentation import as_object
 from farthing.http.services import Services, services_of
 
@@ -53,7 +53,7 @@ def _tenant(socket: WebSocket, services: Services) -> str | None:
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers["host"]:
         raise Forbidden("A page of another origin may not read these figures.")
-    caller = admit(services.snapshots.current, credential(headers), services.clock.now_us())
+    caller = caller_behind(headers, services)
     return None if caller.is_admin else caller.tenant
 
 
@@ -61,7 +61,8 @@ async def _figures(services: Services, tenant: str | None, sequence: int) -> dic
     """The figures, or while the database is away and none are known an error in their place."""
     stamp = {"timestamp": rfc3339(services.clock.now_us()), "sequence": sequence}
     try:
-        return {**as_object(await services.metrics(tenant)), **stamp}
+        demo = services.snapshots.current.catalogue.demo
+        return {**as_object(await services.metrics(tenant)), "demo": demo, **stamp}
     except Unavailable as error:
         return {**_error(error.message), **stamp}
 

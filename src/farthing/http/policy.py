@@ -12,8 +12,8 @@ from msgspec import Struct
 from farthing.domain.errors import Forbidden
 from farthing.domain.keys import Caller
 from farthing.gateway.admission import admit
-from farthing.http.headers import Headers, credential
-from farthing.http.services import services_of
+from farthing.http.headers import Headers, check_is_local, credential
+from farthing.http.services import Services, services_of
 
 
 class Policy(Enum):
@@ -45,11 +45,17 @@ def tenant_of(request: Request) -> str | None:
     return None if caller.is_admin else caller.tenant
 
 
+def caller_behind(headers: Headers, services: Services) -> Caller:
+    """Who sends these headers. Raises `Unauthenticated`, and `InvalidRequest` for another host of an open gateway."""
+    snapshot = services.snapshots.current
+    if snapshot.is_open:
+        check_is_local(headers)
+    return admit(snapshot, credential(headers), services.clock.now_us())
+
+
 async def require_key(request: Request) -> None:
     """Lets in any valid key. Raises `Unauthenticated`."""
-    services = services_of(request)
-    presented = credential(Headers(request.scope["headers"]))
-    request.state.caller = admit(services.snapshots.current, presented, services.clock.now_us())
+    request.state.caller = caller_behind(Headers(request.scope["headers"]), services_of(request))
 
 
 async def require_admin(request: Request) -> None:

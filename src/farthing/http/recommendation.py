@@ -25,8 +25,8 @@ async def recommendation(request: Request, prompt: Prompt) -> dict[str, Any]:
     }
 
 
-async def decision(request: Request, prompt: Prompt, *, auto_route: bool = True) -> dict[str, Any]:
-    """The choice of the configured strategy, or with `auto_route=false` of complexity alone."""
+async def decision(request: Request, prompt: Prompt, *, auto_route: bool = False) -> dict[str, Any]:
+    """The choice of complexity alone, or with `auto_route=true` of the configured strategy, as `/complete` has it."""
     plan = _plan(request, prompt, "auto" if auto_route else "farthing/complexity")
     candidates = [_candidate(candidate) for candidate in plan.candidates]
     return {"decision": _decision(plan), "metadata": _metadata(plan) | {"candidates": candidates}}

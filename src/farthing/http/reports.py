@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from farthing.domain.errors import InvalidRequest
 from farthing.domain.exchange import Status
 from farthing.http.moments import parse_moment, rfc3339
 from farthing.http.policy import tenant_of
@@ -26,12 +27,13 @@ async def stats(request: Request) -> dict[str, Any]:
     """Everything so far, and the last requests."""
     services = await _caught_up(request)
     figures = as_object(await services.queries.stats(tenant_of(request)))
-    return {**figures, "demo": services.snapshots.current.catalogue.demo}
+    return {**figures, "demo": _is_demo(services)}
 
 
 async def routing_metrics(request: Request) -> dict[str, Any]:
     """How each strategy, provider and the cache did; at most a few seconds old."""
-    return as_object(await services_of(request).metrics(tenant_of(request)))
+    services = services_of(request)
+    return {**as_object(await services.metrics(tenant_of(request))), "demo": _is_demo(services)}
 
 
 async def usage(
@@ -46,7 +48,7 @@ async def usage(
     figures = as_object(await services.queries.usage(tenant_of(request), group_by, stretch))
     if group_by in ("day", "hour"):
         figures["rows"] = [{**row, "group": rfc3339(row["group"])} for row in figures["rows"]]
-    return {**figures, **_shown(stretch), "group_by": group_by}
+    return {**figures, **_shown(stretch), "group_by": group_by, "demo": _is_demo(services)}
 
 
 async def savings(
@@ -61,7 +63,7 @@ async def savings(
     stretch = _stretch(request, since, until)
     services = await _caught_up(request)
     figures = as_object(await services.queries.savings(tenant_of(request), stretch))
-    return {**figures, "method": "counted", **_shown(stretch)}
+    return {**figures, "method": "counted", **_shown(stretch), "demo": _is_demo(services)}
 
 
 class LedgerQuery(BaseModel):
@@ -115,6 +117,11 @@ async def quality_stats(request: Request) -> dict[str, Any]:
     return as_object(await services_of(request).queries.quality_stats(tenant_of(request)))
 
 
+def _is_demo(services: Services) -> bool:
+    """Whether every amount is simulated."""
+    return services.snapshots.current.catalogue.demo
+
+
 async def _caught_up(request: Request) -> Services:
     """The services, once the database holds everything this worker has settled: people look right after they ask."""
     services = services_of(request)
@@ -124,7 +131,10 @@ async def _caught_up(request: Request) -> Services:
 
 def _stretch(request: Request, since: str | None, until: str | None) -> Stretch:
     until_us = parse_moment(until, "to") if until else services_of(request).clock.now_us() + 1
-    return Stretch(parse_moment(since, "from") if since else until_us - DEFAULT_SPAN_US, until_us)
+    since_us = parse_moment(since, "from") if since else until_us - DEFAULT_SPAN_US
+    if since_us > until_us:
+        raise InvalidRequest("`from` must not be later than `to`.", code="invalid_parameter", param="from")
+    return Stretch(since_us, until_us)
 
 
 def _shown(stretch: Stretch) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -62,6 +63,12 @@ class Bookkeeper:
         """Commits everything settled by this worker so far; the number of new rows. Raises what `write` raises."""
         async with self._lock:
             return await self._move(self._journal, self._committed)
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Nothing of this worker is on its way into the database: what is read there now is neither more nor less."""
+        async with self._lock:
+            yield
 
     async def work(self) -> None:
         """One round, to be called a few times a second: this worker's journal, and now and then those of dead ones.

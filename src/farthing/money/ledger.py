@@ -41,7 +41,7 @@ class Account:
         self.committed = min(self.settled, self.committed + cost)
 
     def reported(self, spent: int) -> None:
-        """The database's figure. It lacks at most what was committed since it was read, so it can only be too low."""
+        """The database's figure, read while no batch of this process was on its way there. Never frees money."""
         self.others = max(self.others, spent - self.committed)
 
 

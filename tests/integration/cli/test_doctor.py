@@ -32,7 +32,7 @@ def test_a_fresh_machine_is_well(farthing: Farthing, tmp_path: Path) -> None:
         "ok       configuration: no file, so defaults and the environment",
         "warning  providers: none, so the gateway would be a demo",
         "         → set a vendor's key, such as OPENAI_API_KEY, or configure a provider in farthing.toml",
-        "ok       access: this machine only, open until a key is made",
+        "ok       access: this machine only, open unless a key exists",
     ]
     assert f"ok       port: {port} of 127.0.0.1 is free" in lines
     assert not (tmp_path / ".local").exists()

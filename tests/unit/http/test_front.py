@@ -176,3 +176,21 @@ async def test_the_description_of_the_routes_is_whole(open_client: Client) -> No
     described = (await open_client.get("/api/openapi.json")).json
     spoken = {route.path.replace(":path}", "}") for route in ROUTES if route.methods in {"GET", "POST"}}
     assert set(described["paths"]) == spoken
+
+
+@pytest.mark.parametrize("path", ["/models", "/v1/v1/models", "/models/demo/small"])
+async def test_a_miswritten_base_url_still_lists_models(open_client: Client, path: str) -> None:
+    """The commonest mistake is answered, with a header that says how to mend it."""
+    answer = await open_client.get(path)
+    assert answer.status == 200
+    assert "miswritten" in answer.headers["warning"]
+    assert "warning" not in (await open_client.get("/v1/models")).headers
+
+
+async def test_an_open_gateway_answers_to_local_names_only(open_client: Client) -> None:
+    """On the hot routes and on all others; whether it lives anybody may ask."""
+    stranger = Client(open_client.application, host="evil.example")
+    body = {"model": "auto", "messages": [{"role": "user", "content": "x"}]}
+    refused = [await stranger.get("/stats"), await stranger.post("/v1/chat/completions", body)]
+    assert [(answer.status, answer.json["error"]["code"]) for answer in refused] == [(400, "invalid_host")] * 2
+    assert (await stranger.get("/livez")).status == 200

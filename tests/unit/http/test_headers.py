@@ -16,6 +16,7 @@ from farthing.http.headers import (
     MOST_TAGS,
     Headers,
     app_name,
+    check_is_local,
     check_length,
     check_media_type,
     credential,
@@ -39,9 +40,9 @@ def test_names_are_found_in_lower_case_and_values_in_latin_1() -> None:
 
 
 def test_headers_for_a_provider_are_kept_as_they_came() -> None:
-    """Those of the vendors' dialects alone, in their order, doubled ones too."""
+    """Those of the vendors' dialects alone; of doubled ones every value."""
     pairs = [(b"anthropic-beta", b"a"), (b"cookie", b"x"), (b"openai-beta", b"b"), (b"anthropic-beta", b"c")]
-    assert headers(*pairs).forward == ((b"anthropic-beta", b"a"), (b"openai-beta", b"b"), (b"anthropic-beta", b"c"))
+    assert headers(*pairs).forward == ((b"anthropic-beta", b"a, c"), (b"openai-beta", b"b"))
 
 
 @pytest.mark.parametrize("host", [b"a", b"a:1", b"[::1]", b"[::1]:65535", b"127.0.0.1:8000", b"a-b_c.example"])
@@ -237,3 +238,25 @@ def test_a_limit_in_dollars_is_exact_to_the_nano_dollar(limit: Decimal) -> None:
 def test_a_program_is_known_by_its_first_word(agent: bytes, name: str | None) -> None:
     """As long as that can be shown."""
     assert app_name(headers((b"user-agent", agent))) == name
+
+
+@pytest.mark.parametrize(
+    "host", [b"localhost", b"LOCALHOST:8000", b"app.localhost", b"127.0.0.1:80", b"127.1.2.3", b"[::1]"]
+)
+def test_this_machine_goes_by_these_names(host: bytes) -> None:
+    """An open gateway answers to them."""
+    check_is_local(Headers([(b"host", host)]))
+
+
+@pytest.mark.parametrize("host", [b"evil.example", b"localhost.evil.example", b"127.0.0.1.evil.example", b"10.0.0.1"])
+def test_a_page_whose_name_points_here_is_turned_away(host: bytes) -> None:
+    """It would read the ledger with the visitor's browser."""
+    with pytest.raises(InvalidRequest) as caught:
+        check_is_local(Headers([(b"host", host)]))
+    assert caught.value.code == "invalid_host"
+
+
+@pytest.mark.parametrize(("raw", "user"), [("Łukasz".encode(), "Łukasz"), ("Jürgen".encode("latin-1"), "Jürgen")])
+def test_names_in_headers_are_read_as_they_were_written(raw: bytes, user: str) -> None:
+    """In UTF-8, or where they are not that, in Latin-1."""
+    assert directives(headers((b"x-farthing-user", raw))).user == user

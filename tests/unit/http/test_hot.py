@@ -24,6 +24,7 @@ def client(rig: Rig) -> Client:
     """Asks the rig's pipeline through a data plane."""
     plane = DataPlane(
         pipeline=rig.pipeline,
+        snapshots=rig.snapshots,
         clock=rig.clock,
         new_id=lambda: "the-id",
         spawn=rig.supervisor.spawn,

@@ -23,9 +23,9 @@ async def test_a_recommendation_shows_every_candidate_and_why_it_lost(open_clien
     assert (await open_client.get("/stats")).json["overall"]["total_requests"] == 0
 
 
-@pytest.mark.parametrize(("query", "strategy"), [("", "hybrid"), ("&auto_route=true", "hybrid")])
-async def test_a_decision_is_the_configured_strategys(open_client: Client, query: str, strategy: str) -> None:
-    """Unless complexity alone is asked for; metadata holds the candidates."""
+@pytest.mark.parametrize(("query", "strategy"), [("", "complexity"), ("&auto_route=true", "hybrid")])
+async def test_a_decision_is_made_as_complete_would_make_it(open_client: Client, query: str, strategy: str) -> None:
+    """By complexity alone unless the configured strategy is asked for; metadata holds the candidates."""
     answer = (await open_client.get(f"/routing/decision?prompt={EASY}{query}")).json
     assert set(answer) == {"decision", "metadata"}
     assert set(answer["decision"]) == {"provider", "model", "confidence", "strategy_used", "reasoning"}
