@@ -13,7 +13,8 @@ Tier = Literal["simple", "moderate", "complex"]
 TIERS: tuple[Tier, ...] = ("simple", "moderate", "complex")
 Capability = Literal["tools", "images", "json", "reasoning"]
 
-VIRTUAL_MODELS = ("auto", "farthing/auto", "farthing/complexity", "farthing/learning", "farthing/hybrid")
+AUTO = "auto"
+VIRTUAL_MODELS = (AUTO, "farthing/auto", "farthing/complexity", "farthing/learning", "farthing/hybrid")
 """Names that are routed; every other name is a concrete model and never rerouted."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from farthing.domain.catalogue import AUTO, VIRTUAL_MODELS
+
 
 class Caller(Struct, frozen=True, kw_only=True):
     """A key's owner as the request path sees it. `tenant` is the wall that answers and rows never cross."""
@@ -19,8 +21,9 @@ class Caller(Struct, frozen=True, kw_only=True):
     """Whether answers to this key are cached where the request does not say; None leaves it to the route."""
 
     def may_use(self, model: str) -> bool:
-        """Whether this key may ask for the model or virtual model of this name."""
-        return self.allowed_models is None or model in self.allowed_models
+        """Whether this key may ask for the model of this name; `auto` stands for every virtual model."""
+        allowed = self.allowed_models
+        return allowed is None or model in allowed or (model in VIRTUAL_MODELS and AUTO in allowed)
 
 
 class Key(Struct, frozen=True, kw_only=True):

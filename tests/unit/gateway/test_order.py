@@ -50,6 +50,16 @@ async def test_auto_stays_within_the_keys_models() -> None:
     assert rig.journal.settled[0].model == "large"
 
 
+async def test_a_key_that_may_use_auto_may_use_the_native_route() -> None:
+    """Whichever strategy it names, the choice stays within the key's models."""
+    rig = restricted(Rig(lambda _: answer(completion(model="large"))), "auto", "large")
+    async with rig.supervisor:
+        await rig.ask({"prompt": "What is Python?"}, dialect="native")
+    assert rig.journal.settled[0].model == "large"
+    with pytest.raises(NotFound):
+        await restricted(Rig([]), "large").ask({"prompt": "What is Python?"}, dialect="native")
+
+
 @pytest.mark.parametrize(
     ("body", "wishes", "kind", "code"),
     [
