@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 from farthing.domain.exchange import Exchange
 from farthing.domain.tokens import last_user_text
 from farthing.gateway.order import Order
-from farthing.ports import AnswerCache, CacheEntry, Clock
+from farthing.ports import AnswerCache, CacheEntry, Clock, Spawn
 
 PROMPT_SHOWN = 200
 """Characters of the question that are kept for `popular_queries`."""
@@ -18,9 +14,7 @@ PROMPT_SHOWN = 200
 class Answers:
     """Finds kept answers and keeps new ones without making the caller wait."""
 
-    def __init__(
-        self, *, cache: AnswerCache, clock: Clock, spawn: Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
-    ) -> None:
+    def __init__(self, *, cache: AnswerCache, clock: Clock, spawn: Spawn) -> None:
         self._cache = cache
         self._clock = clock
         self._spawn = spawn

@@ -11,8 +11,8 @@ from farthing.domain.errors import FarthingError, UpstreamError
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
 from farthing.gateway.source import Piece, StreamSource, Whole
+from farthing.ports import Spawn
 
-Spawn = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
 Buy = Callable[[], Coroutine[Any, Any, Whole | StreamSource]]
 Name = tuple[str, bool]
 LINGER_S = 1.0

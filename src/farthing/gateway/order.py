@@ -57,7 +57,7 @@ def check_experiment(call: Call, draft: Draft) -> None:
     experiment = call.directives.experiment_id or draft.native.get("experiment_id")
     if not experiment:
         return
-    if not (draft.user or draft.native.get("user_id")):
+    if not draft.user:
         raise InvalidRequest(
             "An experiment needs to know the user: send `user_id` (or `user`, or the header x-farthing-user).",
             code="missing_required_parameter",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from farthing.dialects import INBOUND
@@ -27,11 +27,10 @@ from farthing.http.headers import (
     directives,
     too_large,
 )
-from farthing.ports import Clock
+from farthing.ports import Clock, Spawn
 
 Receive = Callable[[], Awaitable[Message]]
 Scope = dict[str, Any]
-Spawn = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
 
 HOT = {
     "/v1/chat/completions": "openai",
