@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from farthing.cli import PROGRAM
 from farthing.domain import errors
 from farthing.domain.errors import FarthingError
-from farthing.http import ROUTES
+from farthing.http.routes import ROUTES
 from farthing.settings.sections import Document, ModelSettings, ProviderSettings
 from farthing.telemetry.prometheus import PrometheusSink
 from tests.architecture.source import ROOT, package_modules

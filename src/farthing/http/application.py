@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,22 +10,19 @@ from starlette.exceptions import HTTPException
 
 from farthing.dialects.strict import MAX_ECHO
 from farthing.domain.errors import FarthingError, InvalidRequest, MethodNotAllowed, NotFound
-from farthing.http.bodies import StrictRoute
 from farthing.http.errors import envelope, error_headers
 from farthing.http.policy import Policy, Route, require_admin, require_key
+from farthing.http.services import Services
+from farthing.http.strict_route import StrictRoute
 
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 GUARDS = {Policy.PUBLIC: [], Policy.KEY: [Depends(require_key)], Policy.ADMIN: [Depends(require_admin)]}
 
 
-def build_application(
-    routes: Sequence[Route], *, lifespan: Lifespan, page: Mapping[str, tuple[bytes, str]], version: str
-) -> FastAPI:
-    """The application. Its services are set on `state.services` when it starts."""
+def build_application(routes: Sequence[Route], *, services: Services, page: Mapping[str, tuple[bytes, str]]) -> FastAPI:
+    """The application, with these services behind its routes."""
     app = FastAPI(
         title="Farthing",
-        version=version,
-        lifespan=lifespan,
+        version=services.version,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -34,7 +30,7 @@ def build_application(
     )
     app.router.route_class = StrictRoute
     app.state.page = page
-    app.state.is_ready = False
+    app.state.services = services
     for route in routes:
         if route.answer is None:
             continue

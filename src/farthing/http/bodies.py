@@ -1,16 +1,11 @@
-"""Bodies of requests: bounded, known to be read or not, and JSON as strict as on the hot routes."""
+"""Bodies of requests: bounded, and known to be read or not."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
-
-from farthing.dialects import strict
 from farthing.http.errors import Message, Pairs
-from farthing.http.headers import Headers, RawHeaders, check_length, check_media_type, too_large
+from farthing.http.headers import Headers, RawHeaders, check_length, too_large
 
 CLOSE: Pairs = [(b"connection", b"close")]
 """Sent with an answer before the whole body was read, so that nobody takes the rest for the next request."""
@@ -43,25 +38,3 @@ class BoundedBody:
     def check(self, headers: Headers) -> None:
         """Raises `RequestTooLarge` for a body that says it is over the limit."""
         check_length(headers, self._limit)
-
-
-class StrictRoute(APIRoute):
-    """A route whose body, where it has one, must be declared as JSON and is decoded as on the hot routes."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, given a strict request."""
-        handle = super().get_route_handler()
-        if self.body_field is None:
-            return handle
-
-        async def handle_strictly(request: Request) -> Response:
-            check_media_type(Headers(request.scope["headers"]))
-            return await handle(_StrictRequest(request.scope, request.receive))
-
-        return handle_strictly
-
-
-class _StrictRequest(Request):
-    async def json(self) -> dict[str, Any]:
-        """The object in the body. Raises `InvalidRequest`."""
-        return strict.decode(await self.body())

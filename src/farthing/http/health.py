@@ -1,4 +1,4 @@
-"""Whether we live, whether we are ready, and for those who may know, how we are."""
+"""How we are, for those who may know."""
 
 from __future__ import annotations
 
@@ -10,19 +10,6 @@ from farthing.http.services import services_of
 
 STATES = ("closed", "half-open", "open")
 """Of a provider's breakers, the better ones first: it is as well as the worst of its models."""
-
-
-async def livez() -> dict[str, str]:
-    """The process answers."""
-    return {"status": "ok"}
-
-
-async def readyz(request: Request, response: Response) -> dict[str, str]:
-    """Requests may be sent here: 200, or 503 while the gateway starts."""
-    if request.app.state.is_ready:
-        return {"status": "ok"}
-    response.status_code = 503
-    return {"status": "unavailable"}
 
 
 async def health(request: Request) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import Request
-from fastapi.requests import HTTPConnection
 from msgspec import Struct
 
 from farthing.gateway.breaker import Breakers
 from farthing.gateway.snapshot import Snapshots
 from farthing.ports import Clock, Feedback, Queries
+
+if TYPE_CHECKING:
+    from fastapi.requests import HTTPConnection, Request
 
 
 class Services(Struct, frozen=True, kw_only=True):

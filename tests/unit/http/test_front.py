@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from farthing.http import ROUTES
 from farthing.http.front import FrontDoor
 from farthing.http.hot import HOT, MISWRITTEN
+from farthing.http.routes import ROUTES
 from tests.servers.asgi import Client
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

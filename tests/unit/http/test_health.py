@@ -8,7 +8,7 @@ from farthing.app import VERSION, create_app
 from farthing.domain.errors import Unavailable
 from farthing.settings import Settings
 from farthing.store import Store
-from tests.servers.asgi import Client, own_logging
+from tests.servers.asgi import Client, lifespan, own_logging
 from tests.unit.http.conftest import SECRETS
 
 
@@ -19,13 +19,16 @@ async def test_probes_tell_nothing_but_the_state(client: Client) -> None:
         assert (answer.status, answer.body) == (200, b'{"status":"ok"}')
 
 
-async def test_a_gateway_that_has_ended_is_not_ready(open_client: Client) -> None:
-    """But it lives as long as it answers."""
-    rest = open_client.application._rest  # type: ignore[attr-defined]
-    rest.state.is_ready = False
-    answer = await open_client.get("/readyz")
-    assert (answer.status, answer.json) == (503, {"status": "unavailable"})
-    assert (await open_client.get("/livez")).status == 200
+async def test_a_gateway_is_ready_between_its_start_and_its_end(settings: Settings) -> None:
+    """It lives as long as it answers."""
+    with own_logging():
+        client = Client(create_app(settings))
+        unready = [await client.get("/readyz")]
+        async with lifespan(client.application):
+            assert (await client.get("/readyz")).status == 200
+        unready.append(await client.get("/readyz"))
+        assert [(answer.status, answer.json) for answer in unready] == [(503, {"status": "unavailable"})] * 2
+        assert (await client.get("/livez")).status == 200
 
 
 async def test_a_gateway_that_is_well_says_so(client: Client) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from farthing.http import ROUTES
 from farthing.http.policy import Policy, Route
+from farthing.http.routes import ROUTES
 from tests.servers.asgi import Answer, Client
 from tests.unit.http.conftest import SECRETS
 
