@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test check replay bench footprint clean help
+.PHONY: setup dev servers run test check replay bench bench-micro bench-queries scenario footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -63,6 +63,24 @@ bench: dev ## forwarded requests per second on one core beside nginx, into bench
 	@tools/servers nginx=nginx wrk=wrk taskset=util-linux setpriv=util-linux
 	@$(BIN)/python -m benchmarks.forwarding
 
+# `make bench-micro MICRO="--store"` keeps the figures, `MICRO="--fail-above 1.5"` fails where something got slower.
+MICRO ?=
+bench-micro: dev servers ## the parts of a request one by one, as ratios to the stored figures
+	@$(BIN)/python -m benchmarks.micro $(MICRO)
+
+# `make bench-queries ROWS="10000 10000000"` chooses how many rows.
+ROWS ?= 10000 100000 1000000
+bench-queries: dev servers ## usage, savings and figures over many rows, on both databases, into benchmarks/results
+	@$(BIN)/python -m benchmarks.queries $(ROWS)
+
+# Locust patches the standard library, and would do so in every test: it has an environment of its own.
+.benchmarks/locust/synced: uv.lock pyproject.toml tools/sync .venv/synced-dev
+	@ENVIRONMENT=.benchmarks/locust tools/sync --only-group bench
+	@touch $@
+
+scenario: .benchmarks/locust/synced ## people before a gateway in demo mode for 30 s; every answer must be in the ledger
+	@$(BIN)/python -m benchmarks.scenario
+
 footprint: dev ## a fresh clone's way to the first answer, start, memory and size, into benchmarks/results
 	@$(BIN)/python -m benchmarks.footprint
 
@@ -70,4 +88,4 @@ clean: ## removes everything that make made
 	rm -rf .venv .coverage .coverage.* coverage.json .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .benchmarks build dist
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
