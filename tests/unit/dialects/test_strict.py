@@ -129,6 +129,8 @@ def test_decode_refuses(body: bytes, code: str) -> None:
         (b'{"messages":[{"role":"user"},{"role":"user","role":"x"}]}', "messages[1].role"),
         (b'{"a":{"b":{"c":1,"c":1}},"d":{}}', "a.b.c"),
         (b'{"x":"\\"","' + b"k" * 100 + b'":1,"' + b"k" * 100 + b'":2}', "k" * 64),
+        (b'{"x":"\\u0022","a":1, "a":2}', "a"),
+        (b'{"x":"\\u0022\\u0022","a":{"":1,"":2}}', "a."),
     ],
 )
 def test_decode_names_the_duplicate_key(body: bytes, param: str) -> None:
@@ -139,10 +141,18 @@ def test_decode_names_the_duplicate_key(body: bytes, param: str) -> None:
     assert len(caught.value.message) < 160
 
 
+def test_decode_takes_a_quote_however_it_is_spelt() -> None:
+    """An escaped quote, a spelt-out one and a backslash before the end of a string are no duplicates."""
+    body = b'{"a": "\\u0022", "b": "\\"", "c": "\\\\", "d": "\\\\u0022"}'
+    assert strict.decode(body) == {"a": '"', "b": '"', "c": "\\", "d": "\\u0022"}
+
+
 def test_decode_takes_what_is_just_within_the_bounds() -> None:
     """64 levels and long texts full of brackets, commas and quotes pass."""
     deep = b'{"a":' + b"[" * 63 + b"]" * 63 + b"}"
     assert msgspec.json.encode(strict.decode(deep)) == deep
+    wide = b'{"a":[' + b'{"b":[]},' * 100 + b"1]}"
+    assert msgspec.json.encode(strict.decode(wide)) == wide
     text = '[{",\\"' * 50_000
     assert strict.decode(json.dumps({"a": text}).encode()) == {"a": text}
     assert len(strict.decode(b'{"a":[' + b"1," * 150_000 + b"1]}")["a"]) == 150_001
