@@ -140,6 +140,9 @@ class SharedValues(Protocol):
 class AnswerCache(Protocol):
     """All cache levels as one. Never raises: a level that is away is a miss."""
 
+    def near(self, key: str) -> tuple[CacheEntry, str] | None:
+        """As `find`, but without waiting: None where that would be needed."""
+
     async def find(self, key: str) -> tuple[CacheEntry, str] | None:
         """The entry and the name of the level that had it, or None."""
 

@@ -21,6 +21,7 @@ from farthing.gateway.coalesce import Flights
 from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.recording import Recorder
+from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
 from farthing.http.services import Services
 from farthing.insight.routing_metrics import RoutingMetrics
@@ -136,14 +137,14 @@ class Gateway:
             ledger=self._ledger,
             dispatch=Dispatch(breakers=self._breakers, retries=RetryBudget(), clock=clock, sleep=asyncio.sleep),
         )
-        return DataPlane(
+        desk = Desk(
             pipeline=pipeline,
             snapshots=self._refresher.snapshots,
             clock=clock,
             new_id=self.new_id,
-            spawn=spawn,
             max_body_bytes=self._settings.server.max_body_bytes,
         )
+        return DataPlane(desk, spawn)
 
     async def _forget(self, key: str) -> None:
         self._flights.forget(key)

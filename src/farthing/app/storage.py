@@ -26,10 +26,11 @@ class Storage:
         self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
         self._redis = self._link(settings, clock)
         self.shared: SharedValues | None = RedisValues(self._redis) if self._redis else None
-        levels: list[CacheLevel] = [MemoryLevel(clock=clock, capacity_bytes=MEMORY_BYTES)]
+        memory = MemoryLevel(clock=clock, capacity_bytes=MEMORY_BYTES)
+        shared: list[CacheLevel] = []
         if self._redis is not None:
-            levels.append(RedisLevel(self._redis, secret=_signing_secret(settings), clock=clock))
-        self.cache = Tiered((*levels, self.store.cache_level))
+            shared.append(RedisLevel(self._redis, secret=_signing_secret(settings), clock=clock))
+        self.cache = Tiered(memory, *shared, self.store.cache_level)
 
     @staticmethod
     def _link(settings: Settings, clock: Clock) -> RedisLink | None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from farthing.cache.memory import MemoryLevel
 from farthing.ports import CacheEntry, CacheLevel
 
 
 class Tiered:
     """Implements `ports.AnswerCache`."""
 
-    def __init__(self, levels: Sequence[CacheLevel]) -> None:
-        """`levels` from the nearest to the farthest."""
-        self._levels = tuple(levels)
+    def __init__(self, memory: MemoryLevel, *farther: CacheLevel) -> None:
+        """`farther` levels from the nearest on."""
+        self._memory = memory
+        self._levels: tuple[CacheLevel, ...] = (memory, *farther)
         self._buried: set[str] = set()
+
+    def near(self, key: str) -> tuple[CacheEntry, str] | None:
+        """As `find`, but asks the nearest level only, and does not wait."""
+        if key in self._buried:
+            return None
+        entry = self._memory.peek(key)
+        return (entry, self._memory.name) if entry is not None else None
 
     async def find(self, key: str) -> tuple[CacheEntry, str] | None:
         """The entry and the name of the level that had it; nearer levels then have it too."""

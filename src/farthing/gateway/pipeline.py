@@ -40,11 +40,24 @@ class Pipeline:
 
     async def run(self, call: Call) -> Reply | StreamReply:
         """The answer, or its stream. Raises `FarthingError`; however it ends, exactly one `Exchange` is recorded."""
+        begun = self.begin(call)
+        return await self.finish(begun) if isinstance(begun, Order) else begun
+
+    def begin(self, call: Call) -> Order | Reply | StreamReply:
+        """All that needs no waiting: an answer at hand, or else what is to be bought. Raises `FarthingError`."""
         snapshot = self._snapshots.current
         with self._recorder.begin(call, snapshot.catalogue) as draft:
             draft.caller = admit(snapshot, call.credential, call.received_us)
             order = read(call, snapshot, draft)
             draft.cache_key = key = identify(order)
+            if key and (kept := self._answers.near(key)):
+                return replay(order, *kept)
+            return order
+
+    async def finish(self, order: Order) -> Reply | StreamReply:
+        """The answer to an order that was begun, kept elsewhere, shared or bought. Raises `FarthingError`."""
+        with order.draft as draft:
+            key = draft.cache_key
             if key and not self._flights.is_buying(order) and (kept := await self._answers.find(key)):
                 return replay(order, *kept)
             if key and (flight := self._flights.find(order)) and (shared := await flight.join(draft)):

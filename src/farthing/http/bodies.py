@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from farthing.domain.errors import RequestTimeout
 from farthing.http.errors import Message, Pairs
 from farthing.http.headers import Headers, RawHeaders, check_length, too_large
 
 CLOSE: Pairs = [(b"connection", b"close")]
 """Sent with an answer before the whole body was read, so that nobody takes the rest for the next request."""
+BODY_TIMEOUT_S = 30.0
+"""For the whole body of a hot request to arrive."""
+
+
+def late_body() -> RequestTimeout:
+    """What a caller whose body does not arrive is told."""
+    return RequestTimeout(f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s.")
 
 
 def has_body(raw: RawHeaders) -> bool:

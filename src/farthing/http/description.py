@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
-from farthing.http.hot import HOT
+from farthing.http.desk import HOT
 from farthing.http.probes import PROBES
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from farthing.dialects import INBOUND
 from farthing.dialects.base import InboundDialect
@@ -67,15 +68,35 @@ def envelope(error: FarthingError, request_id: str) -> bytes:
     return INBOUND["native"].write_error(error, request_id)
 
 
+class Guard:
+    """Keeps what went wrong with one request; an error nobody expected is logged and becomes a clean one."""
+
+    def __init__(self, request_id: str) -> None:
+        self.error: FarthingError | None = None
+        self._request_id = request_id
+
+    def __enter__(self) -> Self:
+        """The guard itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Takes every error, but lets a cancellation and the end of the process pass."""
+        if not isinstance(error, Exception):
+            return False
+        if isinstance(error, FarthingError):
+            self.error = error
+        else:
+            logger.error("request %s failed", self._request_id, exc_info=error)
+            self.error = InternalError(
+                f"Something went wrong inside the gateway. Quote the request id {self._request_id} when you ask."
+            )
+        return True
+
+
 async def guarded(work: Awaitable[None], request_id: str) -> FarthingError | None:
-    """Runs the work of one request; an error nobody expected is logged and comes back clean."""
-    try:
+    """Runs the work of one request and returns what went wrong with it."""
+    with Guard(request_id) as guard:
         await work
-    except FarthingError as error:
-        return error
-    except Exception:
-        logger.exception("request %s failed", request_id)
-        return InternalError(
-            f"Something went wrong inside the gateway. Quote the request id {request_id} when you ask."
-        )
-    return None
+    return guard.error

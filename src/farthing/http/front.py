@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 
 from farthing.dialects import INBOUND
 from farthing.http.bodies import CLOSE, BoundedBody
+from farthing.http.desk import HOT, MISWRITTEN, miswritten
 from farthing.http.errors import Message, Pairs, Send, guarded, id_headers, send_error
 from farthing.http.headers import Headers
-from farthing.http.hot import HOT, MISWRITTEN, Receive, Scope, miswritten
+from farthing.http.hot import Receive, Scope
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 _HOT_PATHS = frozenset(HOT) | frozenset(MISWRITTEN)

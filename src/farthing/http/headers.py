@@ -49,17 +49,27 @@ class Headers(dict[str, str]):
             )
 
 
+def is_local(headers: Headers) -> bool:
+    """Whether the Host is one of this machine's own names."""
+    return _LOCAL.fullmatch(headers["host"]) is not None
+
+
 def check_is_local(headers: Headers) -> None:
     """Raises `InvalidRequest` unless the Host is this machine.
 
     For a gateway that is open to whoever reaches it: a page elsewhere whose name is made to point here must not.
     """
-    if not _LOCAL.fullmatch(headers["host"]):
-        raise InvalidRequest(
-            "This gateway is open, and so answers to this machine's names only, such as localhost. Make a key with "
-            "`farthing keys create` to reach it by another name.",
-            code="invalid_host",
-        )
+    if not is_local(headers):
+        raise not_local()
+
+
+def not_local() -> InvalidRequest:
+    """What is said to whoever asks an open gateway by a name that is not this machine's own."""
+    return InvalidRequest(
+        "This gateway is open, and so answers to this machine's names only, such as localhost. Make a key with "
+        "`farthing keys create` to reach it by another name.",
+        code="invalid_host",
+    )
 
 
 def credential(headers: Headers) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from farthing.http import description, feedback, health, live, models, page, recommendation, reports
-from farthing.http.hot import HOT
+from farthing.http.desk import HOT
 from farthing.http.policy import Policy, Route
 from farthing.http.probes import PROBES
 

@@ -86,7 +86,7 @@ async def sql(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterat
 async def tiered(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[CacheLevel]:
     """All of them."""
     async with redis(request, clock) as far, sql(request, clock) as farthest:
-        yield Together(Tiered((MemoryLevel(clock=clock), far, farthest)))
+        yield Together(Tiered(MemoryLevel(clock=clock), far, farthest))
 
 
 @pytest.fixture(params=[memory, redis, sql, tiered], ids=lambda make: make.__name__)

@@ -17,7 +17,7 @@ async def test_the_nearest_level_that_knows_answers_and_nearer_ones_learn() -> N
     clock = ManualClock()
     near, far = MemoryLevel(clock=clock), MemoryLevel(clock=clock)
     far.name = "far"
-    both, kept = Tiered((near, far)), entry(clock)
+    both, kept = Tiered(near, far), entry(clock)
     assert await both.find("key") is None
     await far.put("key", kept)
     assert await both.find("key") == (kept, "far")
@@ -28,7 +28,7 @@ async def test_everything_is_kept_and_forgotten_everywhere() -> None:
     """On every level, for good."""
     clock = ManualClock()
     levels = MemoryLevel(clock=clock), MemoryLevel(clock=clock)
-    both = Tiered(levels)
+    both = Tiered(*levels)
     await both.keep("key", entry(clock))
     assert [await level.get("key") is not None for level in levels] == [True, True]
     await both.forget("key")
@@ -60,7 +60,7 @@ async def test_a_level_that_forgets_its_tombstones_serves_nothing_voted_down() -
     """The verdict stands in the process as well, its own or another's."""
     clock = ManualClock()
     level = Forgetful(clock)
-    cache = Tiered((MemoryLevel(clock=clock), level))
+    cache = Tiered(MemoryLevel(clock=clock), level)
     await cache.forget("key")
     cache.bury(["other"])
     for key in ("key", "other"):
@@ -73,7 +73,7 @@ async def test_an_answer_voted_down_while_it_is_fetched_is_not_served() -> None:
     """A slow level cannot win against a vote."""
     clock = ManualClock()
     slow = Forgetful(clock)
-    cache = Tiered((slow,))
+    cache = Tiered(slow)
     await cache.keep("key", entry(clock))
     slow.gate.clear()
     fetching = asyncio.ensure_future(cache.find("key"))

@@ -71,6 +71,9 @@ class DictCache:
         self.entries: dict[str, CacheEntry] = {}
         self.look_up: Callable[[], Awaitable[None]] | None = None
 
+    def near(self, key: str) -> tuple[CacheEntry, str] | None:
+        """Nothing: everything has to be looked up."""
+
     async def find(self, key: str) -> tuple[CacheEntry, str] | None:
         """The entry at once, or after `look_up`."""
         entry = self.entries.get(key)

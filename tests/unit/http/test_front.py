@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from farthing.http.desk import HOT, MISWRITTEN
 from farthing.http.front import FrontDoor
-from farthing.http.hot import HOT, MISWRITTEN
 from farthing.http.routes import ROUTES
 from tests.servers.asgi import Client
 

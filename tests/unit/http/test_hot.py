@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from farthing.http import hot
+from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
 from farthing.providers.fake import Behaviour, answer, hang
 from tests.servers.asgi import Answer, Client
@@ -22,15 +23,14 @@ LIMIT = 1000
 
 def client(rig: Rig) -> Client:
     """Asks the rig's pipeline through a data plane."""
-    plane = DataPlane(
+    desk = Desk(
         pipeline=rig.pipeline,
         snapshots=rig.snapshots,
         clock=rig.clock,
         new_id=lambda: "the-id",
-        spawn=rig.supervisor.spawn,
         max_body_bytes=LIMIT,
     )
-    return Client(plane, key=KEY)
+    return Client(DataPlane(desk, rig.supervisor.spawn), key=KEY)
 
 
 @pytest.fixture

@@ -1,0 +1,127 @@
+"""What both ways to the hot routes share: bytes become a `Call`, and an answer gets its headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from farthing.dialects import INBOUND
+from farthing.domain.pricing import NANO
+from farthing.gateway.call import Call
+from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.pipeline import Pipeline
+from farthing.gateway.snapshot import Snapshots
+from farthing.http.errors import Pairs, id_headers
+from farthing.http.head import Head, Heads
+from farthing.ports import Clock
+
+HOT = {
+    "/v1/chat/completions": "openai",
+    "/v1/messages": "anthropic",
+    "/v1/embeddings": "embeddings",
+    "/complete": "native",
+}
+"""The hot routes and the dialect each speaks."""
+
+MISWRITTEN = {
+    "/chat/completions": "/v1/chat/completions",
+    "/v1/v1/chat/completions": "/v1/chat/completions",
+    "/embeddings": "/v1/embeddings",
+    "/v1/v1/embeddings": "/v1/embeddings",
+    "/messages": "/v1/messages",
+    "/v1/v1/messages": "/v1/messages",
+}
+"""The commonest mistakes in a base URL: answered, with a warning that says how to mend it."""
+
+LONGEST_FACT = 256
+_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
+_FACTS = (b"x-farthing-model", b"x-farthing-provider", b"x-farthing-strategy", b"x-farthing-upstream-request-id")
+
+
+class Arrival(Struct, frozen=True):
+    """A request's name, and when it came: on the monotonic clock in seconds, and in µs since 1970."""
+
+    request_id: str
+    started: float
+    received_us: int
+
+
+class Desk:
+    """Takes requests in and addresses their answers."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        snapshots: Snapshots,
+        clock: Clock,
+        new_id: Callable[[], str],
+        max_body_bytes: int,
+    ) -> None:
+        self.pipeline = pipeline
+        self.heads = Heads(frozenset(HOT))
+        self.max_body_bytes = max_body_bytes
+        self._snapshots = snapshots
+        self._clock = clock
+        self._new_id = new_id
+
+    def arrival(self) -> Arrival:
+        """A request comes now."""
+        return Arrival(self._new_id(), self._clock.monotonic(), self._clock.now_us())
+
+    def admits(self, *, is_local: bool) -> bool:
+        """Whether a request may come in by the name it used: an open gateway answers to this machine's own only."""
+        return is_local or not self._snapshots.current.is_open
+
+    def call(self, route: str, head: Head, body: bytes, arrival: Arrival) -> Call:
+        """The request as the pipeline wants it."""
+        return Call(
+            request_id=arrival.request_id,
+            route=route,
+            dialect=INBOUND[HOT[route]],
+            body=body,
+            credential=head.credential,
+            directives=head.directives,
+            app=head.app,
+            forward=head.forward,
+            received_us=arrival.received_us,
+            started=arrival.started,
+        )
+
+    def headers(self, reply: Reply | StreamReply, more: Pairs) -> Pairs:
+        """All headers of an answer."""
+        draft = reply.draft
+        upstream_ms = draft.upstream_us / 1000
+        elapsed_ms = (self._clock.monotonic() - draft.call.started) * 1000
+        gateway_ms = max(0.0, elapsed_ms - upstream_ms)
+        headers = [
+            *_form(reply),
+            *id_headers(draft.call.request_id),
+            (b"x-farthing-cache", draft.cache.encode()),
+            (b"server-timing", f"gateway;dur={gateway_ms:.2f}, upstream;dur={upstream_ms:.2f}".encode()),
+            *more,
+        ]
+        headers += [(name, header_value(value)) for name, value in zip(_FACTS, draft.answered_by, strict=True) if value]
+        exchange = draft.exchange
+        if exchange is not None and exchange.cost is not None:
+            headers.append((b"x-farthing-cost-usd", f"{exchange.cost / NANO:.9f}".encode()))
+        return headers
+
+
+def _form(reply: Reply | StreamReply) -> Pairs:
+    if isinstance(reply, Reply):
+        return [(b"content-type", b"application/json"), (b"content-length", str(len(reply.body)).encode())]
+    return [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+
+
+def miswritten(path: str, right: str) -> tuple[bytes, bytes]:
+    """The header that tells whoever configured a client what is wrong with its base URL."""
+    hint = f'299 farthing "The base URL is miswritten: {path} should be {right}"'
+    return b"warning", header_value(hint)
+
+
+def header_value(text: str) -> bytes:
+    """Text that a provider may have chosen, as a header can hold it."""
+    return _NOT_PRINTABLE.sub("?", text[:LONGEST_FACT]).encode()

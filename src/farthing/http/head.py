@@ -1,0 +1,129 @@
+"""What a request's head says, understood once: clients send the same head again and again, but for the length."""
+
+from __future__ import annotations
+
+import re
+
+import httptools
+from msgspec import Struct
+
+from farthing.domain.errors import FarthingError
+from farthing.gateway.call import Directives
+from farthing.http.headers import (
+    Headers,
+    app_name,
+    check_media_type,
+    credential,
+    directives,
+    is_local,
+)
+
+MOST_HEADS = 1024
+"""Heads remembered at a time; when they are more, all are forgotten."""
+LONGEST_HEAD = 8 * 1024
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
+_PLAIN_CONNECTION = frozenset({b"", b"keep-alive"})
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """The facts of a head that is well-formed."""
+
+    path: str = ""
+    credential: str | None
+    directives: Directives
+    app: str | None
+    forward: tuple[tuple[bytes, bytes], ...]
+    is_local: bool
+    """Whether its Host is one of this machine's own names."""
+
+
+def understand(headers: Headers, path: str = "") -> Head:
+    """The facts in these headers. Raises `InvalidRequest` or `UnsupportedMediaType` naming what cannot be."""
+    key = credential(headers)
+    check_media_type(headers)
+    return Head(
+        path=path,
+        credential=key,
+        directives=directives(headers),
+        app=app_name(headers),
+        forward=headers.forward,
+        is_local=is_local(headers),
+    )
+
+
+class Heads:
+    """Remembers heads by their bytes, the digits of the length left out."""
+
+    def __init__(self, paths: frozenset[str]) -> None:
+        """`paths` are those that are served from here."""
+        self._paths = paths
+        self._known: dict[bytes, Head | None] = {}
+
+    def find(self, raw: bytes) -> tuple[Head, int] | None:
+        """Head and length of the body; None for anything but a plain POST of a sized JSON body to one of the paths.
+
+        `raw` is a whole head with the empty line at its end.
+        """
+        found = _LENGTH.search(raw)
+        if found is None:
+            return None
+        begin, end = found.span(1)
+        name = b"%b0%b" % (raw[:begin], raw[end:])
+        try:
+            head = self._known[name]
+        except KeyError:
+            head = self._learn(name)
+        return (head, int(found[1])) if head is not None else None
+
+    def _learn(self, raw: bytes) -> Head | None:
+        head = _Reader().read(raw, self._paths)
+        if len(raw) <= LONGEST_HEAD:
+            if len(self._known) >= MOST_HEADS:
+                self._known.clear()
+            self._known[raw] = head
+        return head
+
+
+class _Reader:
+    """Has a head parsed by the server's own parser, so that both understand the same."""
+
+    def __init__(self) -> None:
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._is_whole = False
+
+    def on_url(self, url: bytes) -> None:
+        """The parser has read a piece of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """The parser has read a header."""
+        self._headers.append((name.lower(), value))
+
+    def on_message_complete(self) -> None:
+        """The parser has read everything, which is a head and no body."""
+        self._is_whole = True
+
+    def read(self, raw: bytes, paths: frozenset[str]) -> Head | None:
+        """The head, unless the server had better look at it itself."""
+        parser = httptools.HttpRequestParser(self)
+        try:
+            parser.feed_data(raw)
+            path = httptools.parse_url(self._url).path.decode("ascii")
+            plain = self._is_whole and parser.get_method() == b"POST" and parser.get_http_version() == "1.1"
+            if not plain or path not in paths or not self._is_plain():
+                return None
+            return understand(Headers(self._headers), path)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, UnicodeDecodeError, FarthingError):
+            return None
+
+    def _is_plain(self) -> bool:
+        """Whether the connection stays, and the body comes as it is and at once."""
+        names = [name for name, _ in self._headers]
+        connection = dict(self._headers).get(b"connection", b"").strip().lower()
+        return (
+            names.count(b"content-length") == 1
+            and names.count(b"connection") <= 1
+            and connection in _PLAIN_CONNECTION
+            and not {b"transfer-encoding", b"expect", b"upgrade"}.intersection(names)
+        )
