@@ -77,3 +77,19 @@ def test_pools_are_read_at_each_scrape() -> None:
     assert lines(sink)['farthing_pool_connections{figure="open",pool="writer"}'] == 1
     figures["writer"]["open"] = 2
     assert lines(sink)['farthing_pool_connections{figure="open",pool="writer"}'] == 2
+
+
+def test_durations_are_shown_by_bucket() -> None:
+    """Each bucket counts everything up to its bound in seconds, and the sum is in seconds as well."""
+    sink = PrometheusSink("1")
+    for duration_us in (1_000, 1_001, 400_000_000):
+        sink.record(exchange(duration_us=duration_us, upstream_us=0))
+    found, where = lines(sink), 'model="small",provider="fake"'
+    name = "farthing_request_duration_seconds"
+    assert found[f'{name}_bucket{{le="0.001",{where}}}'] == 1
+    assert found[f'{name}_bucket{{le="0.0025",{where}}}'] == 2
+    assert found[f'{name}_bucket{{le="300.0",{where}}}'] == 2
+    assert found[f'{name}_bucket{{le="+Inf",{where}}}'] == 3
+    assert found[f"{name}_count{{{where}}}"] == 3
+    assert found[f"{name}_sum{{{where}}}"] == 400.002001
+    assert found['farthing_gateway_seconds_bucket{le="0.0025"}'] == 2
