@@ -11,7 +11,7 @@ from farthing.domain.chat import ChatRequest, Completion, Delta
 from farthing.domain.errors import FarthingError, InvalidRequest, UpstreamError
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One server-sent event: its name (empty where the stream names none), its data, and its bytes as they came."""
 
     name: bytes
@@ -93,6 +93,9 @@ class UpstreamDialect(Protocol):
 
     def read_completion(self, body: bytes) -> Completion:
         """The answer in a whole body. Raises `UpstreamInvalid`."""
+
+    def read_whole(self, body: bytes) -> tuple[Completion, bytes]:
+        """As `read_completion` and `relay_whole`, at the price of one of them."""
 
     def stream_reader(self) -> StreamReader:
         """A reader for one stream."""

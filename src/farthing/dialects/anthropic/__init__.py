@@ -54,6 +54,10 @@ class Anthropic:
         """The answer in a whole body."""
         return answer.read_completion(body)
 
+    def read_whole(self, body: bytes) -> tuple[Completion, bytes]:
+        """The answer in a whole body, and the body as callers get it."""
+        return answer.read_completion(body), body
+
     def stream_reader(self) -> StreamReader:
         """A reader for one stream."""
         return Reader()

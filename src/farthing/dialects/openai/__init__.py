@@ -52,6 +52,10 @@ class OpenAI:
         """The answer in a whole body."""
         return answers.read_completion(body)
 
+    def read_whole(self, body: bytes) -> tuple[Completion, bytes]:
+        """The answer in a whole body, and the body as callers get it."""
+        return answers.read_whole(body)
+
     def stream_reader(self) -> StreamReader:
         """A reader for one stream."""
         return answers.Reader()

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from farthing.dialects.base import Event
 from farthing.dialects.openai.errors import told
-from farthing.dialects.openai.usage import read_usage
+from farthing.dialects.openai.usage import WiredUsage, read_usage
 from farthing.domain.chat import (
     Choice,
     Completed,
@@ -41,6 +41,7 @@ _FINISH: Final[Mapping[str, FinishReason]] = {
     "content_filter": "content_filter",
 }
 _NOT_FINITE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)', re.DOTALL)
+_GARBAGE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _DONE = b"[DONE]"
 _COMPLETED: Final = (Completed(),)
 
@@ -90,25 +91,46 @@ class Answer(Struct):
     id: str | int | None = None
     model: str | None = None
     choices: list[Answered] | None = None
-    usage: Any = None
+    usage: WiredUsage | None = None
     error: Any = None
 
 
+class _Reported(Answer):
+    """An answer whose usage may be anything: it is worth reading even so."""
+
+    usage: Any = None
+
+
 _ANSWER = msgspec.json.Decoder(Answer)
+_REPORTED = msgspec.json.Decoder(_Reported)
 
 
 def read_completion(body: bytes) -> Completion:
     """The answer in a whole body. Raises `UpstreamInvalid`, or what a body with an error in it stands for."""
-    answer = _decoded(body)
+    return _completion(_decoded(body))
+
+
+def read_whole(body: bytes) -> tuple[Completion, bytes]:
+    """As `read_completion`, and the body as callers get it: what the decoder takes has no NaN in it, so most are."""
+    try:
+        return _completion(_ANSWER.decode(body)), body
+    except _GARBAGE:
+        clean = finite(body)
+        return read_completion(clean), clean
+
+
+def _completion(answer: Answer) -> Completion:
     if answer.error and not answer.choices:
         raise told(answer.error)
     if not answer.choices:
         raise UpstreamInvalid("The provider's answer has no choices.")
-    choices = sorted(answer.choices, key=lambda choice: choice.index or 0)
+    choices = answer.choices
+    if len(choices) > 1:
+        choices = sorted(choices, key=lambda choice: choice.index or 0)
     return Completion(
         id=str(answer.id or ""),
         model=answer.model or "",
-        choices=tuple(_choice(choice) for choice in choices),
+        choices=tuple([_choice(choice) for choice in choices]),
         usage=read_usage(answer.usage),
     )
 
@@ -203,8 +225,12 @@ class Reader:
 
 def _decoded(text: bytes) -> Answer:
     try:
-        return _ANSWER.decode(finite(text))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _ANSWER.decode(text)
+    except _GARBAGE:
+        pass
+    try:
+        return _REPORTED.decode(finite(text))
+    except _GARBAGE:
         raise UpstreamInvalid("The provider sent something that is no chat completion.") from None
 
 

@@ -38,3 +38,7 @@ class Embeddings(OpenAI):
     def read_completion(self, body: bytes) -> Completion:
         """The usage of an answer; it has no choices. Raises `UpstreamInvalid`."""
         return Completion(id="", model="", choices=(), usage=embeddings.read_answer(body))
+
+    def read_whole(self, body: bytes) -> tuple[Completion, bytes]:
+        """The answer in a whole body, and the body as callers get it."""
+        return self.read_completion(body), self.relay_whole(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -41,18 +42,22 @@ class WiredUsage(Struct):
     prompt_cache_hit_tokens: Count | None = None
 
 
+_NOT_TOLD_IN, _NOT_TOLD_OUT = PromptDetails(), CompletionDetails()
+_NOTHING = (0, 0, 0, 0)
+
+
 def read_usage(value: Any) -> Usage | None:
-    """The tokens of a decoded usage object; None where there is none, or one that cannot be true."""
+    """The tokens of a usage object, decoded or typed; None where there is none, or one that cannot be true."""
     if value is None:
         return None
     try:
-        wired = msgspec.convert(value, WiredUsage)
+        wired = value if type(value) is WiredUsage else msgspec.convert(value, WiredUsage)
     except msgspec.ValidationError:
         return None
     if not wired.prompt_tokens and not wired.completion_tokens:
         return None
-    read = wired.prompt_tokens_details or PromptDetails()
-    wrote = wired.completion_tokens_details or CompletionDetails()
+    read = wired.prompt_tokens_details or _NOT_TOLD_IN
+    wrote = wired.completion_tokens_details or _NOT_TOLD_OUT
     prompt, cached, written, audio_in, image_in = _disjoint(
         wired.prompt_tokens,
         read.cached_tokens or wired.prompt_cache_hit_tokens,
@@ -84,8 +89,10 @@ def _written(wired: WiredUsage, reasoning: int) -> int:
     return wired.completion_tokens
 
 
-def _disjoint(total: int, *classes: int | None) -> list[int]:
+def _disjoint(total: int, *classes: int | None) -> Sequence[int]:
     """What is left of the total, then each class, cut so that they sum to the total."""
+    if not any(classes):
+        return (total, *_NOTHING[: len(classes)])
     counts = []
     for count in classes:
         counts.append(min(count or 0, total))

@@ -182,14 +182,26 @@ def test_numbers_that_json_does_not_know() -> None:
         "content": [{"logprob": None}] * 3
     }
     assert b'"NaN, \\"-Infinity\\""' in clean
+    assert DIALECT.read_whole(body) == (DIALECT.read_completion(clean), clean)
     said = chunk({"content": "a"}, usage={"prompt_tokens": float("nan"), "completion_tokens": 1})
     assert read(said) == [TextDelta("a")]
 
 
 def test_a_body_without_numbers_to_mend_is_not_copied() -> None:
-    """The usual answer costs two searches."""
-    body = b'{"choices":[]}'
-    assert finite(body) is body
+    """The usual answer costs two searches, and none where it is read as well."""
+    body = b'{"choices":[{"finish_reason":"stop","message":{"content":"NaN"}}]}'
+    plain = b'{"choices":[]}'
+    assert finite(plain) is plain
+    completion, relayed = DIALECT.read_whole(body)
+    assert relayed is body
+    assert completion == DIALECT.read_completion(body)
+
+
+def test_a_usage_that_cannot_be_true_spoils_no_answer() -> None:
+    """The answer is read without it."""
+    body = b'{"choices":[{"finish_reason":"stop","message":{"content":"a"}}],"usage":{"prompt_tokens":-1}}'
+    completion, relayed = DIALECT.read_whole(body)
+    assert (completion.text, completion.usage, relayed) == ("a", None, body)
 
 
 def test_a_stream() -> None:
