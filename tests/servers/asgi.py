@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from typing import Any, Self
 
-import structlog
 from msgspec import Struct
 
 from farthing.app import Application, create_app
@@ -166,7 +165,6 @@ def own_logging() -> Iterator[None]:
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
-        structlog.reset_defaults()
 
 
 @contextlib.asynccontextmanager

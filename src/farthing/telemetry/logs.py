@@ -4,42 +4,23 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-import structlog
+import msgspec
 
 from farthing.domain.exchange import Exchange
 
 SAMPLE = 100
 """One in this many undisturbed requests is logged; every error is."""
 
+_json = msgspec.json.Encoder(enc_hook=repr).encode
+
 
 def configure(level: str, form: Literal["text", "json"]) -> None:
-    """Sends structlog and the standard library's logging to standard error in one form."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    )
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
+    """Sends everything that is logged to standard error in one form."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                renderer,
-            ],
-        )
-    )
+    handler.setFormatter(_Json() if form == "json" else _Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -50,7 +31,7 @@ class LogSink:
     """Logs every failed request and a sample of the others."""
 
     def __init__(self) -> None:
-        self._log = structlog.stdlib.get_logger("farthing.requests")
+        self._log = logging.getLogger("farthing.requests")
         self._seen = 0
 
     def record(self, exchange: Exchange) -> None:
@@ -59,17 +40,58 @@ class LogSink:
         failed = exchange.status == "error"
         if not failed and self._seen % SAMPLE:
             return
-        (self._log.warning if failed else self._log.info)(
-            "request",
-            request_id=exchange.request_id,
-            status=exchange.status,
-            route=exchange.route,
-            provider=exchange.provider,
-            model=exchange.model,
-            cache=exchange.cache,
-            tokens_in=exchange.usage.tokens_in,
-            tokens_out=exchange.usage.tokens_out,
-            cost_nano=exchange.cost,
-            duration_ms=exchange.duration_us / 1000,
-            error=exchange.error_code,
-        )
+        facts = {
+            "request_id": exchange.request_id,
+            "status": exchange.status,
+            "route": exchange.route,
+            "provider": exchange.provider,
+            "model": exchange.model,
+            "cache": exchange.cache,
+            "tokens_in": exchange.usage.tokens_in,
+            "tokens_out": exchange.usage.tokens_out,
+            "cost_nano": exchange.cost,
+            "duration_ms": exchange.duration_us / 1000,
+            "error": exchange.error_code,
+        }
+        self._log.log(logging.WARNING if failed else logging.INFO, "request", extra={"facts": facts})
+
+
+class _Line(logging.Formatter):
+    """A record's moment, level, message and facts. What our own code does not say by name stands in the message."""
+
+    def parts(self, record: logging.LogRecord) -> dict[str, Any]:
+        """In the order in which they are read."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")
+        said = {"timestamp": moment.replace("+00:00", "Z"), "level": record.levelname.lower()}
+        return {**said, "event": record.getMessage(), **getattr(record, "facts", {})}
+
+    def trace(self, record: logging.LogRecord) -> str | None:
+        """The traceback, where an exception is told."""
+        return self.formatException(record.exc_info) if record.exc_info else None
+
+
+class _Json(_Line):
+    """For programs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One object in one line, the traceback inside."""
+        trace = self.trace(record)
+        return _json(self.parts(record) | ({"exception": trace} if trace else {})).decode()
+
+
+class _Text(_Line):
+    """For people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and the traceback below it."""
+        parts = self.parts(record)
+        head = f"{parts.pop('timestamp')} [{parts.pop('level'):<8}] {_plain(parts.pop('event'))}"
+        facts = (f"{name}={_plain(value)}" for name, value in parts.items())
+        lines = [" ".join([head, *facts]), self.trace(record)]
+        return "\n".join(line for line in lines if line)
+
+
+def _plain(value: object) -> str:
+    """Text that can neither end its line nor speak to the terminal."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)

@@ -12,6 +12,8 @@ import pytest
 from farthing.telemetry import logs
 from tests.unit.telemetry.test_prometheus import exchange
 
+FAILURE = "ValueError: invalid literal for int() with base 10: 'none'"
+
 
 @pytest.fixture(autouse=True)
 def undisturbed() -> Iterator[None]:
@@ -45,9 +47,12 @@ def test_of_undisturbed_requests_a_sample_is_logged(capsys: pytest.CaptureFixtur
     assert len(capsys.readouterr().err.splitlines()) == 3
 
 
-def test_what_callers_write_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Line breaks and terminal escapes in a model's name stay inside one line of JSON."""
-    logs.configure("info", "json")
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_callers_write_cannot_forge_a_line(
+    form: Literal["json", "text"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Line breaks and terminal escapes in a model's name stay inside one line."""
+    logs.configure("info", form)
     logs.LogSink().record(exchange(status="error", model='x\n{"level": "forged"}\x1b[2J'))
     said = capsys.readouterr().err
     assert said.count("\n") == 1
@@ -61,3 +66,38 @@ def test_other_libraries_speak_in_the_same_form(capsys: pytest.CaptureFixture[st
     logging.getLogger("some.library").warning("loud")
     found = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["event"], line["level"]) for line in found] == [("loud", "warning")]
+
+
+def test_people_read_moment_level_event_and_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    """In this order, in UTC to the microsecond."""
+    logs.configure("info", "text")
+    logger = logging.getLogger("some.library")
+    record = logger.makeRecord("some.library", logging.INFO, "", 1, "said %s", ("so",), None)
+    record.created = 1_795_212_000.25
+    logger.handle(record)
+    logs.LogSink().record(exchange(status="error", error_code="upstream_timeout"))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "2026-11-20T22:00:00.250000Z [info    ] said so"
+    assert "[warning ] request request_id=r status=error " in second
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_an_exception_is_told_with_its_traceback(
+    form: Literal["json", "text"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Inside the line for programs, below it for people."""
+    logs.configure("info", form)
+    try:
+        int("none")
+    except ValueError:
+        logging.getLogger("some.library").exception("it failed")
+    said = capsys.readouterr().err
+    line, *below = said.splitlines()
+    if form == "json":
+        found = json.loads(line)
+        assert (found["event"], below) == ("it failed", [])
+        assert found["exception"].endswith(FAILURE)
+    else:
+        assert line.endswith("[error   ] it failed")
+        assert below[0] == "Traceback (most recent call last):"
+        assert below[-1] == FAILURE
