@@ -27,6 +27,8 @@ REST_SECONDS = 1.0
 """How long nothing is asked of a database that was away."""
 MOST_PENDING = 1000
 """Answers that wait to be written; more are dropped, for they can be bought again."""
+BREATH_SECONDS = 0.02
+"""Between one batch of answers and the next: what arrives meanwhile shares a transaction."""
 CHUNK = 1000
 """Rows deleted in one transaction, so that nobody waits long for a lock."""
 
@@ -45,6 +47,7 @@ class SqlCacheLevel:
         self._clock = clock
         self._pending: dict[str, CacheEntry] = {}
         self._writing = asyncio.Lock()
+        self._is_emptying = False
         self._rests_until = 0.0
         self._is_away = False
 
@@ -67,12 +70,20 @@ class SqlCacheLevel:
     async def put(self, key: str, entry: CacheEntry) -> None:
         """Keeps the entry until it expires, unless its key was voted down.
 
-        While another `put` is writing, the entry waits for the next `put` or `flush`.
+        Returns when it is written, or at once where another `put` is writing: that one goes on until nothing is left.
         """
         if len(self._pending) < MOST_PENDING:
             self._pending[key] = entry
-        if not self._writing.locked():
+        if self._is_emptying:
+            return
+        self._is_emptying = True
+        try:
             await self.flush()
+            while self._pending:
+                await asyncio.sleep(BREATH_SECONDS)
+                await self.flush()
+        finally:
+            self._is_emptying = False
 
     async def delete(self, key: str) -> None:
         """Leaves a tombstone: nothing is kept under this key any more."""
@@ -92,7 +103,7 @@ class SqlCacheLevel:
         )
 
     async def flush(self) -> None:
-        """Writes what is pending. To be called every second, and before a vote is looked up."""
+        """Writes what is pending in one batch. To be called every second, and before a vote is looked up."""
         async with self._writing:
             if not self._pending:
                 return

@@ -80,19 +80,32 @@ async def test_sweeping_removes_what_expired(store: Store, clock: ManualClock, m
 
 
 async def test_answers_that_arrive_together_are_written_together(store: Store, clock: ManualClock) -> None:
-    """Whoever comes while a write is under way leaves its answer to the next one; `flush` writes the rest."""
+    """Whoever comes while a write is under way leaves its answer to it; when that one returns, all are written."""
     await asyncio.gather(*(store.cache_level.put(f"key-{number}", answer()) for number in range(20)))
-    await store.cache_level.flush()
     assert await count(store) == 20
+
+
+async def test_a_put_that_is_cancelled_leaves_the_rest_to_the_next(store: Store) -> None:
+    """Whoever was writing for others may go; what waits is written with the next answer."""
+    level = store.cache_level
+    async with level._writing:
+        first = asyncio.ensure_future(level.put("aa", answer()))
+        await asyncio.sleep(0)
+        await level.put("bb", answer())
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+    assert await count(store) == 0
+    await level.put("cc", answer())
+    assert await count(store) == 3
 
 
 async def test_answers_in_waiting_are_bounded(store: Store) -> None:
     """More than may wait are not kept: they can be bought again."""
     level = store.cache_level
     async with level._writing:
-        for number in range(MOST_PENDING + 5):
-            await level.put(f"key-{number}", answer())
-    await level.flush()
+        puts = [asyncio.ensure_future(level.put(f"key-{number}", answer())) for number in range(MOST_PENDING + 5)]
+        await asyncio.sleep(0)
+    await asyncio.gather(*puts)
     assert await count(store) == MOST_PENDING
 
 
@@ -100,7 +113,9 @@ async def test_closing_writes_what_waits(database_url: str, clock: ManualClock) 
     """Nothing that was put is lost by an orderly end."""
     first, second = open_store(database_url, clock=clock), open_store(database_url, clock=clock)
     async with first.cache_level._writing:
-        await first.cache_level.put("aa", answer(expires_at_us=NOON_US + DAY_US))
+        put = asyncio.ensure_future(first.cache_level.put("aa", answer(expires_at_us=NOON_US + DAY_US)))
+        await asyncio.sleep(0)
+        put.cancel()
     await first.aclose()
     assert await second.cache_level.get("aa") is not None
     await second.aclose()
