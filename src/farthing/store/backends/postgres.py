@@ -85,6 +85,8 @@ class Postgres:
             timeout=limits.connect,
             connection_class=_Connection,
             statement_cache_size=0,
+            # The driver's own spelling differs from the server's, so PgBouncer would set it anew in every transaction.
+            server_settings={"client_encoding": "UTF8"},
         )
         return create_async_engine(
             "postgresql+asyncpg://",
