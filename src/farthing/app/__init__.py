@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from farthing.app.gateway import Gateway
+from farthing.http.desk import Desk
 from farthing.http.front import Asgi, FrontDoor
 from farthing.http.offpath import OffPath
 from farthing.http.services import Services
@@ -25,6 +26,11 @@ class Application(FrontDoor):
             max_body_bytes=max_body_bytes,
         )
         self._gateway = gateway
+
+    @property
+    def desk(self) -> Desk | None:
+        """Where the fast lane finds the hot routes, once the lifespan has started."""
+        return self._gateway.desk
 
     def reload(self) -> None:
         """Reads the configuration again; a mistake in it is logged and changes nothing."""

@@ -83,6 +83,11 @@ class Gateway:
         else:
             logger.info("the configuration was taken over")
 
+    @property
+    def desk(self) -> Desk | None:
+        """Where hot requests are taken in; None until the lifespan has started."""
+        return self._hot.desk if self._hot is not None else None
+
     async def data_plane(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 (ASGI's own types)
         """Answers a hot route."""
         if self._hot is None:

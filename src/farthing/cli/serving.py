@@ -94,7 +94,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     return {
         "interface": "asgi3",
         "loop": "uvloop",
-        "http": "httptools",
+        "http": "farthing.http.lane:Lane" if settings.server.fast_lane else "httptools",
         "ws": "websockets-sansio",
         "ws_max_size": _MAX_FRAME_BYTES,
         "lifespan": "on",

@@ -99,8 +99,13 @@ class Draft:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """As `close`, where there is an error."""
+        if error is not None:
+            self.close(error)
+
+    def close(self, error: BaseException) -> None:
         """Records an error or a cancellation, unless somebody else has taken the draft over."""
-        if error is not None and not self.is_handed_over:
+        if not self.is_handed_over:
             self.broke(error)
 
     @property

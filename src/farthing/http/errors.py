@@ -42,24 +42,27 @@ def error_headers(error: FarthingError) -> Pairs:
     return headers
 
 
+def error_answer(
+    error: FarthingError, dialect: InboundDialect, request_id: str, more: Pairs
+) -> tuple[int, Pairs, bytes]:
+    """Status, headers and body of an error's answer, in the caller's dialect."""
+    body = dialect.write_error(error, request_id)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        *id_headers(request_id),
+        *error_headers(error),
+        *more,
+    ]
+    return error.status, headers, body
+
+
 async def send_error(
     send: Send, error: FarthingError, *, dialect: InboundDialect, request_id: str, headers: Pairs | None = None
 ) -> None:
     """Sends a whole error answer."""
-    body = dialect.write_error(error, request_id)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": error.status,
-            "headers": [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-                *id_headers(request_id),
-                *error_headers(error),
-                *(headers or ()),
-            ],
-        }
-    )
+    status, pairs, body = error_answer(error, dialect, request_id, headers or [])
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
 
 

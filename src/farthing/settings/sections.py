@@ -127,6 +127,8 @@ class ServerSettings(Section):
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Processes that share the port."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    fast_lane: bool = True
+    """Plain requests to the hot routes are answered inside the HTTP protocol; off, everything goes through ASGI."""
     drain_s: Annotated[int, Field(ge=0, le=3600)] = 30
     """Seconds that running requests have to end after SIGTERM."""
 

@@ -1,0 +1,263 @@
+"""The fast lane: a plain request to a hot route is answered inside the server's own HTTP protocol, without ASGI.
+
+Only heads that the server's parser has understood as plain get here (`farthing.http.head`). Everything else, and
+whatever is not whole at once, goes the server's usual way and ends at the same desk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from farthing.dialects import INBOUND
+from farthing.domain.errors import FarthingError
+from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.order import Order
+from farthing.http.bodies import BODY_TIMEOUT_S, CLOSE, late_body
+from farthing.http.desk import HOT, Arrival, Desk
+from farthing.http.errors import Guard, Pairs, error_answer
+from farthing.http.head import Head
+
+HEAD_END = b"\r\n\r\n"
+TIMER_SLACK_S = 0.01
+_CHUNKED: Pairs = [(b"transfer-encoding", b"chunked")]
+
+
+class Application(Protocol):
+    """What the server runs."""
+
+    @property
+    def desk(self) -> Desk | None:
+        """Where hot requests are taken in; None for none here."""
+
+
+class Lane(HttpToolsProtocol):
+    """One client's connection."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 (the server's own)
+        super().__init__(*arguments, **named)
+        self._application: Application = self.app
+        self._passage: Passage | None = None
+        self._unread = b""
+        self._is_reading = False
+        self._is_between = True
+        """Whether the server's parser is between two requests."""
+        self._idle_since = 0.0
+        self._ends = False
+
+    def data_received(self, data: bytes) -> None:
+        """More bytes of the client."""
+        passage = self._passage
+        if passage is not None and passage.missing:
+            data = passage.more(data)
+        self._unread = self._unread + data if self._unread else data
+        if not self._is_reading:
+            self._read()
+
+    def _read(self) -> None:
+        """Takes in what can be: requests follow one another, and the next waits for the answer to the last."""
+        self._is_reading = True
+        while self._unread and self._passage is None and not self.transport.is_closing():
+            data, self._unread = self._unread, b""
+            if not self._enter(data):
+                super().data_received(data)
+        self._is_reading = False
+        if self._unread and self._passage is not None:
+            self.flow.pause_reading()
+
+    def _enter(self, data: bytes) -> bool:
+        """Lets a plain request in; False where the server has to look at it."""
+        desk = self._application.desk
+        if desk is None or not self._is_between or not self._is_idle():
+            return False
+        end = data.find(HEAD_END) + len(HEAD_END)
+        found = desk.heads.find(data[:end])
+        if found is None:
+            return False
+        head, length = found
+        if length > desk.max_body_bytes or not desk.admits(is_local=head.is_local):
+            return False
+        passage = self._passage = Passage(self, desk, head, length)
+        self._unread = passage.more(data[end:])
+        return True
+
+    def _is_idle(self) -> bool:
+        """Whether the server's usual way has nothing under way here."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def answered(self, *, closes: bool = False) -> None:
+        """The request in the lane has its answer."""
+        self._passage = None
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if closes or self._ends:
+            self.transport.close()
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._await_next(self.timeout_keep_alive)
+        self.flow.resume_reading()
+        if self._unread and not self._is_reading:
+            self._read()
+
+    def head_of(self, status: int, headers: Pairs) -> bytes:
+        """An answer's head as bytes."""
+        if self._ends:
+            headers = [*headers, *CLOSE]
+        pairs = [*self.server_state.default_headers, *headers]
+        return b"%b%b\r\n" % (STATUS_LINE[status], b"".join([b"%b: %b\r\n" % pair for pair in pairs]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has left, or was let go."""
+        passage, self._passage = self._passage, None
+        self._unread = b""
+        super().connection_lost(exc)
+        if passage is not None:
+            passage.leave()
+
+    def shutdown(self) -> None:
+        """The server stops: an answer on its way is the last."""
+        if self._passage is None:
+            super().shutdown()
+        else:
+            self._ends = True
+
+    def on_message_begin(self) -> None:
+        """The server's parser has met a request."""
+        self._is_between = False
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """The server's parser has read a request to its end."""
+        self._is_between = True
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The server has answered a request that did not come this way."""
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+        if self._unread and not self._is_reading:
+            self._read()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes a connection that was idle for long enough; the timer is moved only when it fires."""
+        self.timeout_keep_alive_task = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if self._passage is not None or left > TIMER_SLACK_S:
+            self._await_next(max(left, TIMER_SLACK_S) if self._passage is None else self.timeout_keep_alive)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _await_next(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+
+class Passage:
+    """One request on its way through the lane."""
+
+    def __init__(self, lane: Lane, desk: Desk, head: Head, length: int) -> None:
+        """`length`: bytes of the body."""
+        self._lane = lane
+        self._desk = desk
+        self._head = head
+        self._arrival: Arrival = desk.arrival()
+        self._parts: list[bytes] = []
+        self._late: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._order: Order | None = None
+        self._has_started = False
+        self._has_left = False
+        self.missing = length
+        """Bytes of the body that have not come yet."""
+
+    def more(self, data: bytes) -> bytes:
+        """Takes bytes of the body, begins when it is whole, and returns what belongs to the next request."""
+        part, rest = (data[: self.missing], data[self.missing :]) if len(data) > self.missing else (data, b"")
+        self._parts.append(part)
+        self.missing -= len(part)
+        if not self.missing:
+            if self._late is not None:
+                self._late.cancel()
+            self._begin(part if len(self._parts) == 1 else b"".join(self._parts))
+        elif self._late is None:
+            self._late = self._lane.loop.call_later(BODY_TIMEOUT_S, self._refuse, late_body())
+        return rest
+
+    def leave(self) -> None:
+        """The client hung up."""
+        self._has_left = True
+        if self._late is not None:
+            self._late.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self, body: bytes) -> None:
+        call = self._desk.call(self._head.path, self._head, body, self._arrival)
+        with Guard(call.request_id) as guard:
+            begun = self._desk.pipeline.begin(call)
+            if isinstance(begun, Reply):
+                self._say(begun)
+            else:
+                self._order = begun if isinstance(begun, Order) else None
+                self._start(begun)
+        if guard.error is not None:
+            self._refuse(guard.error)
+
+    def _start(self, begun: Order | StreamReply) -> None:
+        self._task = task = self._lane.loop.create_task(self._finish(begun))
+        self._lane.tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    async def _finish(self, begun: Order | StreamReply) -> None:
+        with Guard(self._arrival.request_id) as guard:
+            reply = await self._desk.pipeline.finish(begun) if isinstance(begun, Order) else begun
+            if isinstance(reply, Reply):
+                self._say(reply)
+            else:
+                await self._stream(reply)
+        if guard.error is not None:
+            self._refuse(guard.error)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._lane.tasks.discard(task)
+        if not task.cancelled():
+            return
+        if self._order is not None:
+            # A task that was cancelled before its first step has run nothing of `finish`, not even its record.
+            self._order.draft.close(asyncio.CancelledError())
+        if not self._has_left:
+            self._lane.transport.close()
+
+    def _say(self, reply: Reply) -> None:
+        headers = self._desk.headers(reply, [])
+        self._lane.transport.write(self._lane.head_of(200, headers) + reply.body)
+        self._lane.answered()
+
+    async def _stream(self, reply: StreamReply) -> None:
+        lane = self._lane
+        try:
+            self._has_started = True
+            lane.transport.write(lane.head_of(200, [*self._desk.headers(reply, []), *_CHUNKED]))
+            while chunk := await reply.chunk():
+                lane.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                if lane.flow.write_paused:
+                    await lane.flow.drain()
+            lane.transport.write(b"0\r\n\r\n")
+        finally:
+            await reply.aclose()
+        lane.answered()
+
+    def _refuse(self, error: FarthingError) -> None:
+        """Says what is wrong; a body that was not read to its end, or an answer that broke off, ends the connection."""
+        if self._has_started:
+            self._lane.answered(closes=True)
+            return
+        more = CLOSE if self.missing else []
+        dialect = INBOUND[HOT[self._head.path]]
+        status, headers, body = error_answer(error, dialect, self._arrival.request_id, more)
+        self._lane.transport.write(self._lane.head_of(status, headers) + body)
+        self._lane.answered(closes=bool(self.missing))
