@@ -75,7 +75,7 @@ bench-queries: dev servers ## usage, savings and figures over many rows, on both
 
 # Locust patches the standard library, and would do so in every test: it has an environment of its own.
 .benchmarks/locust/synced: uv.lock pyproject.toml tools/sync .venv/synced-dev
-	@ENVIRONMENT=.benchmarks/locust tools/sync --only-group bench
+	@SYNC_INTO=.benchmarks/locust tools/sync --only-group bench
 	@touch $@
 
 scenario: .benchmarks/locust/synced ## people before a gateway in demo mode for 30 s; every answer must be in the ledger

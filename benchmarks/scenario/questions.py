@@ -30,7 +30,7 @@ MEDIUM = (
 DESIGN = (
     (
         "Design a rate limiter for an API with {number} tenants on several hosts. Compare token bucket, sliding window "
-        "and leaky bucket, explain the trade-offs of each step by step, describe what can fail, and prove your choice right."
+        "and leaky bucket, explain the trade-offs of each step by step, describe what can fail, and prove it right."
     ),
     (
         "Design the schema and the partitioning of a ledger that takes {number} rows a second. Analyze consistency, "

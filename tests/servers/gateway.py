@@ -61,12 +61,6 @@ class Gateway(Server):
         """Where it is, without a path."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def pid(self) -> int:
-        """Its process; the workers' parent where there are several."""
-        assert self._process is not None
-        return self._process.pid
-
     def ready(self) -> bool:
         """Whether it says so itself."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PROBE_SECONDS)

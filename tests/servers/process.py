@@ -91,6 +91,12 @@ class Server:
         return self.folder / "log"
 
     @property
+    def pid(self) -> int:
+        """Its process; the workers' parent where there are several."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether its process lives, frozen or not."""
         return self._process is not None and self._process.poll() is None
