@@ -18,6 +18,7 @@ MAX_DEPTH = 32
 MAX_PATTERN = 1024
 """Characters of a `pattern`."""
 
+_encode = msgspec.json.Encoder().encode
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _BY_NAME = ("$defs", "definitions", "patternProperties", "properties")
 _ONE = ("additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then")
@@ -28,16 +29,13 @@ _EXPLOSIVE = re.compile(r"\((?:\?:)?(?:\\.|\[(?:\\.|[^\]\\])+\]|[^\\\[\]()])(?:[
 
 def check_bounds(schemas: Sequence[tuple[str, dict[str, Any] | None]]) -> None:
     """Raises `InvalidRequest` for the first of these `(path, schema)` that is too large, too deep or endless."""
-    text = msgspec.json.encode([schema for _, schema in schemas])
-    if len(text) <= MAX_BYTES and b'"$ref"' not in text and not is_deeper(text, MAX_DEPTH + 1):
-        return
     for path, schema in schemas:
-        text = msgspec.json.encode(schema)
+        text = _encode(schema)
         if len(text) > MAX_BYTES:
             raise invalid(path, f"This schema has {len(text):,} bytes, at most {MAX_BYTES:,} are allowed")
         if is_deeper(text, MAX_DEPTH):
             raise invalid(path, f"This schema is nested deeper than {MAX_DEPTH} levels: move parts into `$defs`")
-        if schema is not None and b'"$ref"' in text and _is_endless(schema):
+        if schema is not None and b"$" in text and b'"$ref"' in text and _is_endless(schema):
             raise invalid(path, "A `$ref` of this schema leads back to itself and so describes nothing")
 
 

@@ -79,7 +79,7 @@ def decode(body: bytes) -> dict[str, Any]:
     duplicate_key, json_too_deep and json_too_complex.
     """
     size = len(body)
-    may_be_deep = size > 2 * MAX_DEPTH and len(body.translate(None, _NOT_OPENING)) > MAX_DEPTH
+    may_be_deep = size > 2 * MAX_DEPTH and _openings(body) > MAX_DEPTH
     if size > MAX_NODES and (may_be_deep or body.count(b",") > MAX_NODES):
         _check_bounds(body)
     try:
@@ -165,7 +165,7 @@ def model_name(tree: Mapping[str, Any]) -> str:
 
 def is_deeper(text: bytes, limit: int) -> bool:
     """Whether the JSON `text` has more than `limit` objects and arrays inside one another."""
-    return text.count(b"[") + text.count(b"{") > limit and _height_exceeds(_outside_strings(text), limit)
+    return _openings(text) > limit and _height_exceeds(_outside_strings(text), limit)
 
 
 def invalid(param: str, what: str, *, code: str = "invalid_value") -> InvalidRequest:
@@ -195,6 +195,11 @@ def _check_bounds(body: bytes) -> None:
         raise _too_complex()
     if _height_exceeds(skeleton, MAX_DEPTH):
         raise _too_deep()
+
+
+def _openings(text: bytes) -> int:
+    """Brackets that open, those inside strings included: no fewer than the levels of the text."""
+    return len(text.translate(None, _NOT_OPENING))
 
 
 def _unescaped(body: bytes) -> bytes:

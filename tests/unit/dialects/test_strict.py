@@ -102,6 +102,8 @@ def test_decode_agrees_with_a_slow_reader(tree: Pairs, ascii_only: bool, gap: st
         (b'{"a":' + b"[" * 1_000 + b"]" * 1_000 + b"}", "json_too_deep"),
         (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "json_too_deep"),
         (b"[" * 100_000, "json_too_deep"),
+        (b"[" * 200, "json_too_deep"),
+        (b"[" * 200 + b"]" * 200, "json_too_deep"),
         (b"[[]," * 2_000, "json_too_deep"),
         (b'{"a":[' + b"1," * 1_000_000 + b"1]}", "json_too_complex"),
         (b"{" + b",".join(b'"k%d":1' % n for n in range(1_000_000)) + b"}", "json_too_complex"),

@@ -29,6 +29,7 @@ from farthing.domain.chat import (
 from farthing.domain.errors import InvalidRequest
 
 CODES = {"messages": "invalid_messages"}
+_PLAIN = frozenset({"max_tokens", "messages", "metadata", "model", "stream", "system", "temperature"})
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -37,7 +38,20 @@ def read_request(tree: Any) -> ChatRequest:
     model = strict.model_name(tree)
     wired = _typed(tree)
     reader = _Reader()
-    messages = [*_system(wired.system), *reader.messages(wired.messages)]
+    messages = (*_system(wired.system), *reader.messages(wired.messages))
+    user = wired.metadata.user_id if wired.metadata is not None else None
+    if _PLAIN.issuperset(tree):
+        # Most requests say no more than this, and naming twenty fields takes longer than reading these.
+        return ChatRequest(
+            model=model,
+            messages=messages,
+            stream=wired.stream,
+            include_usage=wired.stream,
+            max_tokens=wired.max_tokens,
+            temperature=wired.temperature,
+            user=user,
+            untranslatable=reader.untranslatable,
+        )
     tools = tuple(reader.tools(wired.tools or ()))
     _check_schemas(wired)
     if wired.mcp_servers:
@@ -47,7 +61,7 @@ def read_request(tree: Any) -> ChatRequest:
     effort, budget = _reasoning(wired)
     return ChatRequest(
         model=model,
-        messages=tuple(messages),
+        messages=messages,
         stream=wired.stream,
         include_usage=wired.stream,
         max_tokens=wired.max_tokens,
@@ -61,7 +75,7 @@ def read_request(tree: Any) -> ChatRequest:
         response_format=None if shape is None else ResponseFormat("json_schema", "answer", shape.schema),
         reasoning_effort=effort,
         reasoning_tokens=budget,
-        user=wired.metadata.user_id if wired.metadata is not None else None,
+        user=user,
         untranslatable=reader.untranslatable,
     )
 
@@ -108,11 +122,10 @@ def _check_schemas(wired: wire.MessagesRequest) -> None:
         schemas.check_bounds(found)
 
 
-def _system(system: str | list[wire.TextBlock] | None) -> Iterator[Message]:
+def _system(system: str | list[wire.TextBlock] | None) -> tuple[Message, ...]:
     if isinstance(system, str):
-        yield Message("system", (Text(system),))
-    elif system:
-        yield Message("system", tuple(Text(block.text) for block in system))
+        return (Message("system", (Text(system),)),)
+    return (Message("system", tuple([Text(block.text) for block in system])),) if system else ()
 
 
 class _Reader:
@@ -128,7 +141,7 @@ class _Reader:
             if isinstance(turn.content, str):
                 yield Message(turn.role, (Text(turn.content),))
             else:
-                yield from self._turn(turn.content, turn.role, f"messages[{position}].content")
+                yield from self._turn(turn.content, turn.role, position)
 
     def tools(self, offered: Sequence[wire.OfferedTool]) -> Iterator[Tool]:
         """The functions among the tools; the vendor's own tools are only noted."""
@@ -142,10 +155,13 @@ class _Reader:
             else:
                 yield Tool(tool.name, tool.description, tool.input_schema, tool.strict)
 
-    def _turn(self, content: Sequence[wire.Block], role: Role, path: str) -> Iterator[Message]:
+    def _turn(self, content: Sequence[wire.Block], role: Role, turn: int) -> Iterator[Message]:
         parts: list[Part] = []
         for position, block in enumerate(content):
-            here = f"{path}[{position}]"
+            if isinstance(block, wire.TextBlock):
+                parts.append(Text(block.text))
+                continue
+            here = f"messages[{turn}].content[{position}]"
             if isinstance(block, wire.ToolResultBlock):
                 if parts:
                     yield Message(role, tuple(parts))

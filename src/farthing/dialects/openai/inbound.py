@@ -26,6 +26,7 @@ from farthing.domain.errors import InvalidRequest
 _CODES: Final = {"messages": "invalid_messages"}
 _EFFORTS: Final[Mapping[str, Effort]] = {effort: effort for effort in get_args(Effort)}
 _FORMAT: Final = "response_format"
+_PLAIN: Final = frozenset({"max_tokens", "messages", "model", "stream", "temperature", "top_p", "user"})
 
 
 def read_request(tree: Any) -> ChatRequest:
@@ -37,9 +38,23 @@ def read_request(tree: Any) -> ChatRequest:
         if error.param is not None and error.param.startswith(_FORMAT):
             error.param = _FORMAT
         raise
-    _check_combinations(wired)
+    is_plain = _PLAIN.issuperset(tree)
+    if not is_plain:
+        _check_combinations(wired)
     reader = _Reader()
     messages = tuple(reader.messages(wired.messages))
+    if is_plain:
+        # Most requests say no more than this, and naming twenty fields takes longer than reading these.
+        return ChatRequest(
+            model=model,
+            messages=messages,
+            stream=wired.stream is True,
+            max_tokens=wired.max_tokens,
+            temperature=wired.temperature,
+            top_p=wired.top_p,
+            user=wired.user,
+            untranslatable=reader.untranslatable,
+        )
     tools = reader.tools(wired)
     stop = wired.stop
     return ChatRequest(
@@ -114,7 +129,7 @@ class _Reader:
                 parts = (Text(content),) if isinstance(content, str) else self._parts(content, position)
                 yield Message("user", parts)
             elif isinstance(message, wire.AssistantMessage):
-                yield Message("assistant", self._assistant(message, f"messages[{position}]"))
+                yield Message("assistant", self._assistant(message, position))
             elif isinstance(message, wire.ToolMessage):
                 yield Message("tool", (self._result(message, position),))
             elif isinstance(message, wire.FunctionMessage):
@@ -124,6 +139,8 @@ class _Reader:
 
     def tools(self, wired: wire.WiredRequest) -> tuple[Tool, ...]:
         """The functions among the tools, within bounds."""
+        if not wired.tools and not wired.functions:
+            return ()
         functions: list[tuple[str, wire.WiredFunction]] = []
         for position, tool in enumerate(wired.tools or ()):
             path = f"tools[{position}]"
@@ -134,8 +151,7 @@ class _Reader:
             else:
                 functions.append((f"{path}.function", tool.function))
         functions += [(f"functions[{position}]", function) for position, function in enumerate(wired.functions or ())]
-        if functions:
-            schemas.check_bounds([(f"{path}.parameters", function.parameters) for path, function in functions])
+        schemas.check_bounds([(f"{path}.parameters", function.parameters) for path, function in functions])
         return tuple(Tool(f.name, f.description, f.parameters, f.strict) for _, f in functions)
 
     def choice(self, wired: wire.WiredRequest) -> ToolChoice | None:
@@ -165,12 +181,14 @@ class _Reader:
                 self._note(f"messages[{message}].content[{position}]")
         return tuple(parts)
 
-    def _assistant(self, message: wire.AssistantMessage, path: str) -> tuple[Part, ...]:
-        parts = (*_said(message), *self._calls(message, path))
+    def _assistant(self, message: wire.AssistantMessage, position: int) -> tuple[Part, ...]:
+        parts = tuple(_said(message))
+        if message.tool_calls or message.function_call is not None:
+            parts += tuple(self._calls(message, f"messages[{position}]"))
         if message.audio is not None:
-            self._note(f"{path}.audio")
+            self._note(f"messages[{position}].audio")
         elif not parts and not message.tool_calls:
-            raise strict.invalid(f"{path}.content", "Only a message with `tool_calls` can go without it")
+            raise strict.invalid(f"messages[{position}].content", "Only a message with `tool_calls` can go without it")
         return parts
 
     def _calls(self, message: wire.AssistantMessage, path: str) -> Iterator[Part]:
@@ -197,15 +215,17 @@ class _Reader:
         self.untranslatable = self.untranslatable or path
 
 
-def _said(message: wire.AssistantMessage) -> Iterator[Part]:
+def _said(message: wire.AssistantMessage) -> Sequence[Part]:
+    parts: list[Part] = []
     if message.reasoning_content:
-        yield Reasoning(message.reasoning_content)
+        parts.append(Reasoning(message.reasoning_content))
     if isinstance(message.content, str):
-        yield Text(message.content)
+        parts.append(Text(message.content))
     elif message.content:
-        yield from (Text(part.text if isinstance(part, wire.TextPart) else part.refusal) for part in message.content)
+        parts += [Text(part.text if isinstance(part, wire.TextPart) else part.refusal) for part in message.content]
     if message.refusal:
-        yield Text(message.refusal)
+        parts.append(Text(message.refusal))
+    return parts
 
 
 def _texts(content: wire.Texts) -> tuple[Text, ...]:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from farthing.dialects.anthropic import Anthropic
 from farthing.domain.chat import (
@@ -41,6 +43,29 @@ def refusal(tree: dict[str, Any]) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as caught:
         DIALECT.read_request(tree)
     return caught.value
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "stream": st.booleans(),
+            "temperature": st.floats(0, 1) | st.none(),
+            "system": st.none() | st.just("s") | st.just([{"type": "text", "text": "s"}]),
+            "metadata": st.none() | st.just({}) | st.just({"user_id": "u"}),
+            "messages": st.lists(
+                st.sampled_from(
+                    [HELLO, blocks(PNG), blocks({"type": "text", "text": "a"}, PNG), blocks(CALL, role="assistant")]
+                ),
+                min_size=1,
+            ),
+        },
+    )
+)
+def test_a_request_with_few_fields_is_read_like_any_other(fields: dict[str, Any]) -> None:
+    """A further field that says nothing changes nothing."""
+    tree = body(HELLO) | fields
+    assert DIALECT.read_request(tree) == DIALECT.read_request(tree | {"top_p": None})
 
 
 def test_every_plain_field_is_read() -> None:

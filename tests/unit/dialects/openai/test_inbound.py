@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from farthing.dialects import INBOUND
 from farthing.domain.chat import (
@@ -40,6 +42,36 @@ def conversation(*messages: object) -> ChatRequest:
 def schema_format(schema: object) -> Tree:
     """A response format that asks for this schema."""
     return {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}}
+
+
+plain_fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "stream": st.booleans() | st.none(),
+        "max_tokens": st.integers(1, 10_000) | st.none(),
+        "temperature": st.floats(0, 2) | st.none(),
+        "top_p": st.floats(0, 1),
+        "user": st.text(max_size=10),
+        "messages": st.lists(
+            st.sampled_from(
+                [
+                    USER,
+                    {"role": "system", "content": [{"type": "text", "text": "s"}]},
+                    {"role": "assistant", "content": "a", "refusal": "no"},
+                    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+                    {"role": "user", "content": [{"type": "file", "file": {}}]},
+                ]
+            ),
+            min_size=1,
+        ),
+    },
+)
+
+
+@given(plain_fields)
+def test_a_request_with_few_fields_is_read_like_any_other(fields: Tree) -> None:
+    """A further field that says nothing changes nothing."""
+    assert read(**fields) == read(**fields, seed=None)
 
 
 @pytest.mark.parametrize(
