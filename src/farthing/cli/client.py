@@ -5,16 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import typer
-
 from farthing.cli.terminal import CommandError
-
-GatewayUrl = Annotated[
-    str | None, typer.Option("--url", help="The gateway to ask.", show_default="FARTHING_URL, else the configured one")
-]
 
 _SECONDS = 30
 _MAX_BYTES = 64 * 1024 * 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from farthing.cli.garbage import postpone
 from farthing.cli.serve import Host, Port, Workers
 from farthing.cli.terminal import AsJson, ConfigFile
 
@@ -18,6 +19,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the gateway with simulated models. They have a database of their own; nothing is called, nothing costs."""
+    postpone()
     from farthing.cli.serving import Start, run
 
     run(Start(host=host, port=port, workers=workers, config=config, as_json=as_json, demo=True), started=context.obj)

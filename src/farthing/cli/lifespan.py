@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from uvicorn.lifespan.on import LifespanOn
 
+from farthing.cli.garbage import resume
 from farthing.cli.terminal import complain
 from farthing.domain.errors import FarthingError
 from farthing.settings import SettingsError
@@ -21,7 +22,12 @@ EXPECTED = (FarthingError, SettingsError, OSError)
 
 
 class _Lifespan(LifespanOn):
-    """uvicorn's own, but for how a failed start is told."""
+    """uvicorn's own, but for what begins with readiness and for how a failed start is told."""
+
+    async def startup(self) -> None:
+        """As uvicorn's own."""
+        await super().startup()
+        resume()
 
     async def send(self, message: LifespanSendMessage) -> None:
         """Takes the application's word; replaces a traceback by the error's message."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from farthing.cli.client import GatewayUrl
 from farthing.cli.spend import From, To
-from farthing.cli.terminal import AsJson, ConfigFile, print_json, print_table, usd
+from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, usd
 
 
 def savings(

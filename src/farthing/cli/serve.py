@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from farthing.cli.garbage import postpone
 from farthing.cli.terminal import AsJson, ConfigFile
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
@@ -23,6 +24,7 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Run the gateway. SIGTERM ends it when running requests are done, SIGHUP re-reads the configuration."""
+    postpone()
     from farthing.cli.serving import Start, run
 
     run(Start(host=host, port=port, workers=workers, config=config, as_json=as_json), started=context.obj)

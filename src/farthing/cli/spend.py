@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farthing.cli.client import GatewayUrl
-from farthing.cli.terminal import AsJson, ConfigFile, print_json, print_table, usd
+from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, usd
 
 From = Annotated[str | None, typer.Option("--from", help="First day or moment, such as 2026-11-01.")]
 To = Annotated[str | None, typer.Option("--to", help="Last day or moment.")]

@@ -11,6 +11,9 @@ from typing import Annotated, Any
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+GatewayUrl = Annotated[
+    str | None, typer.Option("--url", help="The gateway to ask.", show_default="FARTHING_URL, else the configured one")
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration file.", show_default=False)]
 
 

@@ -7,8 +7,7 @@ from urllib.parse import quote
 
 import typer
 
-from farthing.cli.client import GatewayUrl
-from farthing.cli.terminal import AsJson, ConfigFile, print_json, print_table, usd
+from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, usd
 
 
 def why(

@@ -10,12 +10,14 @@ from typing import Any
 
 from uvicorn.config import STARTUP_FAILURE
 
+from farthing.cli.garbage import postpone
 from farthing.cli.lifespan import EXPECTED
 from farthing.cli.terminal import complain
 
 
 def application() -> Any:  # noqa: ANN401 (an ASGI application)
     """The gateway for a process that uvicorn's supervisor has started."""
+    postpone()
     from farthing.app import from_environment
 
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
