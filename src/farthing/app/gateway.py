@@ -39,6 +39,7 @@ INGEST_EVERY_S = 0.05
 REFRESH_EVERY_S = 0.5
 """A key revoked elsewhere is refused here within a second."""
 KEEP_EVERY_S = 1.0
+LEARN_EVERY_S = 0.5
 REPRICE_EVERY_S = 10.0
 SWEEP_EVERY_S = 600.0
 
@@ -165,6 +166,7 @@ class Gateway:
         every(REFRESH_EVERY_S, self._refresher.refresh, "refreshing the snapshot")
         every(REFRESH_EVERY_S, lambda: self._refresh_spending(bookkeeper), "refreshing what was spent")
         every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
+        every(LEARN_EVERY_S, self._storage.learn_answers, "learning which answers are kept")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
         every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
 

@@ -23,6 +23,8 @@ class Storage:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._url = settings.database.url.get_secret_value()
         self._is_prepared = False
+        self._is_alone = settings.server.workers == 1 and self._url.startswith("sqlite")
+        self._knows_answers = False
         self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
         self._redis = self._link(settings, clock)
         self.shared: SharedValues | None = RedisValues(self._redis) if self._redis else None
@@ -48,6 +50,11 @@ class Storage:
             logger.warning("the database does not answer; requests are served and kept in the journal meanwhile")
         else:
             self._is_prepared = True
+
+    async def learn_answers(self) -> None:
+        """Hears of answers that other processes have kept; where there are none, of those of earlier runs."""
+        if not (self._is_alone and self._knows_answers):
+            self._knows_answers = await self.store.cache_level.learn()
 
     async def flush_answers(self) -> None:
         """Brings kept answers and their hit counts into the database."""

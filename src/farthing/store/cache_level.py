@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from farthing.ports import CacheEntry, Clock
 from farthing.store.engine import Engines
 from farthing.store.rows import storable
 from farthing.store.schema import response_cache
+from farthing.store.sieve import Sieve
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,10 @@ MOST_PENDING = 1000
 """Answers that wait to be written; more are dropped, for they can be bought again."""
 BREATH_SECONDS = 0.02
 """Between one batch of answers and the next: what arrives meanwhile shares a transaction."""
+LESSON = 1_000
+"""Keys that are learnt at a time."""
+OVERLAP_US = 2_000_000
+"""How much later than the newest answer an older one may come into the database and still be noticed."""
 CHUNK = 1000
 """Rows deleted in one transaction, so that nobody waits long for a lock."""
 
@@ -50,9 +55,15 @@ class SqlCacheLevel:
         self._is_emptying = False
         self._rests_until = 0.0
         self._is_away = False
+        self._sieve = Sieve()
+        self._newest = (0, "")
+        """Moment and key up to which every answer is in the sieve."""
+        self._knows_all = False
 
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, unless it is expired or was voted down; None too where the database does not answer in time."""
+        if self._knows_all and self._sieve.lacks(key):
+            return None
         now = self._clock.now_us()
         answers = response_cache.c
         alive = (answers.key == key, answers.expires_at > now, answers.invalidated.is_(False))
@@ -67,11 +78,37 @@ class SqlCacheLevel:
         except msgspec.MsgspecError:
             return None
 
+    async def learn(self) -> bool:
+        """Reads which answers were kept, the oldest not yet known first. Until all are known, each `get` asks.
+
+        To be called about every second: from then on an answer that another process kept is found. Each call reads a
+        bounded number of keys, so that a flood of them makes us late, not slow. Returns whether all are known.
+        """
+        rows = await self._ask(self._unknown)
+        for row in rows or ():
+            self._sieve.add(row.key)
+        if rows:
+            self._newest = rows[-1].created_at, rows[-1].key
+        if rows is not None and len(rows) < LESSON:
+            self._knows_all = True
+            self._newest = self._newest[0] - OVERLAP_US, ""
+        return self._knows_all
+
+    async def _unknown(self) -> Sequence[Any]:
+        moment, key = self._newest
+        answers = response_cache.c
+        later = sa.or_(answers.created_at > moment, answers.key > key)
+        newest = sa.select(answers.key, answers.created_at).where(answers.created_at >= moment, later)
+        async with self._engines.reading("refresh") as connection:
+            found = await connection.execute(newest.order_by(answers.created_at, answers.key).limit(LESSON))
+            return found.all()
+
     async def put(self, key: str, entry: CacheEntry) -> None:
         """Keeps the entry until it expires, unless its key was voted down.
 
         Returns when it is written, or at once where another `put` is writing: that one goes on until nothing is left.
         """
+        self._sieve.add(key)
         if len(self._pending) < MOST_PENDING:
             self._pending[key] = entry
         if self._is_emptying:

@@ -122,6 +122,7 @@ response_cache = sa.Table(
     # The whole `CacheEntry` as msgpack; last, so that a scan of the columns above does not read it.
     sa.Column("entry", sa.LargeBinary, nullable=False),
     sa.Index("ix_response_cache_expires", "expires_at"),
+    sa.Index("ix_response_cache_created", "created_at"),
     # Tombstones are few and asked for twice a second.
     sa.Index(
         "ix_response_cache_invalidated",
