@@ -54,11 +54,12 @@ class UpstreamResponse(Protocol):
     async def chunk(self) -> bytes:
         """The next bytes of the body, empty at its clean end.
 
-        Raises `UpstreamTimeout` at a deadline, `UpstreamInterrupted` where the body breaks off.
+        Raises `UpstreamTimeout` at a deadline, `UpstreamInterrupted` where the body breaks off. One task waits at a
+        time; cancelled, it has taken nothing, and another may go on.
         """
 
     async def read(self, limit: int) -> bytes:
-        """The rest of the body. Raises as `chunk`, and `UpstreamInvalid` over `limit` bytes."""
+        """The rest of the body. Raises as `chunk`, and `UpstreamInvalid` over `limit` bytes; then it is closed."""
 
     def close(self) -> None:
         """Gives the connection back after a clean end, else drops it. Never blocks, may be called twice."""

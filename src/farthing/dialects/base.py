@@ -19,6 +19,16 @@ class Event(Struct, frozen=True, gc=False):
     raw: bytes
 
 
+class Piece(Struct, frozen=True, gc=False):
+    """What one event of a stream says; without `raw` where only the clean end of the bytes told it."""
+
+    deltas: Sequence[Delta]
+    raw: bytes = b""
+    """The event for callers of the same dialect: its own bytes, but for what no JSON reader takes."""
+    is_report: bool = False
+    """Whether it tells nothing but the usage, and this dialect's callers get that only on request."""
+
+
 class WireRequest(Struct, frozen=True, kw_only=True):
     """A request as it goes over the wire; `path` starts after the provider's base URL."""
 
@@ -39,8 +49,8 @@ class ReplyFacts(Struct, frozen=True, kw_only=True):
 class StreamReader(Protocol):
     """Understands one upstream stream, event by event."""
 
-    def read(self, event: Event) -> Sequence[Delta]:
-        """The deltas in this event. Raises `UpstreamError` for an error event, `UpstreamInvalid` for garbage."""
+    def read(self, event: Event) -> Piece:
+        """What this event says. Raises `UpstreamError` for an error event, `UpstreamInvalid` for garbage."""
 
     def close(self) -> Sequence[Delta]:
         """What only the clean end of the bytes tells. Raises `UpstreamInterrupted` if the stream is not whole."""
@@ -102,9 +112,6 @@ class UpstreamDialect(Protocol):
 
     def relay_whole(self, body: bytes) -> bytes:
         """A whole body for a caller of the same dialect: its own bytes, but for what no JSON reader takes."""
-
-    def relay(self, event: Event, deltas: Sequence[Delta], chat: ChatRequest) -> bytes:
-        """An event for a caller of the same dialect: its own bytes, or none if the caller did not ask for it."""
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         """The error behind a status of 400 or more, without the vendor's text where that may hold a key."""

@@ -117,7 +117,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     """Path of content that only the caller's own dialect can say: such a request passes through or is refused."""
 
 
-class Usage(Struct, frozen=True, kw_only=True):
+class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """Tokens of one upstream call in disjoint classes: every token stands in exactly one of them."""
 
     prompt: int = 0
@@ -174,21 +174,21 @@ class Completion(Struct, frozen=True, kw_only=True):
         return bool(self.choices) and all(choice.finish == "stop" for choice in self.choices)
 
 
-class Started(Struct, frozen=True):
+class Started(Struct, frozen=True, gc=False):
     """First word of a stream: the vendor's id and model."""
 
     id: str
     model: str
 
 
-class TextDelta(Struct, frozen=True):
+class TextDelta(Struct, frozen=True, gc=False):
     """More visible text of one choice."""
 
     text: str
     choice: int = 0
 
 
-class ReasoningDelta(Struct, frozen=True):
+class ReasoningDelta(Struct, frozen=True, gc=False):
     """More thinking of one choice; a signature closes the block it belongs to."""
 
     text: str
@@ -196,7 +196,7 @@ class ReasoningDelta(Struct, frozen=True):
     choice: int = 0
 
 
-class ToolCallDelta(Struct, frozen=True):
+class ToolCallDelta(Struct, frozen=True, gc=False):
     """More of the tool call number `position`; the first one carries `id` and `name`."""
 
     position: int
@@ -206,20 +206,20 @@ class ToolCallDelta(Struct, frozen=True):
     choice: int = 0
 
 
-class Finished(Struct, frozen=True):
+class Finished(Struct, frozen=True, gc=False):
     """Why one choice ended."""
 
     reason: FinishReason
     choice: int = 0
 
 
-class UsageReport(Struct, frozen=True):
+class UsageReport(Struct, frozen=True, gc=False):
     """The tokens counted so far; the last report of a stream stands."""
 
     usage: Usage
 
 
-class Completed(Struct, frozen=True):
+class Completed(Struct, frozen=True, gc=False):
     """The dialect's own end mark: without it a stream is broken."""
 
 

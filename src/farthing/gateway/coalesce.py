@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from farthing.domain.assembly import Assembly
+from farthing.dialects.base import Piece
 from farthing.domain.errors import FarthingError, UpstreamError
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
-from farthing.gateway.source import Piece, StreamSource, Whole
+from farthing.gateway.source import StreamSource, Whole
 from farthing.ports import Spawn
 
 Buy = Callable[[], Coroutine[Any, Any, Whole | StreamSource]]
@@ -30,10 +30,12 @@ class Flight:
         self._answer: asyncio.Task[Whole | StreamSource] = spawn(buy(), "flight")
         self._answer.add_done_callback(self._bought)
         self._passengers = 0
+        self._source: StreamSource | None = None
         self._batches: list[Sequence[Piece]] = []
         self._error: UpstreamError | None = None
-        self._fetching: asyncio.Task[None] | None = None
-        self._source: StreamSource | None = None
+        self._is_over = False
+        self._nobody_reads = asyncio.Event()
+        self._nobody_reads.set()
 
     async def join(self, follower: Draft) -> Whole | View | None:
         """As `board`; None where the leader was refused for reasons of its own, which are nobody else's."""
@@ -67,8 +69,6 @@ class Flight:
         if self._passengers:
             return
         self._answer.cancel()
-        if self._fetching is not None:
-            self._fetching.cancel()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -89,23 +89,38 @@ class Flight:
                 self._let_go()
 
     async def batch(self, source: StreamSource, index: int) -> Sequence[Piece]:
-        """Pieces number `index` of the stream; whoever comes first has them fetched for all, and may leave."""
+        """Pieces number `index` of the stream, empty at the end.
+
+        Whoever comes first reads them for all, and may leave while it waits. They stay for whoever joins later: what
+        a flight holds is what its fastest passenger has taken.
+        """
         while index == len(self._batches):
             if self._error is not None:
                 raise self._error
-            if self._fetching is None:
-                self._fetching = self._spawn(self._fetch(source), "flight")
-            await asyncio.shield(self._fetching)
+            if self._is_over:
+                return ()
+            if self._nobody_reads.is_set():
+                await self._read(source)
+            else:
+                await self._nobody_reads.wait()
         return self._batches[index]
 
-    async def _fetch(self, source: StreamSource) -> None:
+    async def _read(self, source: StreamSource) -> None:
+        self._nobody_reads.clear()
         try:
-            self._batches.append(await source.pieces())
+            if pieces := await source.pieces():
+                self._batches.append(pieces)
+            else:
+                self._is_over = True
         except UpstreamError as error:
             self._error = error
             self._land(self)
         finally:
-            self._fetching = None
+            self._nobody_reads.set()
+
+    def has_told_all(self, source: StreamSource, index: int) -> bool:
+        """Whether the end mark stands in the batch before number `index`."""
+        return source.is_complete and index == len(self._batches)
 
 
 class View:
@@ -116,41 +131,39 @@ class View:
         self._flight = flight
         self._source = source
         self._draft = draft
-        if draft is not flight.leader:
+        self._follows = draft is not flight.leader
+        if self._follows:
             draft.follow(flight.leader)
-        self._assembly = Assembly()
         self._index = 0
-        self._is_over = False
+        self._has_left = False
 
     async def pieces(self) -> Sequence[Piece]:
         """The next pieces, empty at the end. Raises `UpstreamError` where the stream breaks."""
-        if self._is_over:
+        if self._has_left:
             return ()
         try:
             batch = await self._flight.batch(self._source, self._index)
         except UpstreamError as error:
-            self._is_over = True
-            self._flight.leave(self._draft)
+            self._leave()
             self._draft.broke(error)
             raise
         self._index += 1
-        for piece in batch:
-            for delta in piece.deltas:
-                self._assembly.add(delta)
-        if self._assembly.is_complete:
-            self._is_over = True
-            self._flight.leave(self._draft)
-            if self._draft is not self._flight.leader:
-                self._draft.shared(self._flight.leader)
+        if not batch:
+            self._leave()
+        elif self._follows and self._flight.has_told_all(self._source, self._index):
+            self._draft.shared(self._flight.leader)
         return batch
 
     def abandon(self) -> None:
-        """The passenger leaves before the end."""
-        if not self._is_over:
-            self._is_over = True
-            self._flight.leave(self._draft)
-            if self._draft is not self._flight.leader:
+        """The passenger leaves; nothing if it has heard the end."""
+        if not self._has_left:
+            self._leave()
+            if self._follows:
                 self._draft.broke(GeneratorExit())
+
+    def _leave(self) -> None:
+        self._has_left = True
+        self._flight.leave(self._draft)
 
 
 class Flights:

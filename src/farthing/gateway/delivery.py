@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from farthing.dialects import UPSTREAM
-from farthing.dialects.base import ReplyFacts, StreamWriter, UpstreamDialect
+from farthing.dialects.base import Piece, ReplyFacts, StreamWriter, UpstreamDialect
 from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly, deltas
 from farthing.domain.chat import Completion
@@ -13,7 +13,7 @@ from farthing.domain.errors import FarthingError
 from farthing.gateway.native import native_fields
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
-from farthing.gateway.source import Piece, Pieces, Whole
+from farthing.gateway.source import Pieces, Whole
 from farthing.ports import CacheEntry
 
 
@@ -31,9 +31,9 @@ class StreamReply:
     def __init__(self, order: Order, stream: Pieces) -> None:
         self.draft = order.draft
         self._stream = stream
-        self._chat = order.chat
         self._writer: StreamWriter = order.call.dialect.stream_writer(order.chat, facts(order.draft))
         self._relays = order.call.dialect.name == stream.dialect.name
+        self._reports = order.chat.include_usage
         self._is_over = False
 
     async def chunk(self) -> bytes:
@@ -46,7 +46,7 @@ class StreamReply:
                 return self._writer.error(error)
             if not pieces:
                 self._is_over = True
-            elif data := b"".join(map(self._say, pieces)):
+            elif data := self._say(pieces[0]) if len(pieces) == 1 else b"".join(map(self._say, pieces)):
                 return data
         return b""
 
@@ -55,8 +55,8 @@ class StreamReply:
         self._stream.abandon()
 
     def _say(self, piece: Piece) -> bytes:
-        if self._relays and piece.event is not None:
-            return self._stream.dialect.relay(piece.event, piece.deltas, self._chat)
+        if self._relays and piece.raw:
+            return piece.raw if self._reports or not piece.is_report else b""
         return b"".join(map(self._writer.write, piece.deltas))
 
 
@@ -118,9 +118,9 @@ def _assembled(pieces: Sequence[Piece]) -> Completion:
 def _pieces(dialect: UpstreamDialect, body: bytes) -> Iterator[Piece]:
     reader, framer = dialect.stream_reader(), Framer()
     for event in (*framer.feed(body), *framer.close()):
-        yield Piece(event, reader.read(event))
-    yield Piece(None, reader.close())
+        yield reader.read(event)
+    yield Piece(reader.close())
 
 
 def _as_pieces(completion: Completion) -> tuple[Piece, ...]:
-    return tuple(Piece(None, (delta,)) for delta in deltas(completion))
+    return tuple(Piece((delta,)) for delta in deltas(completion))

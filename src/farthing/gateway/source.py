@@ -9,22 +9,15 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from farthing.dialects.base import Event, StreamReader, UpstreamDialect
+from farthing.dialects.base import Piece, StreamReader, UpstreamDialect
 from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly
-from farthing.domain.chat import Completed, Completion, Delta, Started, UsageReport
+from farthing.domain.chat import Completion, Started, UsageReport
 from farthing.domain.errors import UpstreamError, UpstreamInterrupted
 from farthing.gateway.recording import Draft
 from farthing.ports import UpstreamResponse
 
 END_PATIENCE_S = 0.05
-
-
-class Piece(Struct, frozen=True):
-    """One event of a stream and what it means; `event` is None where only the clean end of the bytes told it."""
-
-    event: Event | None
-    deltas: Sequence[Delta]
 
 
 class Whole(Struct, frozen=True, kw_only=True):
@@ -48,7 +41,10 @@ class Pieces(Protocol):
 
 
 class StreamSource:
-    """Reads one upstream stream. Its record is settled before the reader sees the end or the break."""
+    """Reads one upstream stream. Its record is settled before the reader sees the end or the break.
+
+    One task reads at a time; it may be cancelled while it waits, and another read on: nothing is lost.
+    """
 
     def __init__(
         self,
@@ -68,12 +64,16 @@ class StreamSource:
         self._raw: list[bytes] = []
         self._first: list[Piece] = []
         self._error: UpstreamError | None = None
-        self._is_complete = False
         self._is_over = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end mark was read."""
+        return self._assembly.is_complete
 
     async def open(self) -> None:
         """Reads up to the first thing said. Raises `UpstreamError`, and nothing is recorded: another may be asked."""
-        while not any(_is_news(piece) for piece in self._first):
+        while not any(map(_is_news, self._first)):
             pieces = await self._read()
             self._first += pieces
             if not pieces:
@@ -84,8 +84,9 @@ class StreamSource:
         if self._is_over:
             await self._let_end()
             return ()
-        pieces, self._first = self._first or await self._read(), []
-        if self._is_complete:
+        pieces = self._first or await self._read()
+        self._first = []
+        if self._assembly.is_complete:
             self._is_over = True
             self._on_complete(self._assembly.completion(), b"".join(self._raw))
         elif not pieces and self._error is not None:
@@ -104,32 +105,29 @@ class StreamSource:
     async def _read(self) -> list[Piece]:
         """At least one piece, or none together with an error kept for the reader."""
         pieces: list[Piece] = []
-        try:
-            while not pieces and self._error is None:
+        while not pieces and self._error is None:
+            try:
                 chunk = await self._response.chunk()
-                for event in self._framer.feed(chunk) if chunk else self._framer.close():
-                    pieces.append(self._understand(event))
-                    if self._is_complete:
-                        return pieces
-                if not chunk:
-                    deltas = self._reader.close()
-                    self._absorb(deltas)
-                    pieces.append(Piece(None, deltas))
-        except UpstreamError as error:
-            self._error = error
+                self._understand(chunk, pieces)
+            except UpstreamError as error:
+                self._error = error
         return pieces
 
-    def _understand(self, event: Event) -> Piece:
-        deltas = self._reader.read(event)
-        self._raw.append(event.raw)
-        self._absorb(deltas)
-        return Piece(event, deltas)
-
-    def _absorb(self, deltas: Sequence[Delta]) -> None:
-        for delta in deltas:
-            self._assembly.add(delta)
-            if isinstance(delta, Completed):
-                self._is_complete = True
+    def _understand(self, chunk: bytes, pieces: list[Piece]) -> None:
+        """Appends what these bytes say, or what the clean end says if there are none. Raises `UpstreamError`."""
+        for event in self._framer.feed(chunk) if chunk else self._framer.close():
+            piece = self._reader.read(event)
+            self._raw.append(piece.raw)
+            pieces.append(piece)
+            for delta in piece.deltas:
+                self._assembly.add(delta)
+            if self._assembly.is_complete:
+                return
+        if not chunk:
+            piece = Piece(self._reader.close())
+            pieces.append(piece)
+            for delta in piece.deltas:
+                self._assembly.add(delta)
 
     async def _let_end(self) -> None:
         """Gives the transport a moment to see the body end: only then can the connection serve another request."""

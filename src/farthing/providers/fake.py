@@ -81,7 +81,7 @@ class FakeResponse:
         self.status = behaviour.status
         self.headers: Mapping[str, str] = behaviour.headers
         self._ending = behaviour.ending
-        self._chunks: Iterator[tuple[float, bytes]] = iter(behaviour.chunks)
+        self._chunks = list(reversed(behaviour.chunks))
         self._deadlines = deadlines
         self._sleep = sleep
         self._on_end = on_end
@@ -90,16 +90,14 @@ class FakeResponse:
     async def chunk(self) -> bytes:
         """See `farthing.ports.UpstreamResponse`."""
         if self._outcome is None:
-            try:
-                for pause, data in self._chunks:
-                    if pause:
-                        await self._sleep(pause)
-                    return data
-                if self._ending == "hanging":
-                    await self._sleep(self._deadlines.idle)
-            except asyncio.CancelledError:
-                self.close()
-                raise
+            if self._chunks:
+                if pause := self._chunks[-1][0]:
+                    await self._sleep(pause)
+                # Closed while it slept, it has nothing more to say.
+                if self._outcome is None:
+                    return self._chunks.pop()[1]
+            elif self._ending == "hanging":
+                await self._sleep(self._deadlines.idle)
             self._end(_failure(self._ending))
         if isinstance(self._outcome, UpstreamError):
             raise self._outcome
@@ -108,11 +106,15 @@ class FakeResponse:
     async def read(self, limit: int) -> bytes:
         """See `farthing.ports.UpstreamResponse`."""
         body = b""
-        while data := await self.chunk():
-            body += data
-            if len(body) > limit:
-                self.close()
-                raise UpstreamInvalid(f"The provider's answer is larger than {limit} bytes.")
+        try:
+            while len(body) <= limit and (data := await self.chunk()):
+                body += data
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        if len(body) > limit:
+            self.close()
+            raise UpstreamInvalid(f"The provider's answer is larger than {limit} bytes.")
         return body
 
     def close(self) -> None:

@@ -22,8 +22,7 @@ class Source(Protocol):
 class Response:
     """An `UpstreamResponse` fed by its source; it outlives the connection it came through.
 
-    Bytes that arrived before a failure are read first, the failure is raised after them.
-    One task reads; cancelling it while it waits closes the response.
+    Bytes that arrived before a failure are read first, the failure is raised after them. One task reads at a time.
     """
 
     __slots__ = (
@@ -81,10 +80,17 @@ class Response:
         while not self.status:
             if self._failure is not None:
                 raise self._failure
-            await self._arrival()
+            try:
+                await self._arrival()
+            except asyncio.CancelledError:
+                self.close()
+                raise
 
     async def chunk(self) -> bytes:
-        """The next bytes of the body, empty at its clean end. Raises `UpstreamError` where there is none."""
+        """The next bytes of the body, empty at its clean end. Raises `UpstreamError` where there is none.
+
+        A task that is cancelled while it waits has taken nothing: another may go on.
+        """
         while not self._parts:
             if self._failure is not None:
                 raise self._failure
@@ -104,12 +110,16 @@ class Response:
         """The rest of the body. Raises as `chunk`, and `UpstreamInvalid` over `limit` bytes."""
         parts: list[bytes] = []
         size = 0
-        while data := await self.chunk():
-            size += len(data)
-            if size > limit:
-                self.close()
-                raise UpstreamInvalid(f"The provider's answer is larger than {limit} bytes.")
-            parts.append(data)
+        try:
+            while size <= limit and (data := await self.chunk()):
+                parts.append(data)
+                size += len(data)
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        if size > limit:
+            self.close()
+            raise UpstreamInvalid(f"The provider's answer is larger than {limit} bytes.")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def close(self) -> None:
@@ -127,8 +137,5 @@ class Response:
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
-        except asyncio.CancelledError:
-            self.close()
-            raise
         finally:
             self._waiter = None

@@ -39,6 +39,7 @@ async def test_an_answer_is_replayed_in_whatever_form_is_asked_for(
     async with rig.supervisor:
         first = await rig.ask({**body, "stream": first_streams}, dialect=dialect, cache=True)
         rig.flights._flights.clear()
+        await asyncio.sleep(0)
         second = await rig.ask({**body, "stream": then_streams}, dialect=dialect, cache=True)
     assert len(rig.transport.requests) == 1
     if first_streams == then_streams and dialect == "openai":

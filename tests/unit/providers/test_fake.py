@@ -259,12 +259,22 @@ async def test_closing_after_the_end_changes_nothing() -> None:
 
 @pytest.mark.parametrize("behaviour", [hang(), hang(b"a"), Behaviour(chunks=((100.0, b"a"),))])
 async def test_a_cancelled_caller_leaves_nothing_open(behaviour: Behaviour) -> None:
-    """Cancelling a caller while it waits for headers or bytes closes what it had opened."""
+    """Cancelling a caller while it waits for headers or the whole body closes what it had opened."""
     transport = ScriptedTransport([behaviour])
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
-            await outcome(transport)
+            await (await transport.send(ASK)).read(1 << 20)
     assert (transport.opened, transport.closed) == (1, 1)
+
+
+async def test_waiting_for_a_chunk_can_be_cancelled_and_begun_anew() -> None:
+    """The chunk that was waited for is still there, and the answer stays open."""
+    transport = ScriptedTransport([Behaviour(chunks=((100.0, b"a"),))])
+    response = await transport.send(ASK)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await response.chunk()
+    assert (await response.chunk(), transport.closed) == (b"a", 0)
 
 
 async def test_a_fake_answer_has_a_limit_too() -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from farthing.dialects import UPSTREAM
 from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly
-from farthing.domain.chat import ChatRequest
 from farthing.domain.errors import UpstreamError
 
 DIALECT = UPSTREAM["openai"]
-SILENT = ChatRequest(model="m", messages=(), stream=True)
 TEXT = 'Grüße 🦀 "quoted" \\ back\nline'
 HEAD = b'{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m",'
 ENDING = (
@@ -29,15 +27,15 @@ STREAM = b": keep-alive\n\n" + b"".join(map(said, PIECES)) + ENDING
 
 
 def heard(*chunks: bytes) -> tuple[Assembly, bytes, UpstreamError | None]:
-    """What came through of a stream, its relayed bytes, and the error it ended with."""
+    """What came through of a stream, its bytes for a caller who wants no report, and the error it ended with."""
     framer, reader, assembly = Framer(), DIALECT.stream_reader(), Assembly()
     relayed = b""
     try:
         for chunk in (*chunks, None):
             for event in framer.close() if chunk is None else framer.feed(chunk):
-                deltas = reader.read(event)
-                relayed += DIALECT.relay(event, deltas, SILENT)
-                for delta in deltas:
+                piece = reader.read(event)
+                relayed += b"" if piece.is_report else piece.raw
+                for delta in piece.deltas:
                     assembly.add(delta)
         for delta in reader.close():
             assembly.add(delta)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from farthing.dialects.anthropic import answer, errors, inbound, request
 from farthing.dialects.anthropic.reader import Reader
 from farthing.dialects.anthropic.writer import Writer
-from farthing.dialects.base import Event, ReplyFacts, StreamReader, StreamWriter, WireRequest
-from farthing.domain.chat import ChatRequest, Completion, Delta
+from farthing.dialects.base import ReplyFacts, StreamReader, StreamWriter, WireRequest
+from farthing.domain.chat import ChatRequest, Completion
 from farthing.domain.errors import FarthingError, UpstreamError
 
 
@@ -65,10 +65,6 @@ class Anthropic:
     def relay_whole(self, body: bytes) -> bytes:
         """The same bytes."""
         return body
-
-    def relay(self, event: Event, deltas: Sequence[Delta], chat: ChatRequest) -> bytes:  # noqa: ARG002
-        """The event's own bytes: this dialect has none that a caller must ask for."""
-        return event.raw
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         """The error behind a status of 400 or more."""

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct, structs
 from farthing.dialects.anthropic.answer import AnswerBlock, WireUsage, decode_usage, finish_reason, usage_of
 from farthing.dialects.anthropic.errors import stream_error
 from farthing.dialects.anthropic.generations import REDACTED
-from farthing.dialects.base import Event
+from farthing.dialects.base import Event, Piece
 from farthing.domain.chat import (
     Completed,
     Delta,
@@ -24,13 +24,13 @@ from farthing.domain.chat import (
 from farthing.domain.errors import UpstreamInterrupted, UpstreamInvalid
 
 
-class _Message(Struct, frozen=True):
+class _Message(Struct, frozen=True, gc=False):
     id: str
     model: str
     usage: Raw = Raw()
 
 
-class _Change(Struct, frozen=True):
+class _Change(Struct, frozen=True, gc=False):
     """The `delta` of any event."""
 
     type: str = ""
@@ -41,7 +41,7 @@ class _Change(Struct, frozen=True):
     stop_reason: str | None = None
 
 
-class _Wired(Struct, frozen=True):
+class _Wired(Struct, frozen=True, gc=False):
     """Any event; which fields it has depends on its type."""
 
     type: str
@@ -87,14 +87,14 @@ class Reader:
             "error": self._fail,
         }
 
-    def read(self, event: Event) -> Sequence[Delta]:
-        """The deltas in this event."""
+    def read(self, event: Event) -> Piece:
+        """What this event says."""
         try:
             wired = _EVENT.decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UpstreamInvalid("The provider's stream holds an event that is none of the Messages API.") from None
         handler = self._handlers.get(wired.type)
-        return _NOTHING if handler is None or self._is_complete else handler(wired)
+        return Piece(_NOTHING if handler is None or self._is_complete else handler(wired), event.raw)
 
     def close(self) -> Sequence[Delta]:
         """Nothing more, if the end mark was seen."""

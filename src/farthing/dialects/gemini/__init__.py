@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from farthing.dialects.base import Event, StreamReader, WireRequest
+from farthing.dialects.base import StreamReader, WireRequest
 from farthing.dialects.gemini import answer, errors, request
-from farthing.domain.chat import ChatRequest, Completion, Delta
+from farthing.domain.chat import ChatRequest, Completion
 from farthing.domain.errors import UpstreamError
 
 
@@ -43,10 +43,6 @@ class Gemini:
     def relay_whole(self, body: bytes) -> bytes:
         """The same bytes."""
         return body
-
-    def relay(self, event: Event, deltas: Sequence[Delta], chat: ChatRequest) -> bytes:  # noqa: ARG002
-        """The event's own bytes."""
-        return event.raw
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         """The error behind a status of 400 or more."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from msgspec import Raw
 
-from farthing.dialects.base import Event
+from farthing.dialects.base import Event, Piece
 from farthing.dialects.gemini.errors import stream_error
 from farthing.dialects.gemini.request import SIGNED_BY
 from farthing.dialects.gemini.wire import Answer, AnswerPart, Candidate, FunctionCall, UsageMetadata
@@ -68,9 +68,9 @@ class Reader:
         self.finished: set[int] = set()
         """The candidates whose end was told."""
 
-    def read(self, event: Event) -> Sequence[Delta]:
-        """The deltas in this event."""
-        return list(self.answer(_decoded(event.data)))
+    def read(self, event: Event) -> Piece:
+        """What this event says."""
+        return Piece(list(self.answer(_decoded(event.data))), event.raw)
 
     def close(self) -> Sequence[Delta]:
         """The end: this dialect has no mark of its own but that every candidate told why it ended."""

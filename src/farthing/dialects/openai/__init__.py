@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from farthing.dialects.base import Event, ReplyFacts, StreamReader, StreamWriter, WireRequest
+from farthing.dialects.base import ReplyFacts, StreamReader, StreamWriter, WireRequest
 from farthing.dialects.openai import answers, errors, inbound, replies, upstream
-from farthing.domain.chat import ChatRequest, Completion, Delta
+from farthing.domain.chat import ChatRequest, Completion
 from farthing.domain.errors import FarthingError, UpstreamError
 
 
@@ -63,10 +63,6 @@ class OpenAI:
     def relay_whole(self, body: bytes) -> bytes:
         """The same bytes; log probabilities of minus infinity, which some vendors send, become null."""
         return answers.finite(body)
-
-    def relay(self, event: Event, deltas: Sequence[Delta], chat: ChatRequest) -> bytes:
-        """The event's own bytes, or nothing if the caller did not ask for it."""
-        return upstream.relay(event, deltas, chat)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         """The error behind a status of 300 or more."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from farthing.dialects.base import Event
+from farthing.dialects.base import Event, Piece
 from farthing.dialects.openai.errors import told
 from farthing.dialects.openai.usage import WiredUsage, read_usage
 from farthing.domain.chat import (
@@ -46,14 +46,14 @@ _DONE = b"[DONE]"
 _COMPLETED: Final = (Completed(),)
 
 
-class AnsweredFunction(Struct):
+class AnsweredFunction(Struct, gc=False):
     """A function the model wants called, or a piece of that wish."""
 
     name: str | None = None
     arguments: str | dict[str, Any] | None = None
 
 
-class AnsweredCall(Struct):
+class AnsweredCall(Struct, gc=False):
     """A tool call, or a piece of one."""
 
     index: int | None = None
@@ -61,7 +61,7 @@ class AnsweredCall(Struct):
     function: AnsweredFunction | None = None
 
 
-class Said(Struct):
+class Said(Struct, gc=False):
     """What the model said, whole (`message`) or in part (`delta`).
 
     `content` is a list at Mistral's thinking models; `reasoning` is OpenRouter's, Groq's and Cerebras' word for
@@ -76,7 +76,7 @@ class Said(Struct):
     function_call: AnsweredFunction | None = None
 
 
-class Answered(Struct):
+class Answered(Struct, gc=False):
     """One choice, whole or in part."""
 
     index: int | None = None
@@ -85,7 +85,7 @@ class Answered(Struct):
     finish_reason: str | None = None
 
 
-class Answer(Struct):
+class Answer(Struct, gc=False):
     """A body or a chunk."""
 
     id: str | int | None = None
@@ -155,15 +155,18 @@ class Reader:
         self._calls: dict[tuple[int, int], str] = {}
         """Ids of the tool calls seen, by choice and position."""
 
-    def read(self, event: Event) -> Sequence[Delta]:
-        """The deltas in this event. Raises `UpstreamError` for an error event, `UpstreamInvalid` for garbage."""
+    def read(self, event: Event) -> Piece:
+        """What this event says. Raises `UpstreamError` for an error event, `UpstreamInvalid` for garbage."""
         data = event.data
         if data == _DONE:
             is_first, self._is_done = not self._is_done, True
-            return _COMPLETED if is_first else ()
+            return Piece(_COMPLETED if is_first else (), event.raw)
         if not data or self._is_done:
-            return ()
-        chunk = _decoded(data)
+            return Piece((), event.raw)
+        try:
+            chunk, raw = _ANSWER.decode(data), event.raw
+        except _GARBAGE:
+            chunk, raw = _decoded(data), finite(event.raw)
         if chunk.error or event.name == b"error":
             raise told(chunk.error)
         deltas: list[Delta] = []
@@ -172,16 +175,13 @@ class Reader:
             self._has_begun = True
             deltas.append(Started(str(chunk.id or ""), chunk.model or ""))
         for choice in chunk.choices or ():
-            index = choice.index or 0
-            if choice.delta is not None:
-                self._unfinished.setdefault(index, True)
-                deltas += self._said(choice.delta, index)
-            if choice.finish_reason:
-                self._unfinished[index] = False
-                deltas.append(Finished(_finish(choice.finish_reason), index))
-        if chunk.usage is not None and (usage := read_usage(chunk.usage)) is not None:
-            deltas.append(UsageReport(usage))
-        return deltas
+            self._hear(choice, deltas)
+        usage = chunk.usage
+        if usage is None:
+            return Piece(deltas, raw)
+        if (counted := read_usage(usage)) is not None:
+            deltas.append(UsageReport(counted))
+        return Piece(deltas, raw, is_report=bool(usage) and not chunk.choices)
 
     def close(self) -> Sequence[Delta]:
         """The end, where every choice has finished: some vendors leave the end mark out.
@@ -195,16 +195,22 @@ class Reader:
         self._is_done = True
         return _COMPLETED
 
-    def _said(self, said: Said, choice: int) -> Iterator[Delta]:
-        if thought := _thought(said):
-            yield ReasoningDelta(thought, choice=choice)
-        if text := _text(said):
-            yield TextDelta(text, choice)
-        if said.tool_calls:
-            for call in said.tool_calls:
-                yield self._call(call, choice)
-        if said.function_call is not None:
-            yield self._call(AnsweredCall(0, None, said.function_call), choice)
+    def _hear(self, choice: Answered, deltas: list[Delta]) -> None:
+        """Appends what a chunk says of one choice."""
+        index, said = choice.index or 0, choice.delta
+        if said is not None:
+            self._unfinished.setdefault(index, True)
+            if thought := _thought(said):
+                deltas.append(ReasoningDelta(thought, choice=index))
+            if text := _text(said):
+                deltas.append(TextDelta(text, index))
+            if said.tool_calls:
+                deltas += [self._call(call, index) for call in said.tool_calls]
+            if said.function_call is not None:
+                deltas.append(self._call(AnsweredCall(0, None, said.function_call), index))
+        if choice.finish_reason:
+            self._unfinished[index] = False
+            deltas.append(Finished(_finish(choice.finish_reason), index))
 
     def _call(self, call: AnsweredCall, choice: int) -> Delta:
         function = call.function or AnsweredFunction()

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from farthing.dialects import strict
-from farthing.dialects.base import Event, WireRequest, require_translatable
-from farthing.dialects.openai.answers import finite
+from farthing.dialects.base import WireRequest, require_translatable
 from farthing.domain.chat import (
     ChatRequest,
-    Delta,
     Effort,
     Image,
     Message,
     Part,
     ResponseFormat,
-    Started,
     Text,
     Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
-    UsageReport,
 )
 
 PATH = "/chat/completions"
@@ -38,7 +34,6 @@ _NEW_LIMIT = re.compile(r"(?:^|/)(?:o[1-9]|gpt-[5-9])")
 """OpenAI's models from o1 and gpt-5 on refuse `max_tokens`; many other vendors know nothing else."""
 _TAKES_EFFORT = re.compile(r"(?:^|/)(?:o[1-9]|gpt-(?:[5-9]|oss))")
 """Models that take `reasoning_effort`; elsewhere a vendor may refuse it."""
-_SAYS_NOTHING: Final = frozenset({UsageReport, Started})
 _BUDGETS: Final[tuple[tuple[int, Effort], ...]] = ((1_024, "minimal"), (2_048, "low"), (8_192, "medium"))
 """The largest thinking budget, in tokens, that each effort stands for; anything larger is `high`."""
 
@@ -86,18 +81,6 @@ def write_request(chat: ChatRequest, upstream_model: str) -> WireRequest:
     }
     body |= {name: value for name, value in options.items() if value is not None}
     return WireRequest(path=PATH, body=msgspec.json.encode(body), headers=JSON)
-
-
-def relay(event: Event, deltas: Sequence[Delta], chat: ChatRequest) -> bytes:
-    """The event's own bytes, but nothing for the usage report that only we asked for."""
-    raw = finite(event.raw)
-    if chat.include_usage or any(type(delta) not in _SAYS_NOTHING for delta in deltas):
-        return raw
-    try:
-        chunk = msgspec.json.decode(finite(event.data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return raw
-    return b"" if isinstance(chunk, dict) and chunk.get("usage") and not chunk.get("choices") else raw
 
 
 def _messages(message: Message) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from farthing.dialects import UPSTREAM
-from farthing.dialects.base import Event
+from farthing.dialects.base import Event, Piece
 from farthing.dialects.openai.answers import finite
 from farthing.dialects.sse import frame
 from farthing.domain.chat import (
@@ -41,6 +41,7 @@ from farthing.domain.errors import (
 Tree = dict[str, object]
 
 DIALECT = UPSTREAM["openai"]
+USAGE = UsageReport(Usage(prompt=1))
 FUNCTION = {"name": "f", "arguments": '{"x":1}'}
 
 
@@ -59,7 +60,7 @@ def chunk(delta: Tree | None = None, *, finish: str | None = None, index: int | 
 def read(*events: Event) -> list[Delta]:
     """The deltas of these events, without the first word."""
     reader = DIALECT.stream_reader()
-    deltas = [delta for one in events for delta in reader.read(one)]
+    deltas = [delta for one in events for delta in reader.read(one).deltas]
     assert deltas[:1] == [Started("c", "m")]
     return deltas[1:]
 
@@ -275,7 +276,7 @@ def test_tool_calls_that_nobody_numbered() -> None:
 def test_the_end_of_the_bytes(events: list[Event], is_whole: bool) -> None:
     """Without its end mark a stream is whole only if every choice has finished, and it ends once."""
     reader = DIALECT.stream_reader()
-    deltas = [delta for one in events for delta in reader.read(one)]
+    deltas = [delta for one in events for delta in reader.read(one).deltas]
     if not is_whole:
         with pytest.raises(UpstreamInterrupted):
             reader.close()
@@ -326,3 +327,46 @@ def test_an_empty_error_is_none() -> None:
         TextDelta("a"),
         TextDelta("b"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("data", "deltas", "is_report"),
+    [
+        ({"choices": [], "usage": {"prompt_tokens": 1}}, [USAGE], True),
+        ({"choices": [], "usage": {"prompt_tokens": -1}}, [], True),
+        ({"id": "c", "usage": {"prompt_tokens": 1}}, [Started("c", ""), USAGE], True),
+        ({"choices": [], "usage": None}, [], False),
+        ({"choices": [], "usage": {}}, [], False),
+        ({"choices": [], "prompt_filter_results": []}, [], False),
+        (
+            {"choices": [{"delta": {"role": "assistant"}}], "usage": {"prompt_tokens": 1}},
+            [Started("", ""), USAGE],
+            False,
+        ),
+        (
+            {"choices": [{"finish_reason": "stop"}], "usage": {"prompt_tokens": 1}},
+            [Started("", ""), Finished("stop"), USAGE],
+            False,
+        ),
+        ({"choices": [{"delta": {"content": "a"}}]}, [Started("", ""), TextDelta("a")], False),
+    ],
+)
+def test_a_usage_report_is_for_those_who_asked(data: Tree, deltas: list[Delta], is_report: bool) -> None:
+    """Only the chunk that we asked for ourselves may be kept back; every event keeps its bytes."""
+    heard = event(data)
+    assert DIALECT.stream_reader().read(heard) == Piece(deltas, heard.raw, is_report)
+
+
+def test_relayed_events_hold_no_number_that_json_does_not_know() -> None:
+    """NaN would break the caller's parser, so it arrives as null."""
+    data = b'{"choices":[{"delta":{"content":"NaN"},"logprobs":{"logprob":-Infinity}}]}'
+    piece = DIALECT.stream_reader().read(event(data))
+    assert piece.raw == b'data: {"choices":[{"delta":{"content":"NaN"},"logprobs":{"logprob":null}}]}\n\n'
+    assert list(piece.deltas) == [Started("", ""), TextDelta("NaN")]
+
+
+@pytest.mark.parametrize("data", [b"[DONE]", b""])
+def test_the_end_mark_and_events_without_data_are_relayed(data: bytes) -> None:
+    """They keep their bytes, before the end and after it."""
+    reader, heard = DIALECT.stream_reader(), event(data)
+    assert [reader.read(heard).raw, reader.read(heard).raw] == [heard.raw, heard.raw]

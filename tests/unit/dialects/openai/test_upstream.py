@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
@@ -10,22 +9,15 @@ import pytest
 from msgspec import structs
 
 from farthing.dialects import INBOUND, UPSTREAM, strict
-from farthing.dialects.base import Event
-from farthing.dialects.sse import frame
 from farthing.domain.chat import (
     ChatRequest,
-    Completed,
-    Delta,
     Effort,
-    Finished,
     Image,
     Message,
     Part,
     Reasoning,
     ResponseFormat,
-    Started,
     Text,
-    TextDelta,
     Tool,
     ToolCall,
     ToolChoice,
@@ -225,39 +217,3 @@ def test_messages() -> None:
     ]
     assert messages(Text("a"), Text("b"), role="system") == [{"role": "system", "content": "a\n\nb"}]
     assert messages(Reasoning("hm"), role="assistant") == []
-
-
-@pytest.mark.parametrize(
-    ("chunk", "deltas", "is_hidden"),
-    [
-        ({"choices": [], "usage": {"prompt_tokens": 1}}, [USAGE], True),
-        ({"choices": [], "usage": {"prompt_tokens": -1}}, [], True),
-        ({"usage": {"prompt_tokens": 1}}, [Started("", ""), USAGE], True),
-        ({"choices": [], "usage": None}, [], False),
-        ({"choices": [], "prompt_filter_results": []}, [], False),
-        ({"choices": [{"index": 0, "delta": {"role": "assistant"}}], "usage": {"prompt_tokens": 1}}, [USAGE], False),
-        ({"choices": [{"index": 0, "delta": {}}], "usage": {"prompt_tokens": 1}}, [Finished("stop"), USAGE], False),
-        ({"choices": [{"index": 0, "delta": {"content": "a"}}]}, [TextDelta("a")], False),
-        ([], [], False),
-    ],
-)
-def test_a_usage_report_is_for_those_who_asked(chunk: object, deltas: list[Delta], is_hidden: bool) -> None:
-    """Only the chunk that we asked for ourselves is kept back, every other event is relayed as it came."""
-    data = json.dumps(chunk).encode()
-    event = Event(b"", data, frame(data))
-    assert DIALECT.relay(event, deltas, ASKED) is event.raw
-    assert DIALECT.relay(event, deltas, SILENT) == (b"" if is_hidden else event.raw)
-
-
-def test_relayed_events_hold_no_number_that_json_does_not_know() -> None:
-    """NaN would break the caller's parser, so it arrives as null."""
-    data = b'{"choices":[{"delta":{"content":"NaN"},"logprobs":{"logprob":-Infinity}}]}'
-    relayed = DIALECT.relay(Event(b"", data, frame(data)), [TextDelta("NaN")], SILENT)
-    assert relayed == b'data: {"choices":[{"delta":{"content":"NaN"},"logprobs":{"logprob":null}}]}\n\n'
-
-
-def test_the_end_mark_and_odd_data_are_relayed() -> None:
-    """What is no JSON is none of our business."""
-    for data, deltas in ((b"[DONE]", [Completed()]), (b"", []), (b"\xff", [])):
-        event = Event(b"", data, frame(data))
-        assert DIALECT.relay(event, deltas, SILENT) == event.raw
