@@ -6,14 +6,16 @@ import asyncio
 import logging
 import random
 import time
+import zlib
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 from redis.asyncio.connection import Connection
 
 from farthing.background.clock import ManualClock, SystemClock
 from farthing.cache import RedisLevel, RedisLink, RedisValues
-from farthing.cache.redis import REST_S, TIMEOUT_S
+from farthing.cache.redis import PACKED_BYTES, REST_S, TIMEOUT_S
 from tests.conformance.cache.conftest import SECRET, entry
 from tests.servers.redis import Redis
 
@@ -194,6 +196,38 @@ async def test_an_answer_in_a_form_of_another_version_is_a_miss(link: RedisLink,
     """Signed by us, and still not to be read."""
     level = level_of(link, clock)
     await link.client.set("test:answer:key", level._sign("key", b"\xc1") + b"\xc1")
+    assert await level.get("key") is None
+
+
+EVENT = b'data: {"id":"chatcmpl-1","choices":[{"delta":{"content":" word"}}]}\n\n'
+
+
+@pytest.mark.parametrize("length", [PACKED_BYTES.start, 100_000])
+async def test_a_long_stream_is_packed(link: RedisLink, clock: ManualClock, length: int) -> None:
+    """What repeats itself takes a small part of its length in Redis, and comes back to the byte."""
+    answer = replace(entry(clock, (EVENT * (length // len(EVENT) + 1))[:length]), stream=True)
+    level = level_of(link, clock)
+    await level.put("key", answer)
+    assert await link.client.strlen("test:answer:key") < length / 2
+    assert await level.get("key") == answer
+
+
+@pytest.mark.parametrize(("stream", "length"), [(True, 500), (True, PACKED_BYTES.stop), (False, 100_000)])
+async def test_other_answers_are_kept_as_they_are(
+    link: RedisLink, clock: ManualClock, stream: bool, length: int
+) -> None:
+    """Packing them would cost more than it saves, or take too long."""
+    level, answer = level_of(link, clock), replace(entry(clock, b"x" * length), stream=stream)
+    await level.put("key", answer)
+    assert await link.client.strlen("test:answer:key") > length
+    assert await level.get("key") == answer
+
+
+async def test_a_damaged_packed_answer_is_a_miss(link: RedisLink, clock: ManualClock) -> None:
+    """Also where the signature is right."""
+    level = level_of(link, clock)
+    payload = zlib.compress(b"answer" * 1000, 1)[:-4]
+    await link.client.set("test:answer:key", level._sign("key", payload) + payload)
     assert await level.get("key") is None
 
 
