@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -37,8 +37,24 @@ class Moment(sa.types.TypeDecorator[int]):
         return (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
 
 
-Identifier = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql")
+class Document(sa.types.TypeDecorator[Any]):
+    """Any JSON value, `jsonb` in PostgreSQL; None is SQL's NULL."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """The type the database knows."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(sa.JSON(none_as_null=True))
+        # Where SQLite is used nothing of PostgreSQL need be loaded.
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB(none_as_null=True))
+
+
+Identifier = sa.Text().with_variant(sa.UUID(as_uuid=False), "postgresql")
 """A UUID in its 36 characters; 16 bytes in PostgreSQL."""
 
-Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+Json = Document(none_as_null=True)
 """Any JSON value; None is SQL's NULL."""
