@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from farthing.domain.budget import Budget, Scope, Window, span
 from farthing.ports import Stretch
 from farthing.store.aggregates import LONGEST_VALUE, TOTAL
-from farthing.store.queries.sums import conditions, pieces
-from farthing.store.schema import value_metrics
+from farthing.store.queries.sums import covered, pieces
 
 _DIMENSIONS: dict[Scope, str] = {"key": "key", "team": "team", "tenant": TOTAL}
 
@@ -44,10 +43,10 @@ def _value(budget: Budget) -> str:
 async def _costs(
     connection: AsyncConnection, dimension: str, stretch: Stretch, values: Iterable[str]
 ) -> Mapping[tuple[str, str], int]:
-    table = value_metrics.c
+    rows = covered([dimension], None, pieces(stretch)).c
     statement = (
-        sa.select(table.tenant, table.value, sa.cast(sa.func.sum(table.cost), sa.BigInteger))
-        .where(*conditions([dimension], None, pieces(stretch)), table.value.in_(list(values)))
-        .group_by(table.tenant, table.value)
+        sa.select(rows.tenant, rows.value, sa.cast(sa.func.sum(rows.cost), sa.BigInteger))
+        .where(rows.value.in_(list(values)))
+        .group_by(rows.tenant, rows.value)
     )
     return {(tenant, value): cost for tenant, value, cost in await connection.execute(statement)}

@@ -83,17 +83,28 @@ class Sums(Struct, frozen=True):
         }
 
 
-SUMMED = [sa.cast(sa.func.sum(value_metrics.c[name]), sa.BigInteger).label(name) for name in COUNTERS]
+def covered(dimensions: Iterable[str], tenant: str | None, covers: Sequence[tuple[int, int, int]]) -> sa.Subquery:
+    """The rows of `value_metrics` in these pieces of time; tenant None means all tenants.
+
+    Each piece is a select of its own. As alternatives in one condition they would be looked for among every bucket that
+    a dimension has, because SQLite uses an index only for what all alternatives share.
+    """
+    names = list(dimensions)
+    selects = [_piece(names, tenant, grain, start, end) for grain, start, end in covers]
+    return sa.union_all(*selects or [sa.select(value_metrics).where(sa.false())]).subquery("covered")
 
 
-def conditions(
-    dimensions: Iterable[str], tenant: str | None, covers: Sequence[tuple[int, int, int]]
-) -> list[sa.ColumnElement[bool]]:
-    """What limits a statement over `value_metrics`; tenant None means all tenants."""
+def _piece(names: list[str], tenant: str | None, grain: int, start: int, end: int) -> sa.Select[Any]:
     table = value_metrics.c
-    buckets = [sa.and_(table.grain == grain, table.bucket >= start, table.bucket < end) for grain, start, end in covers]
-    found = [table.dimension.in_(list(dimensions)), sa.or_(sa.false(), *buckets)]
-    return found if tenant is None else [*found, table.tenant == tenant]
+    found = sa.select(value_metrics).where(
+        table.dimension.in_(names), table.grain == grain, table.bucket >= start, table.bucket < end
+    )
+    return found if tenant is None else found.where(table.tenant == tenant)
+
+
+def _summed(rows: sa.Subquery) -> list[sa.Label[int]]:
+    """Every counter's sum, in the order of `COUNTERS`."""
+    return [sa.cast(sa.func.sum(rows.c[name]), sa.BigInteger).label(name) for name in COUNTERS]
 
 
 async def by_value(
@@ -101,12 +112,11 @@ async def by_value(
 ) -> Mapping[str, dict[str, Sums]]:
     """For each dimension its values' sums, the dearest value first."""
     names = list(dimensions)
-    table = value_metrics.c
+    rows = covered(names, tenant, pieces(stretch))
     statement = (
-        sa.select(table.dimension, table.value, *SUMMED)
-        .where(*conditions(names, tenant, pieces(stretch)))
-        .group_by(table.dimension, table.value)
-        .order_by(sa.desc("cost"), sa.desc("requests"), table.value)
+        sa.select(rows.c.dimension, rows.c.value, *_summed(rows))
+        .group_by(rows.c.dimension, rows.c.value)
+        .order_by(sa.desc("cost"), sa.desc("requests"), rows.c.value)
     )
     found: dict[str, dict[str, Sums]] = {name: {} for name in names}
     for dimension, value, *sums in await connection.execute(statement):
@@ -116,14 +126,8 @@ async def by_value(
 
 async def by_bucket(connection: AsyncConnection, minutes: int, tenant: str | None, stretch: Stretch) -> dict[int, Sums]:
     """Sums of all requests for each bucket of so many minutes, by its start in µs, ascending."""
-    table = value_metrics.c
-    grains = [grain for grain in GRAINS if grain <= minutes]
-    statement = (
-        sa.select(table.bucket, *SUMMED)
-        .where(*conditions(["total"], tenant, pieces(stretch, grains)))
-        .group_by(table.bucket, table.grain)
-        .order_by(table.bucket)
-    )
+    rows = covered(["total"], tenant, pieces(stretch, [grain for grain in GRAINS if grain <= minutes]))
+    statement = sa.select(rows.c.bucket, *_summed(rows)).group_by(rows.c.bucket, rows.c.grain).order_by(rows.c.bucket)
     found: dict[int, Sums] = {}
     for bucket, *sums in await connection.execute(statement):
         start = bucket - bucket % (minutes * MINUTE_US)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from itertools import pairwise
 
+import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.dialects import sqlite
 
 from farthing.ports import Stretch
 from farthing.store.aggregates import MINUTE_US
-from farthing.store.queries.sums import LAST_US, Sums, pieces
+from farthing.store.queries.sums import LAST_US, Sums, covered, pieces
+from farthing.store.schema import value_metrics
 from tests.conformance.store.samples import DAY_US, HOUR_US, NOON_US
 
 MOMENTS = st.integers(0, 2 * 10**15)
@@ -47,6 +53,21 @@ def test_open_ends_need_days_only() -> None:
     """All time is one piece."""
     assert pieces(Stretch()) == [(1440, 0, LAST_US)]
     assert pieces(Stretch(5, 5 - 10**18)) == []
+
+
+@pytest.mark.parametrize("tenant", [None, "acme"])
+def test_each_piece_is_found_by_the_key_of_the_table(tenant: str | None) -> None:
+    """SQLite looks for grain and moments in the index, and so reads no bucket that was not asked for."""
+    stretch = Stretch(NOON_US - 30 * MINUTE_US, NOON_US + 2 * DAY_US + HOUR_US + 1)
+    rows = covered(["model", "total"], tenant, pieces(stretch))
+    asked = sa.select(rows.c.value, sa.func.sum(rows.c.cost)).group_by(rows.c.value)
+    sql = asked.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(str(sa.schema.CreateTable(value_metrics).compile(dialect=sqlite.dialect())))
+        plan = [step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    searches = [step for step in plan if "value_metrics" in step]
+    assert len(searches) == 5
+    assert all("(dimension=? AND grain=? AND bucket>? AND bucket<?)" in step for step in searches)
 
 
 def test_sums_add_and_subtract_field_by_field() -> None:
