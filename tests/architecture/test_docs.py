@@ -14,6 +14,7 @@ from farthing.domain import errors
 from farthing.domain.errors import FarthingError
 from farthing.http.routes import ROUTES
 from farthing.settings.sections import Document, ModelSettings, ProviderSettings
+from farthing.telemetry.exposition import registry_of
 from farthing.telemetry.prometheus import PrometheusSink
 from tests.architecture.source import ROOT, package_modules
 
@@ -86,7 +87,7 @@ def test_every_metric_is_told() -> None:
     sink.watch_holds(int)
     shown = {
         family.name + ("_total" if family.type == "counter" else "")
-        for family in sink.registry.collect()
+        for family in registry_of(sink.figures()).collect()
         if not family.name.endswith("_created")
     }
     assert set(re.findall(r"^\| `(farthing_\w+)`", page("api.md"), re.MULTILINE)) == shown
