@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from farthing.domain.catalogue import Capability, Model, Tier
-from farthing.domain.chat import ChatRequest, Image
+from farthing.domain.chat import ChatRequest
 from farthing.domain.errors import InvalidRequest
 from farthing.domain.routing.plan import Needs
-from farthing.domain.tokens import estimate_request
+from farthing.domain.tokens import measure
 
 LIKELY_TOKENS_OUT: dict[Tier, int] = {"simple": 250, "moderate": 500, "complex": 1_000}
 """Output that prompts of a tier are answered with, before anything is learned."""
@@ -24,6 +24,7 @@ _CANNOT: dict[Capability, str] = {
 }
 _PARAMS: dict[Capability, str] = {"tools": "tools", "images": "messages", "json": "response_format"}
 _NONE: frozenset[Capability] = frozenset()
+_NO_EFFORT = (None, "none", "minimal")
 _REASONING: frozenset[Capability] = frozenset({"reasoning"})
 
 
@@ -31,26 +32,23 @@ def read_needs(chat: ChatRequest, tier: Tier) -> Needs:
     """What a request that asks for this tier needs of any model."""
     likely = LIKELY_TOKENS_OUT[tier]
     limit = chat.max_tokens
+    tokens_in, has_pictures = measure(chat)
     return Needs(
-        tokens_in=estimate_request(chat),
+        tokens_in=tokens_in,
         tokens_out=(likely if limit is None else min(likely, limit)) * chat.n,
         max_tokens=limit,
-        capabilities=_capabilities(chat),
+        capabilities=_capabilities(chat, has_pictures=has_pictures),
     )
 
 
-def _capabilities(chat: ChatRequest) -> frozenset[Capability]:
-    needed: list[Capability] = []
+def _capabilities(chat: ChatRequest, *, has_pictures: bool) -> frozenset[Capability]:
+    needed: list[Capability] = ["images"] if has_pictures else []
     if chat.tools:
         needed.append("tools")
     if chat.response_format is not None:
         needed.append("json")
-    if chat.reasoning_tokens or chat.reasoning_effort not in {None, "none", "minimal"}:
+    if chat.reasoning_tokens or chat.reasoning_effort not in _NO_EFFORT:
         needed.append("reasoning")
-    for message in chat.messages:
-        for part in message.parts:
-            if type(part) is Image:
-                return frozenset((*needed, "images"))
     return frozenset(needed) if needed else _NONE
 
 
