@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from farthing.cli.client import Gateway
 from farthing.cli.terminal import CommandError
 from farthing.settings import Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from farthing.cli.client import Gateway
 
 
 def settings_for(config: Path | None) -> Settings:
@@ -19,5 +22,7 @@ def settings_for(config: Path | None) -> Settings:
 
 def gateway_for(url: str | None, config: Path | None) -> Gateway:
     """The gateway that the command asks: the one named, else the one that the settings lead to."""
+    from farthing.cli.client import Gateway
+
     settings = settings_for(config)
     return Gateway(url or settings.url, settings.master_key.get_secret_value() if settings.master_key else None)

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
@@ -23,6 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from farthing.cli.banner import banner, ready_line
 from farthing.cli.configured import settings_for
+from farthing.cli.garbage import resume
 from farthing.cli.lifespan import EXPECTED, ServerConfig
 from farthing.cli.listening import listen
 from farthing.cli.terminal import CommandError, print_json
@@ -143,6 +143,7 @@ def _serve_together(settings: Settings, listener: socket.socket, tell_ready: Cal
     )
     threading.Thread(target=_await_ready, args=(listener, tell_ready), daemon=True).start()
     supervisor = Multiprocess(config, sockets=[listener])
+    resume()
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise typer.Exit(1)
@@ -150,6 +151,8 @@ def _serve_together(settings: Settings, listener: socket.socket, tell_ready: Cal
 
 def _await_ready(listener: socket.socket, tell_ready: Callable[[], None]) -> None:
     """Tells once that a worker answers."""
+    from http.client import HTTPConnection, HTTPException
+
     host, port = listener.getsockname()[:2]
     while True:
         connection = HTTPConnection(reachable(host), port, timeout=60)
