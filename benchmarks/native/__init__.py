@@ -139,7 +139,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Equal seeds vary alike; without one, no two loads have a number in common, but by a rare chance."""
     headers: Mapping[str, str] = {}
     timeout: float = 30.0
-    """Seconds after which an unanswered request is an error."""
+    """Seconds from when a request is due to when it is an error, without an answer or even before it was sent."""
 
     def put(self, *, runner: tuple[str, ...] = ()) -> LoadResult:
         """Loads, as a child of `runner` such as taskset. Raises `ServerFailed` where the load generator fails."""

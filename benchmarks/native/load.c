@@ -21,11 +21,11 @@ static const char USAGE[] =
     "usage: load --url http://HOST:PORT/PATH --body FILE [--connections 32] [--seconds 5] [--warmup 0] [--rate R]\n"
     "            [--vary [--seed N]] [--header 'name: value']... [--timeout 30]";
 
-/* A connection, open where `fd` is one; `due` is the moment its request should have left, `sent` when it did, ns. */
+/* A connection, open where `fd` is one; `due` is the moment its request should have left, ns, sent then or later. */
 struct connection {
     int fd;
     bool busy, blocked;
-    int64_t due, sent, first;
+    int64_t due, first;
     struct bytes pending;
     struct answer answer;
 };
@@ -135,7 +135,6 @@ static void begin(struct connection *connection, int64_t due) {
     reset_answer(&connection->answer);
     connection->busy = true;
     connection->due = due;
-    connection->sent = now_ns();
     connection->first = 0;
     in_flight++;
     if (connection->fd < 0) open_connection(connection);
@@ -150,6 +149,9 @@ static void begin(struct connection *connection, int64_t due) {
 /* When the open loop's request of this number is due. */
 static int64_t due_at(uint64_t index) { return phase.start + (int64_t)((double)index * 1e9 / plan.rate); }
 
+/* Whether what was due then should have been answered by now. */
+static bool is_late(int64_t due, int64_t now) { return now - due > (int64_t)(plan.timeout * 1e9); }
+
 /* Begins what is due on the free connections: in closed loop on each, but on none twice. */
 static void begin_due(void) {
     if (!plan.rate) {
@@ -160,11 +162,12 @@ static void begin_due(void) {
         }
         return;
     }
-    while (phase.begun < phase.wanted && idle_count && due_at(phase.begun) <= now_ns()) {
-        struct connection *connection = idle[--idle_count];
-        begin(connection, due_at(phase.begun++));
+    for (int64_t now; phase.begun < phase.wanted && due_at(phase.begun) <= (now = now_ns()); phase.begun++) {
+        if (is_late(due_at(phase.begun), now)) note(&(struct answer){0}, "not sent in time");
+        else if (idle_count) begin(idle[--idle_count], due_at(phase.begun));
+        else break;
     }
-    if (phase.begun < phase.wanted && phase.armed != due_at(phase.begun))
+    if (phase.begun < phase.wanted && idle_count && phase.armed != due_at(phase.begun))
         arm(timer, phase.armed = due_at(phase.begun));
 }
 
@@ -212,8 +215,7 @@ static void receive(struct connection *connection) {
 /* Gives up what has waited too long. */
 static void expire(int64_t now) {
     for (size_t i = 0; i < plan.connections; i++)
-        if (connections[i].busy && now - connections[i].sent > (int64_t)(plan.timeout * 1e9))
-            fail(&connections[i], "no answer in time");
+        if (connections[i].busy && is_late(connections[i].due, now)) fail(&connections[i], "no answer in time");
 }
 
 static bool unfinished(int64_t now) {

@@ -66,6 +66,15 @@ async def test_a_request_that_waits_for_a_connection_is_late() -> None:
     assert result.seconds >= 0.4
 
 
+async def test_a_load_ends_although_the_server_cannot_follow() -> None:
+    """Requests that are still waiting for a connection when their time is over are errors too, and are not sent."""
+    async with FaultServer(silent_after()) as server:
+        load = Load(url=server.url, body=b"{}", connections=2, rate=100, seconds=0.2, timeout=0.5)
+        result = await asyncio.to_thread(load.put)
+        assert counts(result) == (0, 20, 0, {})
+        assert len(server.requests) < 20
+
+
 async def test_the_request_is_what_was_asked_for() -> None:
     """Method, path, host, length and the caller's headers stand in it, and the body is untouched."""
     async with FaultServer(always(answer(b"ok"))) as server:
