@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -33,6 +34,9 @@ NOT_PART_OF_THE_QUESTION = frozenset(
 """Top-level fields that leave the answer as it is, or that stand in the key by other means. Every other field counts,
 known or not."""
 
+LONGEST_REMEMBERED = 256
+"""Characters of a route that is kept in memory: most requests name one of a few, and callers cannot fill it up."""
+
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -48,16 +52,23 @@ def identity(tree: Mapping[str, Any], *, tenant: str, arm: str | None, route: st
     canonical = _encode(body)
     if not canonical.isascii() and not unicodedata.is_normalized("NFC", canonical.decode()):
         canonical = _encode(_composed(body))
+    form = b"6:stream" if tree.get("stream") and _needs_its_form(tree) else b"0:"
+    place = _place if len(route) <= LONGEST_REMEMBERED else _place.__wrapped__
+    parts = place(tenant, arm, route, model), form, b"%d:" % len(canonical), canonical
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _place(tenant: str, arm: str | None, route: str, model: str) -> bytes:
+    """The fields beside the body, each behind its length."""
     fields = (
         VERSION,
         tenant.encode(),
         b"" if arm is None else b"=" + arm.encode(),
         route.encode(),
         model.encode(),
-        b"stream" if tree.get("stream") and _needs_its_form(tree) else b"",
-        canonical,
     )
-    return hashlib.sha256(b"".join([b"%d:%b" % (len(field), field) for field in fields])).hexdigest()
+    return b"".join([b"%d:%b" % (len(field), field) for field in fields])
 
 
 def _needs_its_form(tree: Mapping[str, Any]) -> bool:

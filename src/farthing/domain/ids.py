@@ -16,5 +16,5 @@ def uuid7(now_us: int, random_bits: int) -> str:
     millis, micros = divmod(now_us, 1000)
     high = (millis & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | micros * 4096 // 1000
     low = 0x8000_0000_0000_0000 | random_bits & 0x3FFF_FFFF_FFFF_FFFF
-    text = f"{high:016x}{low:016x}"
+    text = (high << 64 | low).to_bytes(16, "big").hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -200,3 +200,10 @@ def test_streaming_counts_only_where_the_answer_cannot_be_told_both_ways(field: 
 def test_a_key_is_written_the_same_way_for_ever() -> None:
     """Answers kept by yesterday's process are found by today's."""
     assert key({"prompt": "¿Qué?"}) == "c850bd9ba6bb100abcd4ead33e4bdc132933987b47c816bedd97c8e3478edcd5"
+
+
+def test_a_long_route_counts_to_its_last_character() -> None:
+    """A caller's headers, which stand in the route, may be longer than what is remembered."""
+    long = "x" * 1_000
+    keys = {identity({}, tenant="t", arm=None, route=route, model="m") for route in (long, long + "y", long[1:])}
+    assert len(keys) == 3
