@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -11,8 +12,37 @@ from benchmarks.micro.samples import VARIANTS, completion, encoded, events
 from farthing.dialects import INBOUND, UPSTREAM, strict
 from farthing.dialects.sse import Framer
 from farthing.domain.chat import ChatRequest
+from farthing.http.head import Heads
 
 WORDS = 34
+
+
+def head(number: int, tag: str) -> bytes:
+    """A request's head as an SDK sends it."""
+    return (
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost:8000\r\naccept: application/json\r\n"
+        b"content-type: application/json\r\nuser-agent: OpenAI/Python 2.11.0\r\nauthorization: Bearer sk-key\r\n"
+        b"x-farthing-tags: feature=%b\r\ncontent-length: %d\r\n\r\n" % (tag.encode(), 200 + number)
+    )
+
+
+@pytest.mark.parametrize("kind", ["known", "new"])
+def bench_read_head(meter: Meter, kind: str) -> None:
+    """A client's head, the same as before but for the length of the body, or one that was never seen."""
+    numbers = itertools.count()
+
+    def fresh() -> Sequence[bytes]:
+        return [head(number, "same" if kind == "known" else f"t{number}") for number in _some(numbers)]
+
+    heads = Heads(frozenset({"/v1/chat/completions"}))
+    found = heads.find(head(7, "same"))
+    assert found is not None
+    assert (found[0].credential, found[0].directives.tags, found[1]) == ("sk-key", {"feature": "same"}, 207)
+    meter.each(heads.find, fresh)
+
+
+def _some(numbers: Iterator[int]) -> Iterator[int]:
+    return itertools.islice(numbers, VARIANTS)
 
 
 @pytest.mark.parametrize("size", ["short", "medium", "long"])
