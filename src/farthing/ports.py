@@ -124,6 +124,9 @@ class CacheLevel(Protocol):
     async def put(self, key: str, entry: CacheEntry) -> None:
         """Keeps the entry until it expires, or until room is needed."""
 
+    async def put_all(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
+        """As `put` of each, at once."""
+
     async def delete(self, key: str) -> None:
         """Forgets the entry; a key voted down is refused by `put` from then on."""
 
@@ -147,8 +150,11 @@ class AnswerCache(Protocol):
     async def find(self, key: str) -> tuple[CacheEntry, str] | None:
         """The entry and the name of the level that had it, or None."""
 
-    async def keep(self, key: str, entry: CacheEntry) -> None:
-        """Keeps the entry on every level."""
+    def hold(self, key: str, entry: CacheEntry) -> None:
+        """Keeps the entry where `near` looks."""
+
+    async def keep(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
+        """Keeps these entries by key everywhere else."""
 
     async def forget(self, key: str) -> None:
         """Takes the entry from every level for good: it was voted down."""

@@ -68,7 +68,7 @@ class Gateway:
         self._prometheus = PrometheusSink(version)
         self._prometheus.watch_pools(self._pools)
         self._prometheus.watch_holds(lambda: self._ledger.open_holds)
-        self._flights = Flights(self._supervisor.spawn)
+        self._flights = Flights()
         self._hot: DataPlane | None = None
 
     def new_id(self) -> str:

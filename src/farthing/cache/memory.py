@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from farthing.ports import CacheEntry, Clock
 
@@ -44,6 +45,15 @@ class MemoryLevel:
 
     async def put(self, key: str, entry: CacheEntry) -> None:
         """Keeps the entry, unless it is expired or very large, or its key was voted down."""
+        self.hold(key, entry)
+
+    async def put_all(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
+        """As `put` of each."""
+        for key, entry in answers:
+            self.hold(key, entry)
+
+    def hold(self, key: str, entry: CacheEntry) -> None:
+        """As `put`, which never waits here."""
         size = len(entry.body) + OVERHEAD_BYTES
         lives_s = (entry.expires_at_us - self._clock.now_us()) / 1_000_000
         self._drop(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from farthing.cache.memory import MemoryLevel
 from farthing.ports import CacheEntry, CacheLevel
@@ -37,11 +37,16 @@ class Tiered:
                 return None if key in self._buried else (entry, level.name)
         return None
 
-    async def keep(self, key: str, entry: CacheEntry) -> None:
-        """Keeps the entry on every level, unless its key was voted down."""
+    def hold(self, key: str, entry: CacheEntry) -> None:
+        """Keeps the entry in memory, unless its key was voted down."""
         if key not in self._buried:
-            for level in self._levels:
-                await level.put(key, entry)
+            self._memory.hold(key, entry)
+
+    async def keep(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
+        """Keeps the entries on every farther level, but for those whose key was voted down."""
+        wanted = [answer for answer in answers if answer[0] not in self._buried]
+        for level in self._levels[1:]:
+            await level.put_all(wanted)
 
     async def forget(self, key: str) -> None:
         """Takes the entry from every level for good, whatever a level itself may forget."""

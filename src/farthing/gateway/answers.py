@@ -7,6 +7,8 @@ from farthing.domain.tokens import last_user_text
 from farthing.gateway.order import Order
 from farthing.ports import AnswerCache, CacheEntry, Clock, Spawn
 
+MOST_WAITING = 1000
+"""Answers that wait to be kept far away; more are not, for they can be bought again."""
 PROMPT_SHOWN = 200
 """Characters of the question that are kept for `popular_queries`."""
 
@@ -18,14 +20,19 @@ class Answers:
         self._cache = cache
         self._clock = clock
         self._spawn = spawn
+        self._waiting: list[tuple[str, CacheEntry]] = []
+        self._is_keeping = False
 
     def near(self, key: str) -> tuple[CacheEntry, str] | None:
         """As `find`, where it takes no waiting."""
         return self._cache.near(key)
 
     async def find(self, key: str) -> tuple[CacheEntry, str] | None:
-        """The entry and the name of the level that had it, or None."""
-        return await self._cache.find(key)
+        """The entry and the name of the level that had it, or None.
+
+        Looks near once more at the end: an identical request may have been answered while we asked far away.
+        """
+        return await self._cache.find(key) or self._cache.near(key)
 
     def keep(self, key: str, order: Order, bought: Exchange, body: bytes) -> None:
         """Keeps a complete answer under `key`, given as the upstream's own bytes."""
@@ -46,4 +53,18 @@ class Answers:
             score=bought.score,
             confidence=bought.confidence,
         )
-        self._spawn(self._cache.keep(key, entry), "keep an answer")
+        self._cache.hold(key, entry)
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append((key, entry))
+        if not self._is_keeping:
+            self._is_keeping = True
+            self._spawn(self._keep_all(), "keep answers")
+
+    async def _keep_all(self) -> None:
+        """One task keeps them all on the farther levels, those together that came while it kept others."""
+        try:
+            while self._waiting:
+                answers, self._waiting = self._waiting, []
+                await self._cache.keep(answers)
+        finally:
+            self._is_keeping = False

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from farthing.dialects.base import Piece
-from farthing.domain.errors import FarthingError, UpstreamError
+from farthing.domain.errors import UpstreamError
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
 from farthing.gateway.source import StreamSource, Whole
-from farthing.ports import Spawn
 
-Buy = Callable[[], Coroutine[Any, Any, Whole | StreamSource]]
 Name = tuple[str, bool]
-LINGER_S = 1.0
 
 
 class Flight:
-    """One upstream call and everybody who waits for it; the last to leave cancels it."""
+    """One upstream call and everybody who waits for it; the last to leave cancels it.
 
-    def __init__(self, buy: Buy, leader: Draft, spawn: Spawn, land: Callable[[Flight], None]) -> None:
-        leader.is_handed_over = True
+    The leader buys in its own task. Should its client leave while others wait, that task goes on for them.
+    """
+
+    def __init__(self, leader: Draft, land: Callable[[Flight], None]) -> None:
         self.leader = leader
-        self.is_kept = False
         self._land = land
-        self._spawn = spawn
-        self._answer: asyncio.Task[Whole | StreamSource] = spawn(buy(), "flight")
-        self._answer.add_done_callback(self._bought)
+        self._buyer: asyncio.Task[Any] | None = None
         self._passengers = 0
+        self._waiters: list[asyncio.Future[None]] = []
+        self._bought: Whole | StreamSource | None = None
+        self._refusal: BaseException | None = None
         self._source: StreamSource | None = None
         self._batches: list[Sequence[Piece]] = []
         self._error: UpstreamError | None = None
@@ -37,56 +36,70 @@ class Flight:
         self._nobody_reads = asyncio.Event()
         self._nobody_reads.set()
 
-    async def join(self, follower: Draft) -> Whole | View | None:
-        """As `board`; None where the leader was refused for reasons of its own, which are nobody else's."""
-        try:
-            return await self.board(follower)
-        except UpstreamError:
-            raise
-        except FarthingError:
-            return None
-
-    async def board(self, draft: Draft) -> Whole | View:
-        """The shared answer for one request. Raises what the purchase raised."""
+    async def lead(self, buying: Awaitable[Whole | StreamSource]) -> Whole | View:
+        """The answer for the leader, who buys it. Raises what the purchase raised."""
         self._passengers += 1
+        self._buyer = asyncio.current_task()
+        self.leader.is_awaited = self._is_awaited
         try:
-            answer = await asyncio.shield(self._answer)
-        except BaseException:
-            self.leave(draft)
+            self._bought = await buying
+        except BaseException as error:
+            self._refusal = error
+            self._land(self)
             raise
+        finally:
+            self._buyer = None
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        return self._board(self._bought, self.leader)
+
+    async def join(self, follower: Draft) -> Whole | View | None:
+        """The shared answer. None where the leader was refused for reasons of its own, which are nobody else's.
+
+        Raises `UpstreamError` where the purchase did.
+        """
+        self._passengers += 1
+        if self._bought is None and self._refusal is None:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except BaseException:
+                self.leave(follower)
+                raise
+        if self._bought is not None:
+            return self._board(self._bought, follower)
+        self._passengers -= 1
+        if isinstance(self._refusal, UpstreamError):
+            raise self._refusal
+        return None
+
+    def _board(self, answer: Whole | StreamSource, draft: Draft) -> Whole | View:
         if isinstance(answer, StreamSource):
+            self._source = answer
             return View(self, answer, draft)
         self._passengers -= 1
         if draft is not self.leader:
             draft.shared(self.leader)
         return answer
 
+    def _is_awaited(self) -> bool:
+        """The leader's client has left: whether somebody else waits for what it is buying."""
+        self.leader.client_left = True
+        return self._buyer is not None and self._passengers > 1
+
     def leave(self, draft: Draft) -> None:
         """One passenger gives up."""
         self._passengers -= 1
         if draft is self.leader:
             draft.client_left = True
-        if self._passengers:
-            return
-        self._answer.cancel()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Nobody reads the stream, if there is one."""
-        if self._source is not None:
+        if self._buyer is not None:
+            if self.leader.client_left and self._passengers == 1:
+                self._buyer.cancel()
+        elif self._source is not None and not self._passengers:
             self._source.abandon()
-            if not self.is_kept:
-                self._land(self)
-
-    def _bought(self, answer: asyncio.Task[Whole | StreamSource]) -> None:
-        error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
-        if error is not None:
             self._land(self)
-            self.leader.broke(error)
-        elif isinstance(bought := answer.result(), StreamSource):
-            self._source = bought
-            if not self._passengers:
-                self._let_go()
 
     async def batch(self, source: StreamSource, index: int) -> Sequence[Piece]:
         """Pieces number `index` of the stream, empty at the end.
@@ -169,48 +182,30 @@ class View:
 class Flights:
     """The calls under way that others may join, by identity."""
 
-    def __init__(self, spawn: Spawn) -> None:
-        self._spawn = spawn
+    def __init__(self) -> None:
         self._flights: dict[Name, Flight] = {}
 
     def find(self, order: Order) -> Flight | None:
         """The flight of an identical request, if one is in the air."""
         return self._flights.get(_name(order))
 
-    def is_buying(self, order: Order) -> bool:
-        """Whether an identical request is under way whose answer is not in the cache yet."""
-        flight = self.find(order)
-        return flight is not None and not flight.is_kept
-
-    def start(self, order: Order, buy: Buy) -> Flight:
+    def start(self, order: Order) -> Flight:
         """A flight that identical requests may join."""
         name = _name(order)
-        flight = Flight(buy, order.draft, self._spawn, lambda landed: self._remove(name, landed))
-        self._flights[name] = flight
+        flight = self._flights[name] = Flight(order.draft, lambda landed: self._remove(name, landed))
         return flight
 
-    def kept(self, order: Order) -> None:
-        """The answer is complete and on its way into the cache.
-
-        The flight stays for a moment: a look-up that began before the answer was kept would else miss both.
-        """
-        if flight := self._led_by(order):
-            flight.is_kept = True
-            asyncio.get_running_loop().call_later(LINGER_S, self._remove, _name(order), flight)
-
     def landed(self, order: Order) -> None:
-        """The answer is complete and not worth keeping: the next request asks anew."""
-        if flight := self._led_by(order):
-            self._remove(_name(order), flight)
+        """The answer is complete, and kept if it is worth it: nobody need join any more."""
+        name = _name(order)
+        flight = self._flights.get(name)
+        if flight is not None and flight.leader is order.draft:
+            del self._flights[name]
 
     def forget(self, key: str) -> None:
         """The answer was voted down: nobody joins its flight any more."""
         for streams in (False, True):
             self._flights.pop((key, streams), None)
-
-    def _led_by(self, order: Order) -> Flight | None:
-        flight = self.find(order)
-        return flight if flight is not None and flight.leader is order.draft else None
 
     def _remove(self, name: Name, flight: Flight) -> None:
         """Unless another flight has taken its place meanwhile."""

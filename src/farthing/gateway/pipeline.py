@@ -58,15 +58,15 @@ class Pipeline:
         """The answer to an order that was begun, kept elsewhere, shared or bought. Raises `FarthingError`."""
         with order.draft as draft:
             key = draft.cache_key
-            if key and not self._flights.is_buying(order) and (kept := await self._answers.find(key)):
+            if key and not self._flights.find(order) and (kept := await self._answers.find(key)):
                 return replay(order, *kept)
-            if key and (flight := self._flights.find(order)) and (shared := await flight.join(draft)):
-                return deliver(order, shared)
+            while key and (flight := self._flights.find(order)):
+                if shared := await flight.join(draft):
+                    return deliver(order, shared)
             draft.plan = decide(order)
             draft.hold = self._ledger.hold(draft.caller, ceiling(order))
-            buy = partial(self._buy, order)
-            bought = await self._flights.start(order, buy).board(draft) if key else await buy()
-            return deliver(order, bought)
+            buying = self._buy(order)
+            return deliver(order, await (self._flights.start(order).lead(buying) if key else buying))
 
     async def _buy(self, order: Order) -> Whole | StreamSource:
         """An upstream's answer, whole and settled, or as a stream that settles itself at its end."""
@@ -78,9 +78,7 @@ class Pipeline:
     def _bought(self, order: Order, completion: Completion, body: bytes) -> None:
         """The upstream has said everything: settle before the caller sees the end, and keep what is worth keeping."""
         exchange = order.draft.answered(completion)
-        key = order.draft.cache_key
-        if key and completion.is_complete:
-            self._answers.keep(key, order, exchange, body)
-            self._flights.kept(order)
-        elif key:
+        if key := order.draft.cache_key:
+            if completion.is_complete:
+                self._answers.keep(key, order, exchange, body)
             self._flights.landed(order)

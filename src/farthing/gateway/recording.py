@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -62,6 +62,10 @@ class _NothingHeld:
         """Nothing."""
 
 
+def _by_nobody() -> bool:
+    return False
+
+
 class Draft:
     """What is known of a request so far. Settled once; everything after that is ignored."""
 
@@ -87,6 +91,8 @@ class Draft:
         self.first_token_us: int | None = None
         self.is_handed_over = False
         self.client_left = False
+        self.is_awaited: Callable[[], bool] = _by_nobody
+        """To be called when the client has left: whether others need what is being bought for it."""
         self.exchange: Exchange | None = None
         self.native: Mapping[str, Any] = {}
         self.session = call.directives.session

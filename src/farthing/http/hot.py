@@ -10,6 +10,7 @@ from farthing.dialects import INBOUND
 from farthing.domain.errors import InvalidRequest, MethodNotAllowed
 from farthing.gateway.call import Call
 from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.order import Order
 from farthing.http.bodies import BODY_TIMEOUT_S, CLOSE, has_body, late_body
 from farthing.http.desk import HOT, MISWRITTEN, Arrival, Desk, miswritten
 from farthing.http.errors import Message, Pairs, Send, guarded, send_error
@@ -97,6 +98,7 @@ class _Answering:
         self._route = route
         self.arrival = arrival
         self.has_started = False
+        self._has_left = False
         self.is_read = not has_body(scope["headers"])
         """Whether the whole body has been received."""
         self.extra: Pairs = []
@@ -105,21 +107,22 @@ class _Answering:
 
     async def serve(self) -> None:
         """Reads, answers, and lets go of the upstream when the client leaves."""
-        call = await self._read()
+        begun = self._desk.pipeline.begin(await self._read())
+        if not isinstance(begun, Order):
+            await self._reply(begun)
+            return
         task = asyncio.current_task()
-        left = False
 
         def leave() -> None:
-            nonlocal left
-            left = True
-            if task is not None:
+            self._has_left = True
+            if task is not None and not begun.draft.is_awaited():
                 task.cancel()
 
         watch = _Watch(self._receive, leave, self._spawn)
         try:
-            await self._reply(await self._desk.pipeline.run(call))
+            await self._reply(await self._desk.pipeline.finish(begun))
         except asyncio.CancelledError:
-            if not left or task is None:
+            if not self._has_left or task is None:
                 raise
             task.uncancel()
             self.has_started = True
@@ -142,10 +145,13 @@ class _Answering:
 
     async def _reply(self, reply: Reply | StreamReply) -> None:
         if isinstance(reply, Reply):
-            await self._start(reply)
-            await self._send({"type": "http.response.body", "body": reply.body})
+            if not self._has_left:
+                await self._start(reply)
+                await self._send({"type": "http.response.body", "body": reply.body})
             return
         try:
+            if self._has_left:
+                return
             await self._start(reply)
             while chunk := await reply.chunk():
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})

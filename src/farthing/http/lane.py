@@ -192,7 +192,7 @@ class Passage:
         self._has_left = True
         if self._late is not None:
             self._late.cancel()
-        if self._task is not None:
+        if self._task is not None and not (self._order and self._order.draft.is_awaited()):
             self._task.cancel()
 
     def _begin(self, body: bytes) -> None:
@@ -215,10 +215,10 @@ class Passage:
     async def _finish(self, begun: Order | StreamReply) -> None:
         with Guard(self._arrival.request_id) as guard:
             reply = await self._desk.pipeline.finish(begun) if isinstance(begun, Order) else begun
-            if isinstance(reply, Reply):
-                self._say(reply)
-            else:
+            if isinstance(reply, StreamReply):
                 await self._stream(reply)
+            elif not self._has_left:
+                self._say(reply)
         if guard.error is not None:
             self._refuse(guard.error)
 
@@ -240,6 +240,8 @@ class Passage:
     async def _stream(self, reply: StreamReply) -> None:
         lane = self._lane
         try:
+            if self._has_left:
+                return
             self._has_started = True
             lane.transport.write(lane.head_of(200, [*self._desk.headers(reply, []), *_CHUNKED]))
             while chunk := await reply.chunk():

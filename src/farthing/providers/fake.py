@@ -159,6 +159,8 @@ class ScriptedTransport:
             behaviour=behaviour, deadlines=request.deadlines, sleep=self._sleep, on_end=self._count_closed
         )
         try:
+            # No network answers before others had their turn.
+            await asyncio.sleep(0)
             await self._wait_for_headers(behaviour, request.deadlines)
         except (UpstreamError, asyncio.CancelledError):
             response.close()

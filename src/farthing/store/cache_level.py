@@ -108,9 +108,14 @@ class SqlCacheLevel:
 
         Returns when it is written, or at once where another `put` is writing: that one goes on until nothing is left.
         """
-        self._sieve.add(key)
-        if len(self._pending) < MOST_PENDING:
-            self._pending[key] = entry
+        await self.put_all([(key, entry)])
+
+    async def put_all(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
+        """As `put` of each."""
+        for key, entry in answers:
+            self._sieve.add(key)
+            if len(self._pending) < MOST_PENDING:
+                self._pending[key] = entry
         if self._is_emptying:
             return
         self._is_emptying = True

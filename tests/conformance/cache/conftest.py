@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -49,13 +49,22 @@ class Together:
 
     def __init__(self, cache: Tiered) -> None:
         self._cache = cache
-        self.put = cache.keep
         self.delete = cache.forget
 
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, from whichever level."""
         found = await self._cache.find(key)
         return found and found[0]
+
+    async def put(self, key: str, entry: CacheEntry) -> None:
+        """Keeps the entry near and far."""
+        await self.put_all([(key, entry)])
+
+    async def put_all(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
+        """Keeps the entries near and far."""
+        for key, entry in answers:
+            self._cache.hold(key, entry)
+        await self._cache.keep(answers)
 
 
 @asynccontextmanager

@@ -131,7 +131,8 @@ async def test_a_vote_elsewhere_is_heard_here(rig: Rig) -> None:
         expires_at_us=NOW_US + 3_600_000_000,
         tenant="local",
     )
-    await rig.storage.cache.keep("key", entry)
+    rig.storage.cache.hold("key", entry)
+    await rig.storage.cache.keep([("key", entry)])
     assert await rig.storage.cache.find("key") is not None
     for _ in range(3):
         await rig.storage.store.feedback.vote("key", -1, tenant="local", principal=None)

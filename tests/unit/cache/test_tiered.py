@@ -12,6 +12,12 @@ from farthing.ports import CacheEntry
 from tests.conformance.cache.conftest import entry
 
 
+async def keep(cache: Tiered, key: str, kept: CacheEntry) -> None:
+    """On every level."""
+    cache.hold(key, kept)
+    await cache.keep([(key, kept)])
+
+
 async def test_the_nearest_level_that_knows_answers_and_nearer_ones_learn() -> None:
     """An answer found far away is near the next time."""
     clock = ManualClock()
@@ -29,10 +35,10 @@ async def test_everything_is_kept_and_forgotten_everywhere() -> None:
     clock = ManualClock()
     levels = MemoryLevel(clock=clock), MemoryLevel(clock=clock)
     both = Tiered(*levels)
-    await both.keep("key", entry(clock))
+    await keep(both, "key", entry(clock))
     assert [await level.get("key") is not None for level in levels] == [True, True]
     await both.forget("key")
-    await both.keep("key", entry(clock))
+    await keep(both, "key", entry(clock))
     assert await both.find("key") is None
 
 
@@ -64,7 +70,7 @@ async def test_a_level_that_forgets_its_tombstones_serves_nothing_voted_down() -
     await cache.forget("key")
     cache.bury(["other"])
     for key in ("key", "other"):
-        await cache.keep(key, entry(clock))
+        await keep(cache, key, entry(clock))
         await level.put(key, entry(clock))
         assert await cache.find(key) is None
 
@@ -74,7 +80,7 @@ async def test_an_answer_voted_down_while_it_is_fetched_is_not_served() -> None:
     clock = ManualClock()
     slow = Forgetful(clock)
     cache = Tiered(slow)
-    await cache.keep("key", entry(clock))
+    await keep(cache, "key", entry(clock))
     slow.gate.clear()
     fetching = asyncio.ensure_future(cache.find("key"))
     await asyncio.sleep(0)

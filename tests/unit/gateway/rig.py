@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from farthing.background.clock import ManualClock
@@ -69,10 +69,13 @@ class DictCache:
 
     def __init__(self) -> None:
         self.entries: dict[str, CacheEntry] = {}
+        self.kept: list[tuple[str, CacheEntry]] = []
         self.look_up: Callable[[], Awaitable[None]] | None = None
 
     def near(self, key: str) -> tuple[CacheEntry, str] | None:
-        """Nothing: everything has to be looked up."""
+        """The entry, if it was kept by now."""
+        entry = self.entries.get(key)
+        return (entry, "memory") if entry else None
 
     async def find(self, key: str) -> tuple[CacheEntry, str] | None:
         """The entry at once, or after `look_up`."""
@@ -81,9 +84,13 @@ class DictCache:
             await self.look_up()
         return (entry, "memory") if entry else None
 
-    async def keep(self, key: str, entry: CacheEntry) -> None:
+    def hold(self, key: str, entry: CacheEntry) -> None:
         """Keeps it."""
         self.entries[key] = entry
+
+    async def keep(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
+        """Keeps them elsewhere, too."""
+        self.kept.extend(answers)
 
     async def forget(self, key: str) -> None:
         """Forgets it."""
@@ -124,7 +131,7 @@ class Rig:
         }
         self.snapshots = Snapshots(Snapshot(**(facts | snapshot)))
         self.recorder = Recorder(journal=self.journal, ledger=self.ledger, sinks=(), clock=self.clock)
-        self.flights = Flights(self.supervisor.spawn)
+        self.flights = Flights()
         self.pipeline = Pipeline(
             snapshots=self.snapshots,
             recorder=self.recorder,
