@@ -13,7 +13,7 @@ from farthing.domain.exchange import Exchange, Intent
 from farthing.money import folder, record
 from farthing.money.flusher import Flusher
 from farthing.money.reader import Batch, Part, Reader
-from farthing.money.segment import HEADER, SUFFIX, Segment
+from farthing.money.segment import HEADER_BYTES, SUFFIX, Segment
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 SYNC_EVERY_S = 0.01
@@ -62,19 +62,18 @@ class Journal:
 
         Raises `Unavailable` with code `accounting_unavailable` where intent and settlement find no room on the disk.
         """
-        exchange = intent.exchange
         if self._flusher.failure is not None:
             raise _full() from self._flusher.failure
+        exchange = intent.exchange
         payload = record.opened(exchange)
-        size = HEADER.size + len(payload)
+        size = HEADER_BYTES + len(payload)
         reserve = size + SETTLEMENT_GROWTH
-        known = self._reserves.get(exchange.request_id, 0)
-        needed = size + reserve - known
-        if reserve > self._longest or self._room - self._reserved < needed:
-            self._make_room(needed, reserve)
+        more = reserve - self._reserves.get(exchange.request_id, 0)
+        if reserve > self._longest or self._room - self._reserved < size + more:
+            self._make_room(size + more, reserve)
         self._append(payload, size)
         self._reserves[exchange.request_id] = reserve
-        self._reserved += reserve - known
+        self._reserved += more
 
     def settle(self, exchange: Exchange) -> None:
         """Notes how a request ended. Always succeeds for a request that was opened.
@@ -82,11 +81,11 @@ class Journal:
         Raises `Unavailable` with code `accounting_unavailable` for any other where the disk is full.
         """
         payload = record.settled(exchange)
-        size = HEADER.size + len(payload)
+        size = HEADER_BYTES + len(payload)
         reserve = self._reserves.get(exchange.request_id, 0)
         if size > reserve:
             payload = self._squeezed(exchange, payload, size - reserve)
-            size = HEADER.size + len(payload)
+            size = HEADER_BYTES + len(payload)
         if reserve:
             del self._reserves[exchange.request_id]
             self._reserved -= reserve
@@ -186,7 +185,7 @@ class Journal:
     def _squeezed(self, exchange: Exchange, payload: bytes, missing: int) -> bytes:
         """A settlement longer than its reserve; on a full disk one that was opened loses its explanations."""
         try:
-            self._make_room(missing, HEADER.size + len(payload))
+            self._make_room(missing, HEADER_BYTES + len(payload))
         except Unavailable:
             if exchange.request_id not in self._reserves:
                 raise

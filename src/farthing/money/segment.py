@@ -12,6 +12,9 @@ from zlib import crc32
 SUFFIX = ".segment"
 HEADER = Struct("<II")
 """Length of the payload in bytes, and its CRC-32. A length of 0 marks the end of what was written."""
+HEADER_BYTES = HEADER.size
+
+_write_header = HEADER.pack_into
 
 
 class Segment:
@@ -46,11 +49,14 @@ class Segment:
 
     def append(self, payload: bytes) -> None:
         """Adds a record; the caller has made sure that it fits."""
-        start = self.end + HEADER.size
-        self._memory[start : start + len(payload)] = payload
+        begin = self.end
+        start = begin + HEADER_BYTES
+        end = start + len(payload)
+        memory = self._memory
+        memory[start:end] = payload
         # The header goes last: a process killed in between leaves a length of 0 and thereby a clean end.
-        self._memory[self.end : start] = HEADER.pack(len(payload), crc32(payload))
-        self.end = start + len(payload)
+        _write_header(memory, begin, end - start, crc32(payload))
+        self.end = end
 
     def records(self, start: int) -> Iterator[tuple[int, bytes | None]]:
         """As the function `records`, over what was appended so far."""
