@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test check replay bench bench-micro bench-queries scenario footprint clean help
+.PHONY: setup dev servers run test check replay bench bench-micro bench-queries scenario scale footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -59,9 +59,13 @@ check: dev ## lint, format, types, import contracts, architecture
 replay: dev ## real recorded prompts through the running gateway: cost, savings, quality kept
 	@$(BIN)/python -m benchmarks.replay
 
-bench: dev ## forwarded requests per second on one core beside nginx, into benchmarks/results
-	@tools/servers nginx=nginx wrk=wrk taskset=util-linux setpriv=util-linux
-	@$(BIN)/python -m benchmarks.forwarding
+# `make bench PEERS=nginx,litellm ROUNDS=1 SECONDS=2` is quicker; only the whole run is kept in benchmarks/results.
+PEERS ?=
+ROUNDS ?=
+SECONDS ?=
+bench: dev ## the peers beside us in one interleaved run, about 12 minutes, into benchmarks/results
+	@tools/servers nginx=nginx taskset=util-linux setpriv=util-linux openssl=openssl gcc=gcc make=make
+	@$(BIN)/python -m benchmarks.gateways $(PEERS:%=--peers %) $(ROUNDS:%=--rounds %) $(SECONDS:%=--seconds %)
 
 # `make bench-micro MICRO="--store"` keeps the figures, `MICRO="--fail-above 1.5"` fails where something got slower.
 MICRO ?=
@@ -80,6 +84,11 @@ bench-queries: dev servers ## usage, savings and figures over many rows, on both
 
 scenario: .benchmarks/locust/synced ## people before a gateway in demo mode for 30 s; every answer must be in the ledger
 	@$(BIN)/python -m benchmarks.scenario
+
+# `make scale SCALE=--stored` plans anew with what was counted last.
+SCALE ?=
+scale: dev servers ## hosts, Redis, PostgreSQL and dollars for 10^3, 10^5, 10^7 requests a second, into benchmarks/results
+	@$(BIN)/python -m benchmarks.scale $(SCALE)
 
 footprint: dev ## a fresh clone's way to the first answer, start, memory and size, into benchmarks/results
 	@$(BIN)/python -m benchmarks.footprint
