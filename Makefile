@@ -33,7 +33,7 @@ setup: .venv/synced ## what `make run` needs, into .venv; starts nothing
 dev: .venv/synced-dev ## what the tests need, too
 
 servers: ## finds or installs the real servers that the tests start
-	@tools/servers postgres=postgresql redis-server=redis-server pgbouncer=pgbouncer setpriv=util-linux ps=procps gcc=build-essential
+	@tools/servers postgres=postgresql redis-server=redis-server pgbouncer=pgbouncer setpriv=util-linux ps=procps gcc=build-essential nginx=nginx openssl=openssl
 
 run: .venv/synced ## the gateway on http://127.0.0.1:8000
 	@$(BIN)/farthing serve
@@ -64,7 +64,7 @@ PEERS ?=
 ROUNDS ?=
 SECONDS ?=
 bench: dev ## the peers beside us in one interleaved run, about 12 minutes, into benchmarks/results
-	@tools/servers nginx=nginx taskset=util-linux setpriv=util-linux openssl=openssl gcc=gcc make=make
+	@tools/servers nginx=nginx taskset=util-linux setpriv=util-linux openssl=openssl gcc=build-essential
 	@$(BIN)/python -m benchmarks.gateways $(PEERS:%=--peers %) $(ROUNDS:%=--rounds %) $(SECONDS:%=--seconds %)
 
 # `make bench-micro MICRO="--store"` keeps the figures, `MICRO="--fail-above 1.5"` fails where something got slower.

@@ -27,6 +27,20 @@ def account(pid: int) -> Account:
     )
 
 
+def proportional_mib(pid: int) -> float:
+    """Memory of the process and everything below it, each shared page counted once, in MiB."""
+    return sum(map(_proportional_kib, {pid, *_below(pid)})) / 1024
+
+
+def _proportional_kib(pid: int) -> int:
+    """0 for a process that has just ended. Raises `PermissionError` for somebody else's."""
+    try:
+        lines = (PROC / str(pid) / "smaps_rollup").read_text(encoding="ascii").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
 def _below(ancestor: int) -> set[int]:
     parents = {int(path.name): int(_stat(int(path.name))[1]) for path in PROC.iterdir() if path.name.isdecimal()}
     found, fresh = set[int](), {ancestor}

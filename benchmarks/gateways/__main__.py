@@ -1,0 +1,99 @@
+"""`make bench`: the peers beside Farthing in one interleaved run, into benchmarks/results/gateways.txt."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from benchmarks.gateways import report
+from benchmarks.gateways.bifrost import Bifrost
+from benchmarks.gateways.contestant import Contestant
+from benchmarks.gateways.limits import Direct, Passing, Returning
+from benchmarks.gateways.litellm import LiteLLM, OnGunicorn, OnUvicorn
+from benchmarks.gateways.ours import Farthing
+from benchmarks.gateways.portkey import Portkey
+from benchmarks.gateways.rig import LOAD_CORE, SERVED_CORE, Rig
+from benchmarks.gateways.rows import ROWS, Row
+from benchmarks.gateways.running import ceiling, compete
+from benchmarks.gateways.tensorzero import TensorZero
+from benchmarks.gateways.workers import scale
+from benchmarks.machine import store
+
+CONTESTANTS: dict[str, tuple[Callable[[Rig], Contestant], ...]] = {
+    "nginx": (Passing, Returning),
+    "tensorzero": (TensorZero,),
+    "portkey": (Portkey,),
+    "litellm": (LiteLLM,),
+    "litellm-uvicorn": (OnUvicorn,),
+    "litellm-gunicorn": (OnGunicorn,),
+    "bifrost": (Bifrost,),
+}
+"""Whom PEERS can name; Farthing and the mock take part always."""
+KINDS = tuple(ROWS.values())
+USUAL = {"nginx", "tensorzero", "portkey", "litellm", "bifrost"}
+ROUNDS = 3
+
+
+def options() -> argparse.Namespace:
+    """From the command line."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--peers", type=_some(CONTESTANTS), default=USUAL, help=f"some of {', '.join(CONTESTANTS)}")
+    parser.add_argument("--rows", type=_some(ROWS), default=set(ROWS), help=f"some of {', '.join(ROWS)}")
+    parser.add_argument("--no-scale", dest="scale", action="store_false", help="without the run with two workers")
+    return parser.parse_args()
+
+
+def _some(known: Iterable[str]) -> Callable[[str], set[str]]:
+    def names(text: str) -> set[str]:
+        found = set(filter(None, text.split(",")))
+        if unknown := found.difference(known):
+            raise argparse.ArgumentTypeError(f"not among {', '.join(known)}: {', '.join(sorted(unknown))}")
+        return found
+
+    return names
+
+
+def main() -> int:
+    """The exit code; prints the tables, and stores them where the run was the whole one."""
+    chosen = options()
+    if len(os.sched_getaffinity(0)) <= max(SERVED_CORE, LOAD_CORE):
+        print("make bench needs two cores: one for the gateway under test, one for the load and the mock.")
+        return 1
+    os.sched_setaffinity(0, {LOAD_CORE})
+    peers = [maker for name in CONTESTANTS if name in chosen.peers for maker in CONTESTANTS[name]]
+    rows: list[Row] = [row for row in ROWS if row in chosen.rows]
+    with Rig() as rig:
+        mock = ceiling(chosen.seconds)
+        run = compete(rig, [Direct, Farthing, *peers], rows, rounds=chosen.rounds, seconds=chosen.seconds)
+        if chosen.scale:
+            run = msgspec.structs.replace(run, workers=scale(rig, rounds=chosen.rounds, seconds=chosen.seconds))
+    text = report.full(run, notes(mock, rounds=chosen.rounds, seconds=chosen.seconds))
+    print(text)
+    if USUAL <= chosen.peers and rows == list(ROWS) and chosen.rounds >= ROUNDS and chosen.scale:
+        store("gateways", f"{text}\n\n{report.ratios(run)}")
+    return 0
+
+
+def notes(mock: str, *, rounds: int, seconds: float) -> list[str]:
+    """How the figures came about."""
+    return [
+        f"{rounds} interleaved rounds of {seconds:g} s, medians. The gateway under test is alone on one core, all",
+        "others are frozen; the mock and the load generator share the second core, and no third is used.",
+        mock,
+        *(f"{kind.title}: {kind.connections} connections; latency at {kind.paced_per_second:g}/s." for kind in KINDS),
+        "CPU: the kernel's account of the whole process tree, what it does after the load included. Added: less what",
+        "the mock takes, which stands in brackets; p99 under about 3 ms is the machine's noise. Farthing x: how many",
+        "times the requests a second, or how many times less CPU for a streamed event.",
+        "Farthing has everything on: key, budget, exact cache, journal, ledger in SQLite, metrics, log.",
+        "The peers write nothing down, and only LiteLLM checks a key: docs/benchmarks.md has their settings.",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
