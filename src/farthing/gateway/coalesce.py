@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from farthing.dialects.base import Piece
@@ -21,20 +21,34 @@ class Flight:
     The leader buys in its own task. Should its client leave while others wait, that task goes on for them.
     """
 
-    def __init__(self, leader: Draft, land: Callable[[Flight], None]) -> None:
+    _buyer: asyncio.Task[Any] | None = None
+    _passengers = 0
+    _bought: Whole | StreamSource | None = None
+    _refusal: BaseException | None = None
+    _source: StreamSource | None = None
+    _error: UpstreamError | None = None
+    _is_over = False
+    _is_read = False
+    """Whether somebody is reading the next batch for all."""
+
+    def __init__(self, name: Name, leader: Draft, flights: Flights) -> None:
+        self.name = name
         self.leader = leader
-        self._land = land
-        self._buyer: asyncio.Task[Any] | None = None
-        self._passengers = 0
-        self._waiters: list[asyncio.Future[None]] = []
-        self._bought: Whole | StreamSource | None = None
-        self._refusal: BaseException | None = None
-        self._source: StreamSource | None = None
+        self._flights = flights
         self._batches: list[Sequence[Piece]] = []
-        self._error: UpstreamError | None = None
-        self._is_over = False
-        self._nobody_reads = asyncio.Event()
-        self._nobody_reads.set()
+        self._waiters: list[asyncio.Future[None]] = []
+
+    async def _wait(self) -> None:
+        """Until the purchase, or the reading of the next batch, has ended."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def lead(self, buying: Awaitable[Whole | StreamSource]) -> Whole | View:
         """The answer for the leader, who buys it. Raises what the purchase raised."""
@@ -45,13 +59,11 @@ class Flight:
             self._bought = await buying
         except BaseException as error:
             self._refusal = error
-            self._land(self)
+            self._flights.remove(self)
             raise
         finally:
             self._buyer = None
-            for waiter in self._waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._wake()
         return self._board(self._bought, self.leader)
 
     async def join(self, follower: Draft) -> Whole | View | None:
@@ -61,10 +73,8 @@ class Flight:
         """
         self._passengers += 1
         if self._bought is None and self._refusal is None:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
             try:
-                await waiter
+                await self._wait()
             except BaseException:
                 self.leave(follower)
                 raise
@@ -99,7 +109,7 @@ class Flight:
                 self._buyer.cancel()
         elif self._source is not None and not self._passengers:
             self._source.abandon()
-            self._land(self)
+            self._flights.remove(self)
 
     async def batch(self, source: StreamSource, index: int) -> Sequence[Piece]:
         """Pieces number `index` of the stream, empty at the end.
@@ -112,14 +122,14 @@ class Flight:
                 raise self._error
             if self._is_over:
                 return ()
-            if self._nobody_reads.is_set():
-                await self._read(source)
+            if self._is_read:
+                await self._wait()
             else:
-                await self._nobody_reads.wait()
+                await self._read(source)
         return self._batches[index]
 
     async def _read(self, source: StreamSource) -> None:
-        self._nobody_reads.clear()
+        self._is_read = True
         try:
             if pieces := await source.pieces():
                 self._batches.append(pieces)
@@ -127,9 +137,10 @@ class Flight:
                 self._is_over = True
         except UpstreamError as error:
             self._error = error
-            self._land(self)
+            self._flights.remove(self)
         finally:
-            self._nobody_reads.set()
+            self._is_read = False
+            self._wake()
 
     def has_told_all(self, source: StreamSource, index: int) -> bool:
         """Whether the end mark stands in the batch before number `index`."""
@@ -192,7 +203,7 @@ class Flights:
     def start(self, order: Order) -> Flight:
         """A flight that identical requests may join."""
         name = _name(order)
-        flight = self._flights[name] = Flight(order.draft, lambda landed: self._remove(name, landed))
+        flight = self._flights[name] = Flight(name, order.draft, self)
         return flight
 
     def landed(self, order: Order) -> None:
@@ -207,10 +218,10 @@ class Flights:
         for streams in (False, True):
             self._flights.pop((key, streams), None)
 
-    def _remove(self, name: Name, flight: Flight) -> None:
-        """Unless another flight has taken its place meanwhile."""
-        if self._flights.get(name) is flight:
-            del self._flights[name]
+    def remove(self, flight: Flight) -> None:
+        """Nobody joins this flight any more; another that has taken its place stays."""
+        if self._flights.get(flight.name) is flight:
+            del self._flights[flight.name]
 
 
 def _name(order: Order) -> Name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from msgspec.structs import replace
@@ -69,34 +69,37 @@ def _by_nobody() -> bool:
 class Draft:
     """What is known of a request so far. Settled once; everything after that is ignored."""
 
+    caller = ANONYMOUS
+    chat: ChatRequest | None = None
+    requested_model = ""
+    plan: Plan | None = None
+    hold: Hold = _NothingHeld()
+    model: Model | None = None
+    is_asked = False
+    was_answered = False
+    """Whether the vendor has said that the answer follows: from then on it charges."""
+    cache = "off"
+    cache_level: str | None = None
+    cache_key: str | None = None
+    upstream_id: str | None = None
+    upstream_us = 0
+    first_token_us: int | None = None
+    is_handed_over = False
+    client_left = False
+    exchange: Exchange | None = None
+    native: Mapping[str, Any] = MappingProxyType({})
+    safety_identifier: str | None = None
+    _noted: Exchange | None = None
+    """The record as it was journaled before the model was asked."""
+
     def __init__(self, recorder: Recorder, call: Call, catalogue: Catalogue) -> None:
         self._recorder = recorder
         self._catalogue = catalogue
         self.call = call
-        self.caller = ANONYMOUS
-        self.chat: ChatRequest | None = None
-        self.requested_model = ""
-        self.plan: Plan | None = None
-        self.hold: Hold = _NothingHeld()
-        self.model: Model | None = None
-        self.is_asked = False
-        self.was_answered = False
-        """Whether the vendor has said that the answer follows: from then on it charges."""
+        self.session = call.directives.session
         self.attempts: list[Attempt] = []
-        self.cache = "off"
-        self.cache_level: str | None = None
-        self.cache_key: str | None = None
-        self.upstream_id: str | None = None
-        self.upstream_us = 0
-        self.first_token_us: int | None = None
-        self.is_handed_over = False
-        self.client_left = False
         self.is_awaited: Callable[[], bool] = _by_nobody
         """To be called when the client has left: whether others need what is being bought for it."""
-        self.exchange: Exchange | None = None
-        self.native: Mapping[str, Any] = {}
-        self.session = call.directives.session
-        self.safety_identifier: str | None = None
 
     def __enter__(self) -> Self:
         """The draft itself."""
@@ -151,10 +154,10 @@ class Draft:
         """
         needs = self.plan.needs if self.plan else None
         self.hold.raise_to(model.price.estimate(needs.tokens_in, needs.tokens_out) if needs and model.price else None)
-        self.model, self.was_answered = model, False
-        intent = Intent(exchange=self._build("interrupted", self.estimate(None), {"http_status": 0}))
-        self._recorder.journal.open(intent)
-        self.is_asked = True
+        self.model, self.was_answered, self._noted = model, False, None
+        noted = self._build("interrupted", self.estimate(None), {"http_status": 0})
+        self._recorder.journal.open(Intent(exchange=noted))
+        self.is_asked, self._noted = True, noted
 
     def follow(self, leader: Draft) -> None:
         """This request shares the upstream call of another."""
@@ -242,18 +245,53 @@ class Draft:
         return baseline.price.cost(usage) if baseline.price else None
 
     def _build(self, status: Status, usage: Usage, more: Mapping[str, Any]) -> Exchange:
-        call, caller, plan, model = self.call, self.caller, self.plan, self.model
-        directives = call.directives
+        """The record as things stand; what was known when a model was asked is not gathered twice."""
+        model, noted = self.model, self._noted
         cost = self._cost(usage)
-        fields: dict[str, Any] = {
-            "provider": model.provider if model else None,
-            "model": model.name if model else None,
+        ending: dict[str, Any] = {
             "cost": cost,
             "baseline_cost": self._baseline(usage, cost) if model else 0,
-            "price_version": model.price.version if model and model.price else None,
+            "upstream_id": self.upstream_id,
+            "attempts": tuple(self.attempts),
+            "duration_us": self.elapsed_us,
+            "first_token_us": self.first_token_us,
+            "upstream_us": self.upstream_us,
+            "http_status": 200,
+            **more,
         }
+        if noted is not None:
+            return replace(noted, status=status, usage=usage, **ending)
+        return Exchange(status=status, usage=usage, **{**self._facts(), **ending})
+
+    def _facts(self) -> dict[str, Any]:
+        """What does not change from the moment a model is asked."""
+        call, caller, plan, model = self.call, self.caller, self.plan, self.model
+        facts = {
+            "request_id": call.request_id,
+            "created_at_us": call.received_us,
+            "route": call.route,
+            "dialect": call.dialect.name,
+            "tenant": caller.tenant,
+            "key_id": caller.key_id,
+            "team": caller.team,
+            "user": self.user,
+            "session": self.session,
+            "tags": dict(call.directives.tags),
+            "app": call.app,
+            "requested_model": self.requested_model,
+            "stream": self.chat.stream if self.chat else False,
+            "cache": self.cache,
+            "cache_level": self.cache_level,
+            "cache_key": self.cache_key,
+        }
+        if model is not None:
+            facts |= {
+                "provider": model.provider,
+                "model": model.name,
+                "price_version": model.price.version if model.price else None,
+            }
         if plan is not None:
-            fields |= {
+            facts |= {
                 "strategy": plan.strategy,
                 "tier": plan.tier,
                 "score": plan.score,
@@ -261,29 +299,4 @@ class Draft:
                 "reason": plan.reason,
                 "decision": {"candidates": plan.candidates, "metadata": plan.metadata},
             }
-        return Exchange(
-            request_id=call.request_id,
-            created_at_us=call.received_us,
-            status=status,
-            route=call.route,
-            dialect=call.dialect.name,
-            tenant=caller.tenant,
-            key_id=caller.key_id,
-            team=caller.team,
-            user=self.user,
-            session=self.session,
-            tags=dict(directives.tags),
-            app=call.app,
-            requested_model=self.requested_model,
-            stream=self.chat.stream if self.chat else False,
-            upstream_id=self.upstream_id,
-            attempts=tuple(self.attempts),
-            usage=usage,
-            cache=self.cache,  # type: ignore[arg-type]
-            cache_level=self.cache_level,
-            cache_key=self.cache_key,
-            duration_us=self.elapsed_us,
-            first_token_us=self.first_token_us,
-            upstream_us=self.upstream_us,
-            **{**fields, **more},
-        )
+        return facts

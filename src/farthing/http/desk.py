@@ -124,4 +124,6 @@ def miswritten(path: str, right: str) -> tuple[bytes, bytes]:
 
 def header_value(text: str) -> bytes:
     """Text that a provider may have chosen, as a header can hold it."""
+    if len(text) <= LONGEST_FACT and text.isascii() and text.isprintable():
+        return text.encode()
     return _NOT_PRINTABLE.sub("?", text[:LONGEST_FACT]).encode()
