@@ -62,6 +62,10 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MEMBER_START = re.compile(rb'[\s,]*"[^"\\]*(?:\\.[^"\\]*)*"\s*:\s*')
+_PLAIN_TEXT = re.compile(rb'[ \t\r\n]*("[^"\\]*")')
+_BACKSLASH = 0x5C
+_TAIL = 512
+"""Bytes at the end of a body in which a member is looked for first."""
 _LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
@@ -108,6 +112,10 @@ def splice(body: bytes, changes: Mapping[str, Any]) -> bytes:
 
     `body` must be one that `decode` accepts; the new values are anything that JSON can hold.
     """
+    if len(changes) == 1:
+        [(name, value)] = changes.items()
+        if (found := _at_an_edge(body, name)) is not None:
+            return b"%b%b%b" % (body[: found[0]], _encode(value), body[found[1] :])
     pieces: list[bytes] = []
     at = body.index(b"{") + 1
     copied = 0
@@ -117,14 +125,34 @@ def splice(body: bytes, changes: Mapping[str, Any]) -> bytes:
         start = _MEMBER_START.match(body, at).end()  # type: ignore[union-attr]
         at = start + memoryview(raw).nbytes
         if name in missing:
-            pieces += (body[copied:start], msgspec.json.encode(missing.pop(name)))
+            pieces += (body[copied:start], _encode(missing.pop(name)))
             copied = at
     if missing:
-        added = msgspec.json.encode(missing)[1:-1]
+        added = _encode(missing)[1:-1]
         pieces += (body[copied:at], b"," + added if members else added)
         copied = at
     pieces.append(body[copied:])
     return b"".join(pieces)
+
+
+def _at_an_edge(body: bytes, name: str) -> tuple[int, int] | None:
+    """Where a text stands that is the value of the first member or of one near the end.
+
+    None elsewhere, and for any other value: then it takes reading all members to find it.
+    """
+    key = b'"%b":' % name.encode()
+    is_first = body.startswith(key, 1)
+    at = 1 if is_first else body.rfind(key, max(1, len(body) - _TAIL))
+    value = _PLAIN_TEXT.match(body, at + len(key)) if at > 0 and body[at - 1] != _BACKSLASH else None
+    if value is None:
+        return None
+    if not is_first:
+        try:
+            # Only inside the outermost object does the rest close one object and nothing else.
+            _decode(b'{"":0' + body[value.end() :])
+        except msgspec.DecodeError:
+            return None
+    return value.span(1)
 
 
 def read_as(tree: Mapping[str, Any], kind: type[T], codes: Mapping[str, str]) -> T:

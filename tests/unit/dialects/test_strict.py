@@ -192,6 +192,31 @@ def test_splice_changes_nothing_else(tree: dict[str, Any], changes: dict[str, An
         assert bytes(msgspec.json.decode(spliced, type=dict[str, msgspec.Raw])[name]) == bytes(raw)
 
 
+namesakes = st.sampled_from(["model", 'x"model', 'model":"', "model\\", "a", ",", "["])
+likenesses = st.recursive(
+    namesakes | st.sampled_from(["m", '"model":"m"', '{"model":"m"}', 'm"}', "x" * 600]) | st.integers(0, 9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(namesakes, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(namesakes, likenesses, max_size=5), st.sampled_from(["", " "]), namesakes)
+def test_splice_finds_the_member_wherever_it_stands(tree: dict[str, Any], gap: str, name: str) -> None:
+    """First, last or between, among members and texts that look like it, one value is changed and no other byte."""
+    body = text_of(pairs_of(tree), ascii_only=False, gap=gap).encode()
+    spliced = strict.splice(body, {name: "new"})
+    assert list(json.loads(spliced).items()) == list({**tree, name: "new"}.items())
+    if name in tree:
+        assert strict.splice(spliced, {name: tree[name]}) == strict.splice(body, {name: tree[name]})
+
+
+def pairs_of(value: Any) -> Any:
+    """The value with its objects as they are written."""
+    if isinstance(value, dict):
+        return Pairs((name, pairs_of(member)) for name, member in value.items())
+    return [pairs_of(item) for item in value] if isinstance(value, list) else value
+
+
 @pytest.mark.parametrize(
     ("body", "changes", "expected"),
     [
@@ -200,6 +225,11 @@ def test_splice_changes_nothing_else(tree: dict[str, Any], changes: dict[str, An
         (b'{"mod\\u0065l":"a"}', {"model": "b"}, b'{"mod\\u0065l":"b"}'),
         (b'{"a":1 }', {"b": 2}, b'{"a":1,"b":2 }'),
         (b" { } ", {"b": 2}, b' {"b":2 } '),
+        (b'{"model":"a","x":{"model":"a"}}', {"model": "b"}, b'{"model":"b","x":{"model":"a"}}'),
+        (b'{"model": 1,"x":{"model":"a"}}', {"model": "b"}, b'{"model": "b","x":{"model":"a"}}'),
+        (b'{"x\\"model":"a","model":"a"}', {"model": "b"}, b'{"x\\"model":"a","model":"b"}'),
+        (b'{"model" :"a","x\\"model":"a"}', {"model": "b"}, b'{"model" :"b","x\\"model":"a"}'),
+        (b'{"x":[1], "model": "a" }\n', {"model": "b"}, b'{"x":[1], "model": "b" }\n'),
     ],
 )
 def test_splice_keeps_every_other_byte(body: bytes, changes: dict[str, Any], expected: bytes) -> None:
