@@ -60,8 +60,9 @@ def main() -> int:
     text = table(figures, known)
     print(f"{described()}\nstored: {stored.machine if stored else 'nothing'}\n\n{text}\n{NOTES}")
     if chosen.store:
-        save(STORED, Run(described(), {**known, **figures} if chosen.only else figures))
-        store("micro", f"{table(figures, {})}\n{NOTES}")
+        kept = {**known, **figures} if chosen.only else figures
+        save(STORED, Run(described(), kept))
+        store("micro", f"{table(kept, {})}\n{NOTES}")
     worse = slower(figures, known, chosen.fail_above) if chosen.fail_above else {}
     for name, ratio in worse.items():
         print(f"slower than stored: {name}, {ratio:.2f} times")
