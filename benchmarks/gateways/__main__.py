@@ -75,7 +75,7 @@ def main() -> int:
             run = msgspec.structs.replace(run, workers=scale(rig, rounds=chosen.rounds, seconds=chosen.seconds))
     text = report.full(run, notes(mock, rounds=chosen.rounds, seconds=chosen.seconds))
     print(text)
-    if USUAL <= chosen.peers and rows == list(ROWS) and chosen.rounds >= ROUNDS and chosen.scale:
+    if chosen.peers >= USUAL and rows == list(ROWS) and chosen.rounds >= ROUNDS and chosen.scale:
         store("gateways", f"{text}\n\n{report.ratios(run)}")
     return 0
 
