@@ -186,7 +186,8 @@ def _of_port(settings: Settings) -> Finding:
     """Whether the gateway could listen, or does so already."""
     host, port = settings.server.host, settings.server.port
     try:
-        listen(host, port).close()
+        [listener] = listen(host, port)
+        listener.close()
     except CommandError as error:
         if _is_gateway(reachable(host), port):
             return Finding("port", "ok", f"a gateway answers on {host}, port {port}")

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from time import monotonic, sleep
@@ -18,7 +18,6 @@ import typer
 import uvicorn
 from msgspec import Struct
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from farthing.cli.banner import banner, ready_line
 from farthing.cli.configured import settings_for
@@ -66,8 +65,8 @@ def run(start: Start, *, started: float) -> None:
     settings = settings_for(None)
     if settings.needs_key:
         _require_key(settings)
-    listener = listen(settings.server.host, settings.server.port)
-    url = address(*listener.getsockname()[:2])
+    listeners = listen(settings.server.host, settings.server.port, number=settings.server.workers)
+    url = address(*listeners[0].getsockname()[:2])
     if not start.as_json:
         print("\n".join(banner(settings, url)), flush=True)
 
@@ -80,9 +79,9 @@ def run(start: Start, *, started: float) -> None:
         sys.stdout.flush()
 
     if settings.server.workers == 1:
-        _serve_alone(settings, listener, tell_ready)
+        _serve_alone(settings, listeners[0], tell_ready)
     else:
-        _serve_together(settings, listener, tell_ready)
+        _serve_together(settings, listeners, tell_ready)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
@@ -137,12 +136,14 @@ def _serve_alone(settings: Settings, listener: socket.socket, tell_ready: Callab
         raise typer.Exit(1 if end.code == STARTUP_FAILURE else 0) from end
 
 
-def _serve_together(settings: Settings, listener: socket.socket, tell_ready: Callable[[], None]) -> None:
+def _serve_together(settings: Settings, listeners: Sequence[socket.socket], tell_ready: Callable[[], None]) -> None:
+    from farthing.cli.workers import Workers
+
     config = ServerConfig(
         "farthing.cli.worker:application", factory=True, workers=settings.server.workers, **_options(settings)
     )
-    threading.Thread(target=_await_ready, args=(listener, tell_ready), daemon=True).start()
-    supervisor = Multiprocess(config, sockets=[listener])
+    threading.Thread(target=_await_ready, args=(listeners[0], tell_ready), daemon=True).start()
+    supervisor = Workers(config, listeners)
     resume()
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
