@@ -30,6 +30,8 @@ from farthing.settings import Settings, address, export, reachable
 _KEEP_ALIVE_S = 75
 """Longer than the 60 s of common load balancers, so that none of them reuses a connection that is just closing."""
 _MAX_FRAME_BYTES = 1024 * 1024
+_OPEN_FILES = 65_536
+"""Shells allow 1,024 unless asked, where one worker can have thousands of answers under way."""
 
 
 class Start(Struct, frozen=True, kw_only=True):
@@ -61,6 +63,7 @@ def run(start: Start, *, started: float) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
+    _allow_open_files()
     export(start.environment())
     settings = settings_for(None)
     if settings.needs_key:
@@ -82,6 +85,16 @@ def run(start: Start, *, started: float) -> None:
         _serve_alone(settings, listeners[0], tell_ready)
     else:
         _serve_together(settings, listeners, tell_ready)
+
+
+def _allow_open_files() -> None:
+    """Takes what the system lets this process and its workers have: an answer under way holds two files open."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
@@ -124,11 +137,13 @@ class _Server(uvicorn.Server):
 
 def _serve_alone(settings: Settings, listener: socket.socket, tell_ready: Callable[[], None]) -> None:
     from farthing.app import create_app
+    from farthing.cli.database import make_new
 
     try:
         app = create_app(settings)
     except EXPECTED as error:
         raise CommandError(str(error)) from error
+    make_new(settings.database)
     config = ServerConfig(app, **_options(settings))
     try:
         _Server(config, tell_ready=tell_ready, reload=app.reload).run(sockets=[listener])

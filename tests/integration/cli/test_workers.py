@@ -102,6 +102,14 @@ def test_callers_of_a_killed_worker_are_answered_by_its_successor(gateway: Gatew
     assert before - after == {victim}
 
 
+def test_workers_may_open_more_files_than_a_shell_allows(start_gateway: StartGateway) -> None:
+    """Two for each answer under way, as many as the system lets them have."""
+    gateway = start_gateway("", workers=2, environment={"FARTHING_DEMO": "1"}, runner=("prlimit", "--nofile=256:4096"))
+    for pid in (gateway.pid, *workers_of(gateway)):
+        [line] = re.findall(r"^Max open files.*", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
+        assert line.split()[3:5] == ["4096", "4096"]
+
+
 @pytest.fixture
 def together() -> Iterator[list[socket.socket]]:
     """Three sockets at one address."""
