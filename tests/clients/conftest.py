@@ -29,10 +29,11 @@ def vendors(scripted: tuple[Vendors, str]) -> Vendors:
     return scripted[0]
 
 
-@pytest.fixture(scope="session")
-def gateway(scripted: tuple[Vendors, str]) -> Iterator[Gateway]:
-    """A gateway that wants a key."""
-    environment = {"TEST_VENDOR_KEY": VENDOR_KEY, "FARTHING_MASTER_KEY": MASTER_KEY}
+@pytest.fixture(scope="session", params=["lane", "asgi"])
+def gateway(request: pytest.FixtureRequest, scripted: tuple[Vendors, str]) -> Iterator[Gateway]:
+    """A gateway that wants a key, with the fast lane and without."""
+    lane = str(request.param == "lane")
+    environment = {"TEST_VENDOR_KEY": VENDOR_KEY, "FARTHING_MASTER_KEY": MASTER_KEY, "FARTHING_SERVER__FAST_LANE": lane}
     gateway = Gateway(settings(scripted[1]), environment=environment)
     try:
         gateway.start()

@@ -87,10 +87,11 @@ def started() -> Iterator[Callable[[Gateway], Gateway]]:
         yield start
 
 
-@pytest.fixture(scope="session")
-def gateway(settings: str, started: Callable[[Gateway], Gateway]) -> Gateway:
-    """Open to everybody on this machine."""
-    return started(Gateway(settings, environment={"THERE_KEY": VENDOR_KEY}))
+@pytest.fixture(scope="session", params=["lane", "asgi"])
+def gateway(request: pytest.FixtureRequest, settings: str, started: Callable[[Gateway], Gateway]) -> Gateway:
+    """Open to everybody on this machine, with the fast lane and without."""
+    lane = str(request.param == "lane")
+    return started(Gateway(settings, environment={"THERE_KEY": VENDOR_KEY, "FARTHING_SERVER__FAST_LANE": lane}))
 
 
 @pytest.fixture

@@ -148,9 +148,10 @@ class Gateway:
             snapshots=self._refresher.snapshots,
             clock=clock,
             new_id=self.new_id,
+            spawn=spawn,
             max_body_bytes=self._settings.server.max_body_bytes,
         )
-        return DataPlane(desk, spawn)
+        return DataPlane(desk)
 
     async def _forget(self, key: str) -> None:
         self._flights.forget(key)

@@ -15,7 +15,7 @@ from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.snapshot import Snapshots
 from farthing.http.errors import Pairs, id_headers
 from farthing.http.head import Head, Heads
-from farthing.ports import Clock
+from farthing.ports import Clock, Spawn
 
 HOT = {
     "/v1/chat/completions": "openai",
@@ -58,9 +58,11 @@ class Desk:
         snapshots: Snapshots,
         clock: Clock,
         new_id: Callable[[], str],
+        spawn: Spawn,
         max_body_bytes: int,
     ) -> None:
         self.pipeline = pipeline
+        self.spawn = spawn
         self.heads = Heads(frozenset(HOT))
         self.max_body_bytes = max_body_bytes
         self._snapshots = snapshots

@@ -27,9 +27,8 @@ WATCH_AFTER_S = 0.02
 class DataPlane:
     """Answers the hot routes."""
 
-    def __init__(self, desk: Desk, spawn: Spawn) -> None:
+    def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._spawn = spawn
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request and answers its errors in its dialect."""
@@ -38,7 +37,6 @@ class DataPlane:
         dialect = INBOUND[HOT[route]]
         answering = _Answering(
             desk=self.desk,
-            spawn=self._spawn,
             scope=scope,
             receive=receive,
             send=send,
@@ -83,7 +81,6 @@ class _Answering:
         self,
         *,
         desk: Desk,
-        spawn: Spawn,
         scope: Scope,
         receive: Receive,
         send: Send,
@@ -91,7 +88,6 @@ class _Answering:
         arrival: Arrival,
     ) -> None:
         self._desk = desk
-        self._spawn = spawn
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -118,7 +114,7 @@ class _Answering:
             if task is not None and not begun.draft.is_awaited():
                 task.cancel()
 
-        watch = _Watch(self._receive, leave, self._spawn)
+        watch = _Watch(self._receive, leave, self._desk.spawn)
         try:
             await self._reply(await self._desk.pipeline.finish(begun))
         except asyncio.CancelledError:

@@ -208,7 +208,7 @@ class Passage:
             self._refuse(guard.error)
 
     def _start(self, begun: Order | StreamReply) -> None:
-        self._task = task = self._lane.loop.create_task(self._finish(begun))
+        self._task = task = self._desk.spawn(self._finish(begun), "answer")
         self._lane.tasks.add(task)
         task.add_done_callback(self._finished)
 

@@ -7,6 +7,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from farthing.background.clock import ManualClock
 from farthing.background.supervisor import Supervisor
 from farthing.dialects import INBOUND
@@ -141,6 +143,10 @@ class Rig:
             dispatch=Dispatch(breakers=self.breakers, retries=RetryBudget(), clock=self.clock, sleep=self.sleep),
         )
         self.calls = 0
+
+    def open_to_all(self) -> None:
+        """No key was made: whoever reaches the gateway may ask."""
+        self.snapshots.swap(replace(self.snapshots.current, is_open=True, keys={}))
 
     async def sleep(self, seconds: float) -> None:
         """Virtual time passes at once, after others had their turn."""

@@ -28,9 +28,10 @@ def client(rig: Rig) -> Client:
         snapshots=rig.snapshots,
         clock=rig.clock,
         new_id=lambda: "the-id",
+        spawn=rig.supervisor.spawn,
         max_body_bytes=LIMIT,
     )
-    return Client(DataPlane(desk, rig.supervisor.spawn), key=KEY)
+    return Client(DataPlane(desk), key=KEY)
 
 
 @pytest.fixture
