@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, TypeVar
 
 from farthing.background.clock import SystemClock
@@ -15,6 +18,25 @@ from farthing.store import Store, is_current, migrate, open_store
 T = TypeVar("T")
 
 CLOCK = SystemClock()
+
+
+def make_new(database: DatabaseSettings) -> None:
+    """Makes the embedded database where there is none yet; what goes wrong is for whoever opens it to tell.
+
+    A child process does it and takes the 11 MiB of Alembic along, which a gateway would else keep until it ends. It is
+    forked, as loading everything anew would take half a second: there must be no other thread yet.
+    """
+    path = database.url.get_secret_value().partition("?")[0].removeprefix("sqlite:///")
+    if path.startswith("postgresql:") or Path(path).exists():
+        return
+    child = get_context("fork").Process(target=_make, args=(database,))
+    child.start()
+    child.join()
+
+
+def _make(database: DatabaseSettings) -> None:
+    with suppress(CommandError):
+        bring_up_to_date(database)
 
 
 def bring_up_to_date(database: DatabaseSettings) -> bool:

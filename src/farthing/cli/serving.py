@@ -137,11 +137,13 @@ class _Server(uvicorn.Server):
 
 def _serve_alone(settings: Settings, listener: socket.socket, tell_ready: Callable[[], None]) -> None:
     from farthing.app import create_app
+    from farthing.cli.database import make_new
 
     try:
         app = create_app(settings)
     except EXPECTED as error:
         raise CommandError(str(error)) from error
+    make_new(settings.database)
     config = ServerConfig(app, **_options(settings))
     try:
         _Server(config, tell_ready=tell_ready, reload=app.reload).run(sockets=[listener])
