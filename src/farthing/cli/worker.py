@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from multiprocessing import parent_process
 from typing import Any
 
 from uvicorn.config import STARTUP_FAILURE
@@ -20,7 +21,7 @@ def application() -> Any:  # noqa: ANN401 (an ASGI application)
     postpone()
     from farthing.app import from_environment
 
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         return from_environment()
     except EXPECTED as error:
@@ -29,9 +30,10 @@ def application() -> Any:  # noqa: ANN401 (an ASGI application)
         sys.exit(STARTUP_FAILURE)
 
 
-def _end_with_parent(parent: int) -> None:
+def _end_with_parent() -> None:
     """Ends this process in good order when its supervisor was killed, so that no orphan keeps the port."""
-    never = threading.Event()
-    while os.getppid() == parent:
-        never.wait(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    parent = parent_process()
+    if parent is not None:
+        # Returns at once where the supervisor died before this process came so far.
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
