@@ -63,7 +63,7 @@ replay: dev ## real recorded prompts through the running gateway: cost, savings,
 PEERS ?=
 ROUNDS ?=
 SECONDS ?=
-bench: dev ## the peers beside us in one interleaved run, about 12 minutes, into benchmarks/results
+bench: dev ## the peers beside us in one interleaved run, about 10 minutes, into benchmarks/results
 	@tools/servers nginx=nginx taskset=util-linux setpriv=util-linux openssl=openssl gcc=build-essential
 	@$(BIN)/python -m benchmarks.gateways $(PEERS:%=--peers %) $(ROUNDS:%=--rounds %) $(SECONDS:%=--seconds %)
 

@@ -32,6 +32,14 @@ def proportional_mib(pid: int) -> float:
     return sum(map(_proportional_kib, {pid, *_below(pid)})) / 1024
 
 
+def core_seconds(core: int) -> float:
+    """Processor time that all processes together have used on a core since the machine started."""
+    lines = (PROC / "stat").read_text(encoding="ascii").splitlines()
+    [fields] = [line.split()[1:] for line in lines if line.startswith(f"cpu{core} ")]
+    user, nice, system = map(int, fields[:3])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
 def _proportional_kib(pid: int) -> int:
     """0 for a process that has just ended. Raises `PermissionError` for somebody else's."""
     try:

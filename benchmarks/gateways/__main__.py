@@ -42,10 +42,11 @@ def options() -> argparse.Namespace:
     """From the command line."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--peers", type=_some(CONTESTANTS), default=USUAL, help=f"some of {', '.join(CONTESTANTS)}")
     parser.add_argument("--rows", type=_some(ROWS), default=set(ROWS), help=f"some of {', '.join(ROWS)}")
     parser.add_argument("--no-scale", dest="scale", action="store_false", help="without the run with two workers")
+    parser.add_argument("--keep", metavar="NAME", help="keep a part of the run, too, as benchmarks/results/NAME.txt")
     return parser.parse_args()
 
 
@@ -75,8 +76,9 @@ def main() -> int:
             run = msgspec.structs.replace(run, workers=scale(rig, rounds=chosen.rounds, seconds=chosen.seconds))
     text = report.full(run, notes(mock, rounds=chosen.rounds, seconds=chosen.seconds))
     print(text)
-    if chosen.peers >= USUAL and rows == list(ROWS) and chosen.rounds >= ROUNDS and chosen.scale:
-        store("gateways", f"{text}\n\n{report.ratios(run)}")
+    whole = chosen.peers >= USUAL and rows == list(ROWS) and chosen.rounds >= ROUNDS and chosen.scale
+    if name := chosen.keep or ("gateways" if whole else ""):
+        store(name, f"{text}\n\n{report.ratios(run)}")
     return 0
 
 
@@ -89,7 +91,7 @@ def notes(mock: str, *, rounds: int, seconds: float) -> list[str]:
         *(f"{kind.title}: {kind.connections} connections; latency at {kind.paced_per_second:g}/s." for kind in KINDS),
         "CPU: the kernel's account of the whole process tree, what it does after the load included. Added: less what",
         "the mock takes, which stands in brackets; p99 under about 3 ms is the machine's noise. Farthing x: how many",
-        "times the requests a second, or how many times less CPU for a streamed event.",
+        "times the requests a second, or how many times less CPU.",
         "Farthing has everything on: key, budget, exact cache, journal, ledger in SQLite, metrics, log.",
         "The peers write nothing down, and only LiteLLM checks a key: docs/benchmarks.md has their settings.",
     ]

@@ -52,6 +52,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return theirs / ours if row == "streaming" else ours / theirs
 
+    def cpu_ratio(self, row: Row, title: str) -> float | None:
+        """How many times less processor time an answer of ours takes; what others do on the core changes nothing."""
+        ours, theirs = self.median(row, OURS, "cpu_us"), self.median(row, title, "cpu_us")
+        return theirs / ours if ours and theirs else None
+
     def added_ms(self, row: Row, title: str, field: str) -> float | None:
         """A latency less what the mock itself takes for the same, in milliseconds."""
         zero_row: Row = "streaming" if row == "streaming" else "forwarded"

@@ -22,6 +22,8 @@ class Contestant:
     title: ClassVar[str]
     absent: ClassVar[Mapping[Row, str]] = {}
     """Rows it cannot take part in, and why."""
+    alone: ClassVar[bool] = True
+    """Whether the served core is its own."""
     server: Server
     version: str = ""
 

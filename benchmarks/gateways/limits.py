@@ -18,6 +18,7 @@ class Direct(Contestant):
     """The vendor's mock itself: the zero of every added latency."""
 
     title = "direct to the mock"
+    alone = False
     absent: ClassVar[Mapping[Row, str]] = {"hit": NO_CACHE, "tls": "the load generator speaks no TLS"}
 
     def __init__(self, rig: Rig) -> None:

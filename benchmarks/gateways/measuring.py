@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from benchmarks.accounting import account, proportional_mib
+from benchmarks.accounting import account, core_seconds, proportional_mib
 from benchmarks.gateways.contestant import Contestant
-from benchmarks.gateways.rig import LOAD_CORE, pinned
+from benchmarks.gateways.rig import LOAD_CORE, SERVED_CORE, pinned
 from benchmarks.gateways.rows import ROWS, Row
 from benchmarks.native import LoadResult, Upstream
 
@@ -37,6 +37,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     keeps_pace: bool
     reached: float
     """Requests that came to the vendor for each one that was answered, at full load."""
+    foreign: float
+    """What other processes took of its core at full load, as a share of the time."""
     errors: int
     first_error: str = ""
 
@@ -48,8 +50,9 @@ def measure(contestant: Contestant, row: Row, *, vendor: Upstream, seconds: floa
     warm = call.load(kind, seconds=min(WARMUP_SECONDS, seconds)).put(runner=LOAD)
     contestant.settle(warm.requests)
     vendor.reset()
-    before = account(contestant.pid).cpu_seconds
+    before, core_before = account(contestant.pid).cpu_seconds, core_seconds(SERVED_CORE)
     full = call.load(kind, seconds=seconds).put(runner=LOAD)
+    foreign = core_seconds(SERVED_CORE) - core_before - (account(contestant.pid).cpu_seconds - before)
     mib = proportional_mib(contestant.pid)
     contestant.settle(full.requests)
     spent, reached = account(contestant.pid).cpu_seconds - before, vendor.count()
@@ -68,6 +71,7 @@ def measure(contestant: Contestant, row: Row, *, vendor: Upstream, seconds: floa
         first_p99_us=paced.first_byte_us.p99,
         keeps_pace=paced.seconds <= seconds * BEHIND + BEHIND_SECONDS,
         reached=reached / max(1, full.requests),
+        foreign=max(0.0, foreign / full.seconds) if contestant.alone else 0.0,
         errors=_errors(warm, full, paced),
         first_error=next((one.first_error for one in (warm, full, paced) if one.errors), ""),
     )

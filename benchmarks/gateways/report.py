@@ -9,9 +9,11 @@ from benchmarks.gateways.rows import ROWS, Row
 from benchmarks.tables import aligned
 
 NONE = "-"
+FOREIGN = 0.05
+"""Of the served core, that may go to other processes unremarked: the machine is never quite idle."""
 STRAY = 0.01
 """Of the requests, that may reach the vendor or not against what the row says: those under way at either end."""
-PLAIN_HEAD = ("requests/s", "Farthing x", "CPU µs", "added p50 ms", "p99 ms")
+PLAIN_HEAD = ("requests/s", "Farthing x", "CPU µs", "Farthing x", "added p50 ms", "p99 ms")
 STREAM_HEAD = ("events/s", "CPU µs/event", "Farthing x", "first byte: added p50 ms", "p99 ms")
 
 
@@ -62,6 +64,8 @@ def _remarks(run: Run, row: Row) -> list[str]:
             remarks.append(f"{title}: {failed[0].errors} errors in a round, the first: {failed[0].first_error[:80]}")
         if not run.kept_pace(row, title):
             remarks.append(f"{title}: * cannot keep the pace, so that its queue grows")
+        if (foreign := max(one.foreign for one in samples)) > FOREIGN:
+            remarks.append(f"{title}: other processes took up to {foreign:.0%} of its core, so it could answer less")
         worst = max((one.reached for one in samples), key=lambda reached: abs(reached - (row != "hit")))
         if abs(worst - (row != "hit")) > STRAY:
             remarks.append(f"{title}: {worst:.2f} requests reached the vendor for each answer")
@@ -74,6 +78,7 @@ def _plain(run: Run, row: Row, title: str) -> tuple[str, ...]:
         _number(run.median(row, title, "per_second")),
         _times(run.ratio(row, title)) if title != DIRECT else NONE,
         _number(run.median(row, title, "cpu_us")),
+        _times(run.cpu_ratio(row, title)) if title != DIRECT else NONE,
         _number(run.added_ms(row, title, "p50_us")) + late if title != DIRECT else _zero(run, row, "p50_us"),
         _number(run.added_ms(row, title, "p99_us")) + late if title != DIRECT else _zero(run, row, "p99_us"),
     )

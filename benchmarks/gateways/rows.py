@@ -13,6 +13,8 @@ Row = Literal["forwarded", "hit", "streaming", "tls"]
 
 EVENTS, GAP_MS = 34, 10
 """A streamed answer: its events, and how far apart the vendor sends them."""
+TIMEOUT_SECONDS = 60.0
+"""The slowest peer needs a sixth of it for as many streams at once."""
 CHAT = "/v1/chat/completions"
 
 
@@ -73,4 +75,5 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             vary=kind.varies,
             seconds=seconds,
             rate=kind.paced_per_second if paced else None,
+            timeout=TIMEOUT_SECONDS,
         )

@@ -19,6 +19,7 @@ def sample(**figures: float | str) -> Sample:
         "first_p99_us": 900.0,
         "keeps_pace": True,
         "reached": 1.0,
+        "foreign": 0.0,
         "errors": 0,
     }
     return Sample(**(usual | figures))  # type: ignore[arg-type]

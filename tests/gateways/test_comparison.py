@@ -18,6 +18,7 @@ def test_what_took_no_part_has_no_figures() -> None:
     """Neither a median nor a ratio nor an added latency is made up."""
     assert NOTHING.median("hit", "Portkey", "per_second") is None
     assert NOTHING.ratio("hit", "Portkey") is None
+    assert NOTHING.cpu_ratio("hit", "Portkey") is None
     assert NOTHING.added_ms("hit", "Portkey", "p50_us") is None
     assert NOTHING.loaded_mib("Portkey") is None
     assert NOTHING.scale is None
@@ -33,6 +34,12 @@ def test_a_ratio_is_ours_to_theirs() -> None:
     )
     assert taken.ratio("forwarded", "LiteLLM") == 200
     assert taken.ratio("streaming", "LiteLLM") == 90
+
+
+def test_processor_time_has_a_ratio_of_its_own() -> None:
+    """It holds even where others had their share of the core."""
+    taken = run({"forwarded": {"Farthing": [sample(cpu_us=40)], "LiteLLM": [sample(cpu_us=8_800)]}})
+    assert taken.cpu_ratio("forwarded", "LiteLLM") == 220
 
 
 def test_a_peer_that_answered_nothing_has_no_ratio() -> None:

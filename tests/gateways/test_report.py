@@ -17,17 +17,17 @@ def test_a_row_tells_everybody_beside_us() -> None:
         {
             "forwarded": {
                 "direct to the mock": [sample(per_second=250_000, cpu_us=1.9, p50_us=50, p99_us=90)],
-                "Farthing": [sample(per_second=21_234, cpu_us=45.6, p50_us=250, p99_us=1090)],
+                "Farthing": [sample(per_second=21_234, cpu_us=45.0, p50_us=250, p99_us=1090)],
                 "LiteLLM": [sample(per_second=99.5, cpu_us=9_900, p50_us=700_050, p99_us=900_090, keeps_pace=False)],
             }
         },
         missing={"Bifrost": "cannot be had"},
     )
     assert full(taken, ["Noted."]).partition("\n\n")[0] == block("""
-        Forwarded, no two prompts the same  requests/s  Farthing x  CPU µs  added p50 ms  p99 ms
-        direct to the mock                     250,000           -    1.90        (0.05)  (0.09)
-        Farthing                                21,234      1.00 x    45.6          0.20    1.00
-        LiteLLM                                   99.5       213 x   9,900          700*    900*
+        Forwarded, no two prompts the same  requests/s  Farthing x  CPU µs  Farthing x  added p50 ms  p99 ms
+        direct to the mock                     250,000           -    1.90           -        (0.05)  (0.09)
+        Farthing                                21,234      1.00 x    45.0      1.00 x          0.20    1.00
+        LiteLLM                                   99.5       213 x   9,900       220 x          700*    900*
           Bifrost: cannot be had
           LiteLLM: * cannot keep the pace, so that its queue grows
     """)
@@ -51,10 +51,11 @@ def test_streams_are_told_by_event_and_first_byte() -> None:
 
 
 def test_what_should_not_be_is_told() -> None:
-    """Errors, and cached answers that came from the vendor after all."""
-    ours = sample(reached=0.5, errors=3, first_error="cut")
+    """Errors, company on the core, and cached answers that came from the vendor after all."""
+    ours = sample(reached=0.5, errors=3, first_error="cut", foreign=0.25)
     text = full(run({"hit": {"Farthing": [ours]}}), [])
     assert "  Farthing: 3 errors in a round, the first: cut\n" in text
+    assert "  Farthing: other processes took up to 25% of its core, so it could answer less\n" in text
     assert "  Farthing: 0.50 requests reached the vendor for each answer\n" in text
 
 
