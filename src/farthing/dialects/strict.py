@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +16,8 @@ MAX_DEPTH = 64
 """Objects and arrays inside one another."""
 MAX_NODES = 200_000
 """Members and items in all."""
+MAX_MODEL = 256
+"""Characters of a model's name."""
 MAX_ECHO = 64
 """Characters of a caller's input that an error message may repeat."""
 
@@ -73,7 +76,7 @@ _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]"))
 _NOT_OPENING = bytes(set(range(256)) - set(b"[{"))
 _LOCATION = re.compile(r"(.*) - at (?:`key` in )?`\$(.*)`", re.DOTALL)
-_MODEL = re.compile(r"[A-Za-z0-9._/:@+-]{1,256}")
+_MODEL = re.compile(r"[A-Za-z0-9._/:@+-]+")
 
 
 def decode(body: bytes) -> dict[str, Any]:
@@ -182,13 +185,18 @@ def model_name(tree: Mapping[str, Any]) -> str:
         raise invalid("model", "Name a model", code="missing_required_parameter")
     if not isinstance(model, str):
         raise invalid("model", "Expected a string", code="invalid_model")
-    if not _MODEL.fullmatch(model) or ".." in model:
+    if len(model) > MAX_MODEL or not _is_model_name(model):
         raise invalid(
             "model",
-            f"{shown(model)} is no model name: use 1 to 256 letters, digits and . _ - / : @ +",
+            f"{shown(model)} is no model name: use 1 to {MAX_MODEL} letters, digits and . _ - / : @ +",
             code="invalid_model",
         )
     return model
+
+
+@lru_cache(maxsize=256)
+def _is_model_name(model: str) -> bool:
+    return ".." not in model and _MODEL.fullmatch(model) is not None
 
 
 def is_deeper(text: bytes, limit: int) -> bool:

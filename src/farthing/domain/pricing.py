@@ -63,7 +63,7 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
 
     def cost(self, usage: Usage) -> int:
         """Nano-dollars for the usage, rounded half up once for the whole call."""
-        rates = self.rates(usage.tokens_in)
+        rates = self.steps[0][1] if len(self.steps) == 1 else self.rates(usage.tokens_in)
         exact = (
             usage.prompt * rates.prompt
             + usage.cached * rates.cached

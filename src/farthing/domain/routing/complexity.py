@@ -110,8 +110,8 @@ class Complexity:
 
 def _seen(parts: Mapping[str, float]) -> str:
     """What made the score, the strongest first, as it reads after the number of words."""
-    made = [(WEIGHTS[name] * part, name) for name, part in parts.items() if part and name in _NAMES]
-    notable = sorted([pair for pair in made if pair[0] >= _NOTABLE], reverse=True)[:3]
+    made = [(WEIGHTS[name] * part, name) for name, part in parts.items() if part]
+    notable = sorted([pair for pair in made if pair[0] >= _NOTABLE and pair[1] in _NAMES], reverse=True)[:3]
     if not notable:
         return ", little code or mathematics" if parts["code"] or parts["mathematics"] else ", no code or mathematics"
     names = [_NAMES[name] for _, name in notable]

@@ -30,6 +30,7 @@ _SPACELESS = b"\xe0" + bytes(range(0xE3, 0xEE))
 _DIGITS, _PER_DIGIT = b"0123456789", 4
 _MATH_SIGNS, _PER_MATH_SIGN = b"+*/^=\\$%<>", 6
 _CODE_SIGNS, _PER_CODE_SIGN = b"{}[];=<>_`|", 4
+_NO_SIGNS = bytes(set(range(256)) - set(_DIGITS + _MATH_SIGNS + _CODE_SIGNS + b"\n"))
 _FENCE, _PER_FENCE = b"```", 100
 _PER_LINE = 5
 _FOREIGN_LETTERS = 300
@@ -48,24 +49,26 @@ def read_features(chat: ChatRequest) -> tuple[dict[str, float], str]:
     raw = (text if plain else text.lower()).encode("utf-8", "surrogatepass")
     words = raw.translate(_FOLD).split()
     reasoning, mathematics, code, constraints, language = _read_words(words) if plain else _read_any(text, raw, words)
-    size = len(raw)
-    mathematics += (size - len(raw.translate(None, _DIGITS))) * _PER_DIGIT
-    mathematics += (size - len(raw.translate(None, _MATH_SIGNS))) * _PER_MATH_SIGN
-    code += (size - len(raw.translate(None, _CODE_SIGNS))) * _PER_CODE_SIGN + raw.count(_FENCE) * _PER_FENCE
-    constraints += raw.count(b"\n") * _PER_LINE
-    tokens = size * chars / len(text) / _BYTES_PER_TOKEN if text else 0.0
+    signs = raw.translate(None, _NO_SIGNS)
+    if signs:
+        count = len(signs)
+        mathematics += (count - len(signs.translate(None, _DIGITS))) * _PER_DIGIT
+        mathematics += (count - len(signs.translate(None, _MATH_SIGNS))) * _PER_MATH_SIGN
+        code += (count - len(signs.translate(None, _CODE_SIGNS))) * _PER_CODE_SIGN + raw.count(_FENCE) * _PER_FENCE
+        constraints += signs.count(b"\n") * _PER_LINE
+    tokens = len(raw) * chars / len(text) / _BYTES_PER_TOKEN if text else 0.0
     turns, tools = len(chat.messages) - 2, len(chat.tools)
     parts = {
         "length": min(1.0, log2(tokens / _SHORT_TOKENS) / 7) if tokens > _SHORT_TOKENS else 0.0,
-        "code": min(1.0, code / 200),
-        "mathematics": min(1.0, mathematics / 200),
-        "reasoning": min(1.0, reasoning / 100),
-        "constraints": min(1.0, constraints / 200),
-        "language": min(1.0, language / 100),
+        "code": min(1.0, code / 200) if code else 0.0,
+        "mathematics": min(1.0, mathematics / 200) if mathematics else 0.0,
+        "reasoning": min(1.0, reasoning / 100) if reasoning else 0.0,
+        "constraints": min(1.0, constraints / 200) if constraints else 0.0,
+        "language": min(1.0, language / 100) if language else 0.0,
         "turns": min(1.0, turns / 12) if turns > 0 else 0.0,
         "tools": min(1.0, 0.3 + tools * 0.05) if tools else 0.0,
     }
-    return parts, _extent(raw, len(words), chars)
+    return parts, _extent(b"" if plain else raw, len(words), chars)
 
 
 def _read_words(words: list[bytes]) -> list[int]:
@@ -87,7 +90,8 @@ def _read_any(text: str, raw: bytes, words: list[bytes]) -> list[int]:
     return sums
 
 
-def _extent(raw: bytes, words: int, chars: int) -> str:
-    if chars > 2 * _SCAN_CHARS or len(raw) - len(raw.translate(None, _SPACELESS)) > words:
+def _extent(foreign: bytes, words: int, chars: int) -> str:
+    """How long the text is; `foreign` is all of it where it is not plain ASCII."""
+    if chars > 2 * _SCAN_CHARS or (foreign and len(foreign) - len(foreign.translate(None, _SPACELESS)) > words):
         return f"{chars:,} characters"
     return "1 word" if words == 1 else f"{words} words"
