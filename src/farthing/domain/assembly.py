@@ -27,7 +27,7 @@ from farthing.domain.chat import (
 class Assembly:
     """Collects the deltas of one stream, in the order in which they came."""
 
-    __slots__ = ("_choices", "_id", "_model", "is_complete", "reasoning_length", "text_length", "usage")
+    __slots__ = ("_choices", "_id", "_model", "is_complete", "usage")
 
     def __init__(self) -> None:
         self._id = ""
@@ -37,21 +37,15 @@ class Assembly:
         """The last report, None where none came."""
         self.is_complete = False
         """Whether the end mark was seen."""
-        self.text_length = 0
-        """Characters of text and tool calls so far, over all choices."""
-        self.reasoning_length = 0
-        """Characters of thinking so far, over all choices."""
 
     def add(self, delta: Delta) -> None:
         """Takes the next delta in."""
         if isinstance(delta, TextDelta):
-            self.text_length += len(delta.text)
-            self._choice(delta.choice).add_text(delta.text)
+            choice = self._choices.get(delta.choice) or self._choice(delta.choice)
+            choice.add_text(delta.text)
         elif isinstance(delta, ToolCallDelta):
-            self.text_length += len(delta.arguments) + len(delta.name or "")
             self._choice(delta.choice).add_call(delta)
         elif isinstance(delta, ReasoningDelta):
-            self.reasoning_length += len(delta.text)
             self._choice(delta.choice).add_reasoning(delta)
         elif isinstance(delta, Finished):
             self._choice(delta.choice).finish = delta.reason
@@ -121,18 +115,24 @@ class _OpenPart:
 class _OpenChoice:
     """One choice while it is being written."""
 
-    __slots__ = ("_calls", "_parts", "finish")
+    __slots__ = ("_calls", "_parts", "_texts", "finish")
 
     def __init__(self) -> None:
         self._parts: list[_OpenPart] = []
+        self._texts: list[str] | None = None
+        """Those of the last part, where it is text: nearly every delta of a stream goes here."""
         self._calls: dict[int, _OpenPart] = {}
         self.finish: FinishReason | None = None
 
     def add_text(self, text: str) -> None:
-        if text:
-            self._last(TextDelta).texts.append(text)
+        if self._texts is not None:
+            self._texts.append(text)
+        elif text:
+            self._texts = self._last(TextDelta).texts
+            self._texts.append(text)
 
     def add_reasoning(self, delta: ReasoningDelta) -> None:
+        self._texts = None
         part = self._last(ReasoningDelta)
         part.texts.append(delta.text)
         part.signature = delta.signature
@@ -140,6 +140,7 @@ class _OpenChoice:
     def add_call(self, delta: ToolCallDelta) -> None:
         part = self._calls.get(delta.position)
         if part is None:
+            self._texts = None
             part = self._calls[delta.position] = _OpenPart(ToolCallDelta)
             self._parts.append(part)
         part.id = part.id or delta.id or ""

@@ -62,7 +62,7 @@ class StreamSource:
         self._framer = Framer()
         self._assembly = Assembly()
         self._raw: list[bytes] = []
-        self._first: list[Piece] = []
+        self._ready: list[Piece] = []
         self._error: UpstreamError | None = None
         self._is_over = False
 
@@ -73,19 +73,19 @@ class StreamSource:
 
     async def open(self) -> None:
         """Reads up to the first thing said. Raises `UpstreamError`, and nothing is recorded: another may be asked."""
-        while not any(map(_is_news, self._first)):
-            pieces = await self._read()
-            self._first += pieces
-            if not pieces:
-                raise self._error or UpstreamInterrupted("The provider's stream ended before it began.")
+        while not any(map(_is_news, self._ready)):
+            if self._error is not None:
+                raise self._error
+            await self._read()
 
     async def pieces(self) -> Sequence[Piece]:
         """The next pieces, empty at the end. Raises `UpstreamError` once where the stream breaks."""
         if self._is_over:
             await self._let_end()
             return ()
-        pieces = self._first or await self._read()
-        self._first = []
+        while not self._ready and self._error is None:
+            await self._read()
+        pieces, self._ready = self._ready, []
         if self._assembly.is_complete:
             self._is_over = True
             self._on_complete(self._assembly.completion(), b"".join(self._raw))
@@ -102,32 +102,28 @@ class StreamSource:
             self._is_over = True
             self._draft.broke(GeneratorExit(), self._assembly)
 
-    async def _read(self) -> list[Piece]:
-        """At least one piece, or none together with an error kept for the reader."""
-        pieces: list[Piece] = []
-        while not pieces and self._error is None:
-            try:
-                chunk = await self._response.chunk()
-                self._understand(chunk, pieces)
-            except UpstreamError as error:
-                self._error = error
-        return pieces
+    async def _read(self) -> None:
+        """Makes ready what comes next, if it says anything, and keeps the error that it ends with."""
+        try:
+            self._understand(await self._response.chunk())
+        except UpstreamError as error:
+            self._error = error
 
-    def _understand(self, chunk: bytes, pieces: list[Piece]) -> None:
-        """Appends what these bytes say, or what the clean end says if there are none. Raises `UpstreamError`."""
+    def _understand(self, chunk: bytes) -> None:
+        """Takes these bytes in, or the clean end of all bytes if there are none. Raises `UpstreamError`."""
         for event in self._framer.feed(chunk) if chunk else self._framer.close():
             piece = self._reader.read(event)
             self._raw.append(piece.raw)
-            pieces.append(piece)
-            for delta in piece.deltas:
-                self._assembly.add(delta)
+            self._take(piece)
             if self._assembly.is_complete:
                 return
         if not chunk:
-            piece = Piece(self._reader.close())
-            pieces.append(piece)
-            for delta in piece.deltas:
-                self._assembly.add(delta)
+            self._take(Piece(self._reader.close()))
+
+    def _take(self, piece: Piece) -> None:
+        self._ready.append(piece)
+        for delta in piece.deltas:
+            self._assembly.add(delta)
 
     async def _let_end(self) -> None:
         """Gives the transport a moment to see the body end: only then can the connection serve another request."""

@@ -80,8 +80,9 @@ class Response:
         while not self.status:
             if self._failure is not None:
                 raise self._failure
+            self._waiter = self._loop.create_future()
             try:
-                await self._arrival()
+                await self._waiter
             except asyncio.CancelledError:
                 self.close()
                 raise
@@ -96,7 +97,8 @@ class Response:
                 raise self._failure
             if self._source is None:
                 return b""
-            await self._arrival()
+            self._waiter = self._loop.create_future()
+            await self._waiter
         parts = self._parts
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
@@ -132,10 +134,3 @@ class Response:
         if source is not None:
             source.abandon()
             self.wake()
-
-    async def _arrival(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None

@@ -117,7 +117,6 @@ def test_parts_keep_their_order_and_usage_its_last_report() -> None:
         ),
         usage=Usage(prompt=3, completion=5),
     )
-    assert (assembly.text_length, assembly.reasoning_length) == (16, 2)
     assert assembly.usage == Usage(prompt=3, completion=5)
     assert not assembly.is_complete
     assembly.add(Completed())
