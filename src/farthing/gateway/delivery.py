@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Piece, ReplyFacts, StreamWriter, UpstreamDialect
+from farthing.dialects.readings import read_kept
 from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly, deltas
 from farthing.domain.chat import Completion
@@ -90,21 +91,30 @@ def deliver(order: Order, answer: Whole | Pieces) -> Reply | StreamReply:
         draft.is_handed_over = True
         return StreamReply(order, answer)
     if draft.call.dialect.name == answer.dialect.name:
-        return Reply(draft, answer.dialect.relay_whole(answer.body))
+        return Reply(draft, answer.relayed)
     return Reply(draft, draft.call.dialect.write_completion(answer.completion, facts(draft)))
 
 
 def replay(order: Order, entry: CacheEntry, level: str) -> Reply | StreamReply:
     """A kept answer, settled at once: as a stream if the caller wants one, however it was bought."""
     dialect = UPSTREAM[entry.dialect]
-    pieces = tuple(_pieces(dialect, entry.body)) if entry.stream else ()
-    completion = _assembled(pieces) if entry.stream else dialect.read_completion(entry.body)
+    if entry.stream:
+        return _replay_stream(order, entry, level)
+    completion, relayed = read_kept(entry.dialect, entry.body)
     order.draft.hit(entry, level, completion)
     if order.chat.stream:
-        return StreamReply(order, Replay(dialect, pieces or _as_pieces(completion)))
-    if entry.stream:
-        return Reply(order.draft, order.call.dialect.write_completion(completion, facts(order.draft)))
-    return deliver(order, Whole(dialect=dialect, body=entry.body, completion=completion))
+        return StreamReply(order, Replay(dialect, _as_pieces(completion)))
+    return deliver(order, Whole(dialect=dialect, body=entry.body, relayed=relayed, completion=completion))
+
+
+def _replay_stream(order: Order, entry: CacheEntry, level: str) -> Reply | StreamReply:
+    dialect = UPSTREAM[entry.dialect]
+    pieces = tuple(_pieces(dialect, entry.body))
+    completion = _assembled(pieces)
+    order.draft.hit(entry, level, completion)
+    if order.chat.stream:
+        return StreamReply(order, Replay(dialect, pieces))
+    return Reply(order.draft, order.call.dialect.write_completion(completion, facts(order.draft)))
 
 
 def _assembled(pieces: Sequence[Piece]) -> Completion:

@@ -131,7 +131,7 @@ class Dispatch:
     def _request(self, order: Order, model: Model, provider: Provider, dialect: UpstreamDialect) -> UpstreamRequest:
         call, chat = order.call, order.chat
         if call.dialect.name == dialect.name:
-            wire = dialect.pass_through(call.body, order.tree, chat, model.upstream)
+            wire = dialect.pass_through(call.body, order.reading.tree, chat, model.upstream)
             headers = {**dict(wire.headers), **dict(call.forward)}
         else:
             wire = dialect.write_request(chat, model.upstream)
@@ -170,6 +170,6 @@ async def _read(
         draft.first_token_us = draft.elapsed_us
         return source
     body = await response.read(LARGEST_ANSWER)
-    completion = dialect.read_completion(body)
+    completion, relayed = dialect.read_whole(body)
     response.close()
-    return Whole(dialect=dialect, body=body, completion=completion)
+    return Whole(dialect=dialect, body=body, relayed=relayed, completion=completion)

@@ -7,8 +7,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from farthing.dialects import strict
-from farthing.domain.cachekey import identity
+from farthing.dialects.readings import Reading
 from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue, Model
 from farthing.domain.chat import ChatRequest
 from farthing.domain.errors import InvalidRequest, NotFound
@@ -27,24 +26,23 @@ class Order(Struct, frozen=True, kw_only=True):
     """A request, decoded and validated, under the snapshot it came in with."""
 
     call: Call
-    tree: Any
+    reading: Reading
     chat: ChatRequest
     snapshot: Snapshot
     draft: Draft
 
 
-def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
-    """The order in a call's body. Raises `InvalidRequest`, or `NotFound` for an experiment or model not there."""
-    tree = strict.decode(call.body)
-    chat = call.dialect.read_request(tree)
+def read(call: Call, reading: Reading, snapshot: Snapshot, draft: Draft) -> Order:
+    """The order that a call's body was read as. Raises `InvalidRequest`, or `NotFound` for what is not there."""
+    tree, chat = reading.tree, reading.chat
     draft.chat = chat
     draft.requested_model = chat.model
-    draft.native = call.dialect.extras(tree)
+    draft.native = reading.extras
     draft.session = call.directives.session or _named(tree, "prompt_cache_key") or _named(tree, "previous_response_id")
     draft.safety_identifier = _named(tree, "safety_identifier")
     check_model(draft.caller, chat.model)
     check_experiment(call, draft)
-    return Order(call=call, tree=tree, chat=chat, snapshot=snapshot, draft=draft)
+    return Order(call=call, reading=reading, chat=chat, snapshot=snapshot, draft=draft)
 
 
 def _named(tree: Any, name: str) -> str | None:  # noqa: ANN401 (decoded JSON)
@@ -78,11 +76,13 @@ def identify(order: Order) -> str | None:
     if not wish or order.chat.tools or order.call.dialect.name == "embeddings":
         return None
     order.draft.cache = "miss"
-    return identity(order.tree, tenant=order.draft.caller.tenant, arm=None, route=_route(order), model=_pool(order))
+    return order.reading.identity(tenant=order.draft.caller.tenant, arm=None, route=_route(order), model=_pool(order))
 
 
 def _route(order: Order) -> str:
     """The route and the headers that a vendor of the caller's dialect will see: they change what it answers."""
+    if not order.call.forward:
+        return order.call.route
     return "\n".join([order.call.route, *(f"{name!r}: {value!r}" for name, value in sorted(order.call.forward))])
 
 

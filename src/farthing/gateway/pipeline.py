@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from farthing.dialects.readings import Readings
 from farthing.domain.chat import Completion
 from farthing.gateway.admission import admit
 from farthing.gateway.answers import Answers
@@ -37,6 +38,7 @@ class Pipeline:
         self._flights = flights
         self._ledger = ledger
         self._dispatch = dispatch
+        self._readings = Readings()
 
     async def run(self, call: Call) -> Reply | StreamReply:
         """The answer, or its stream. Raises `FarthingError`; however it ends, exactly one `Exchange` is recorded."""
@@ -48,9 +50,11 @@ class Pipeline:
         snapshot = self._snapshots.current
         with self._recorder.begin(call, snapshot.catalogue) as draft:
             draft.caller = admit(snapshot, call.credential, call.received_us)
-            order = read(call, snapshot, draft)
+            reading = self._readings.of(call.dialect, call.body)
+            order = read(call, reading, snapshot, draft)
             draft.cache_key = key = identify(order)
             if key and (kept := self._answers.near(key)):
+                self._readings.keep(call.dialect, reading)
                 return replay(order, *kept)
             return order
 

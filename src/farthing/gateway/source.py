@@ -13,7 +13,7 @@ from farthing.dialects.base import Piece, StreamReader, UpstreamDialect
 from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly
 from farthing.domain.chat import Completion, Started, UsageReport
-from farthing.domain.errors import UpstreamError, UpstreamInterrupted
+from farthing.domain.errors import UpstreamError
 from farthing.gateway.recording import Draft
 from farthing.ports import UpstreamResponse
 
@@ -25,6 +25,8 @@ class Whole(Struct, frozen=True, kw_only=True):
 
     dialect: UpstreamDialect
     body: bytes
+    relayed: bytes
+    """The body as a caller of the same dialect gets it."""
     completion: Completion
 
 
