@@ -11,6 +11,7 @@ from farthing.dialects.base import InboundDialect
 from farthing.domain.cachekey import identity
 from farthing.domain.chat import ChatRequest, Completion
 
+LONGEST_NAME = 256
 LONGEST_QUESTION = 4 * 1024
 LONGEST_ANSWER = 16 * 1024
 """Bytes of a body that is worth remembering: few others come again, and they would take more room than they save."""
@@ -21,7 +22,7 @@ MOST_ANSWERS = 512
 class Reading:
     """A request's body, understood. Belongs to every request that sent these bytes, so nobody may change it."""
 
-    __slots__ = ("_identity", "_place", "body", "chat", "extras", "tree")
+    __slots__ = ("_identity", "_place", "body", "chat", "extras", "safety_identifier", "session", "tree")
 
     def __init__(self, dialect: InboundDialect, body: bytes) -> None:
         """Raises `InvalidRequest` where the body is none that the dialect takes."""
@@ -29,8 +30,15 @@ class Reading:
         self.tree: Mapping[str, Any] = strict.decode(body)
         self.chat: ChatRequest = dialect.read_request(self.tree)
         self.extras: Mapping[str, Any] = dialect.extras(self.tree)
+        self.session = self._named("prompt_cache_key") or self._named("previous_response_id")
+        """What the client calls the conversation, if it says so in the body."""
+        self.safety_identifier = self._named("safety_identifier")
         self._place: tuple[str, str | None, str, str] | None = None
         self._identity = ""
+
+    def _named(self, name: str) -> str | None:
+        value = self.tree.get(name)
+        return value[:LONGEST_NAME] if isinstance(value, str) and value else None
 
     def identity(self, *, tenant: str, arm: str | None, route: str, model: str) -> str:
         """As `domain.cachekey.identity`, of this body; asked again for the same place it is not counted again."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -19,8 +17,6 @@ from farthing.gateway.call import Call
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
 
-LONGEST_NAME = 256
-
 
 class Order(Struct, frozen=True, kw_only=True):
     """A request, decoded and validated, under the snapshot it came in with."""
@@ -34,20 +30,15 @@ class Order(Struct, frozen=True, kw_only=True):
 
 def read(call: Call, reading: Reading, snapshot: Snapshot, draft: Draft) -> Order:
     """The order that a call's body was read as. Raises `InvalidRequest`, or `NotFound` for what is not there."""
-    tree, chat = reading.tree, reading.chat
+    chat = reading.chat
     draft.chat = chat
     draft.requested_model = chat.model
     draft.native = reading.extras
-    draft.session = call.directives.session or _named(tree, "prompt_cache_key") or _named(tree, "previous_response_id")
-    draft.safety_identifier = _named(tree, "safety_identifier")
+    draft.session = call.directives.session or reading.session
+    draft.safety_identifier = reading.safety_identifier
     check_model(draft.caller, chat.model)
     check_experiment(call, draft)
     return Order(call=call, reading=reading, chat=chat, snapshot=snapshot, draft=draft)
-
-
-def _named(tree: Any, name: str) -> str | None:  # noqa: ANN401 (decoded JSON)
-    value = tree.get(name)
-    return value[:LONGEST_NAME] if isinstance(value, str) and value else None
 
 
 def check_experiment(call: Call, draft: Draft) -> None:

@@ -176,7 +176,12 @@ class Draft:
         self.upstream_id = completion.id
         usage = completion.usage or self.estimate(completion)
         origin = {
-            name: getattr(entry, name) for name in ("provider", "model", "strategy", "tier", "score", "confidence")
+            "provider": entry.provider,
+            "model": entry.model,
+            "strategy": entry.strategy,
+            "tier": entry.tier,
+            "score": entry.score,
+            "confidence": entry.confidence,
         }
         return self._free(level, usage, entry.cost, origin)
 

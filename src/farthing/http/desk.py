@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -37,7 +38,6 @@ MISWRITTEN = {
 
 LONGEST_FACT = 256
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
-_FACTS = (b"x-farthing-model", b"x-farthing-provider", b"x-farthing-strategy", b"x-farthing-upstream-request-id")
 
 
 class Arrival(Struct, frozen=True):
@@ -94,28 +94,40 @@ class Desk:
 
     def headers(self, reply: Reply | StreamReply, more: Pairs) -> Pairs:
         """All headers of an answer."""
-        draft = reply.draft
-        upstream_ms = draft.upstream_us / 1000
-        elapsed_ms = (self._clock.monotonic() - draft.call.started) * 1000
-        gateway_ms = max(0.0, elapsed_ms - upstream_ms)
+        draft, exchange = reply.draft, reply.draft.exchange
+        elapsed_s = self._clock.monotonic() - draft.call.started
+        model, provider, strategy, upstream_id = draft.answered_by
         headers = [
             *_form(reply),
             *id_headers(draft.call.request_id),
             (b"x-farthing-cache", draft.cache.encode()),
-            (b"server-timing", f"gateway;dur={gateway_ms:.2f}, upstream;dur={upstream_ms:.2f}".encode()),
+            _timing(elapsed_s * 1000, draft.upstream_us / 1000),
             *more,
+            *_facts(model, provider, strategy),
         ]
-        headers += [(name, header_value(value)) for name, value in zip(_FACTS, draft.answered_by, strict=True) if value]
-        exchange = draft.exchange
+        if upstream_id:
+            headers.append((b"x-farthing-upstream-request-id", header_value(upstream_id)))
         if exchange is not None and exchange.cost is not None:
-            headers.append((b"x-farthing-cost-usd", f"{exchange.cost / NANO:.9f}".encode()))
+            headers.append((b"x-farthing-cost-usd", b"%.9f" % (exchange.cost / NANO)))
         return headers
 
 
 def _form(reply: Reply | StreamReply) -> Pairs:
     if isinstance(reply, Reply):
-        return [(b"content-type", b"application/json"), (b"content-length", str(len(reply.body)).encode())]
+        return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply.body))]
     return [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+
+
+def _timing(elapsed_ms: float, upstream_ms: float) -> tuple[bytes, bytes]:
+    gateway_ms = max(0.0, elapsed_ms - upstream_ms)
+    return b"server-timing", b"gateway;dur=%.2f, upstream;dur=%.2f" % (gateway_ms, upstream_ms)
+
+
+@lru_cache(maxsize=1024)
+def _facts(model: str | None, provider: str | None, strategy: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Who answered; few, and the same again and again."""
+    known = ((b"x-farthing-model", model), (b"x-farthing-provider", provider), (b"x-farthing-strategy", strategy))
+    return tuple((name, header_value(value)) for name, value in known if value)
 
 
 def miswritten(path: str, right: str) -> tuple[bytes, bytes]:
