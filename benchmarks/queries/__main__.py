@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import asyncpg
 import sqlalchemy as sa
 
 from benchmarks.machine import store as keep
@@ -45,7 +47,7 @@ async def measure(url: str, server: int | None, *, rows: int, days: int) -> tupl
     try:
         begin = time.monotonic()
         await fill(store, engines, midnight_us=MIDNIGHT_US, count=rows // days, days=days)
-        await _settle(engines)
+        await _settle(engines, url)
         seconds = time.monotonic() - begin
         stats = await store.queries.stats(None)
         assert found(stats) == rows // days * days, "the sums do not count every row"
@@ -57,15 +59,24 @@ async def measure(url: str, server: int | None, *, rows: int, days: int) -> tupl
     finally:
         await store.aclose()
     name = engines.backend.name
-    filled = Filled(database=name, rows=rows, sums=sums or 0, mib=(size or 0) / MIB, seconds=seconds, took=took)
+    filled = Filled(
+        database=name,
+        rows=rows,
+        sums=sums or 0,
+        mib=(size or 0) / MIB,
+        seconds=seconds,
+        took=took,
+        load=os.getloadavg()[0],
+    )
     return filled, {question.name: question.goal_ms for question in asked}
 
 
-async def _settle(engines: Engines) -> None:
-    """PostgreSQL knows its tables after a while by itself; here nobody waits for that."""
+async def _settle(engines: Engines, url: str) -> None:
+    """What PostgreSQL does by itself in the course of time, so that it does not do it while it is being timed."""
     if engines.backend.name == "postgresql":
-        async with engines.writing("migration") as connection:
-            await connection.execute(sa.text("ANALYZE"))
+        connection = await asyncpg.connect(url)
+        await connection.execute("VACUUM (ANALYZE)")
+        await connection.close()
 
 
 def main() -> int:
@@ -85,8 +96,13 @@ def main() -> int:
             filled, goals = one(kind, rows, chosen.days)
             print(f"{filled.head}: filled in {filled.seconds:.0f} s", flush=True)
             databases.append(filled)
+    load = " ".join(f"{each.load:.1f}" for each in databases)
+    busy = (
+        f"Load of the {os.cpu_count()} cores while each was asked: {load}. Where it is over 1, others were at work too,"
+    )
+    shared = "and the wall's time is theirs as well as ours: judge by the processor's."
     note = f"The rows are spread over {chosen.days} days, of 3 tenants, 40 users, 10 keys, 6 models; each day 8 hours."
-    text = f"{told(goals, databases)}\n\n{note}"
+    text = "\n".join([told(goals, databases), "", note, busy, shared])
     print(text)
     keep("queries", text)
     return 0

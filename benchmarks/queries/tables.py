@@ -21,6 +21,8 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """What filling it took."""
     took: Mapping[str, Took | None]
+    load: float = 0.0
+    """Processes that wanted a core, over the last minute of asking."""
 
     @property
     def head(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -92,3 +94,10 @@ def test_time_on_a_processor_is_the_kernels_account() -> None:
     while time.process_time_ns() - began < 20_000_000:
         pass
     assert on_processor(os.getpid()) - before > 10_000_000
+
+
+def test_the_work_of_children_that_have_ended_is_kept() -> None:
+    """The sum does not fall when one goes."""
+    before = on_processor(os.getpid())
+    subprocess.run([sys.executable, "-c", "sum(range(20_000_000))"], check=True)
+    assert on_processor(os.getpid()) - before > 50_000_000
