@@ -11,6 +11,8 @@ from farthing.domain.exchange import Exchange
 from farthing.domain.keys import Caller
 from farthing.ports import Clock
 
+_NEVER = 2**63
+"""A moment in µs that no clock reaches."""
 _Subject = tuple[Scope, str, str]
 """Scope, tenant, and whom the budget is for."""
 
@@ -18,10 +20,11 @@ _Subject = tuple[Scope, str, str]
 class Account:
     """What was spent within one window, in nano-dollars, known exactly for this process and by reports for others."""
 
-    __slots__ = ("committed", "held", "others", "settled", "span")
+    __slots__ = ("committed", "ends_us", "held", "others", "settled", "span")
 
     def __init__(self, window: Span) -> None:
         self.span = window
+        self.ends_us = _NEVER if window.end_us is None else window.end_us
         self.held = 0
         self.settled = 0
         """Spent through this process."""
@@ -135,13 +138,13 @@ class Ledger:
     def _account(self, budget: Budget, moment_us: int) -> Account:
         """The account of the budget's newest window, opened when the first request of a window comes."""
         account = self._accounts.get((budget.id, budget.window))
-        if account is None or _is_over(account, moment_us):
+        if account is None or moment_us >= account.ends_us:
             account = self._accounts[budget.id, budget.window] = Account(span(budget.window, moment_us))
         return account
 
     def _day(self, tenant: str, moment_us: int) -> Account:
         account = self._today.get(tenant)
-        if account is None or _is_over(account, moment_us):
+        if account is None or moment_us >= account.ends_us:
             account = self._today[tenant] = Account(span("day", moment_us))
         return account
 
@@ -186,11 +189,6 @@ class Reservation:
             account.settled += cost
         self._ledger.open_holds -= 1
         self._ledger = None
-
-
-def _is_over(account: Account, moment_us: int) -> bool:
-    end = account.span.end_us
-    return end is not None and moment_us >= end
 
 
 def _name(budget: Budget) -> str:
