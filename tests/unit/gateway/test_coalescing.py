@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from farthing.domain.errors import Unavailable, UpstreamOverloaded
@@ -275,3 +277,56 @@ async def test_an_answer_may_be_voted_down_while_it_is_being_read(reason: bytes)
         rig.flights.forget(reply.draft.cache_key or "")
         assert (await drained(reply)).endswith(b"data: [DONE]\n\n")
         assert rig.flights._flights == {}
+
+
+async def passengers(rig: Rig, count: int) -> list[StreamReply]:
+    """So many callers of one stream that has begun."""
+    replies = [await rig.pipeline.run(rig.call(chat(stream=True), cache=True)) for _ in range(count)]
+    return [reply for reply in replies if isinstance(reply, StreamReply)]
+
+
+@given(
+    leavers=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), max_size=3),
+    pace=st.lists(st.integers(0, 3), min_size=8, max_size=8),
+)
+def test_whoever_reads_may_leave_at_any_moment(leavers: list[tuple[int, int]], pace: list[int]) -> None:
+    """Those who stay hear every byte, once and in order, whoever was just reading for all."""
+
+    async def scenario() -> None:
+        said = events()
+        rig = Rig([Behaviour(chunks=tuple((float(ticks), event) for ticks, event in zip(pace, said, strict=True)))])
+
+        async def sleep(ticks: float) -> None:
+            for _ in range(int(ticks)):
+                await asyncio.sleep(0)
+
+        rig.transport._sleep = sleep
+        async with rig.supervisor:
+            replies = await passengers(rig, 4)
+            readers = [asyncio.ensure_future(drained(reply)) for reply in replies]
+            for tick in range(13):
+                await asyncio.sleep(0)
+                for number, moment in leavers:
+                    if moment == tick:
+                        readers[number].cancel()
+            heard = await asyncio.gather(*readers, return_exceptions=True)
+        whole = b"".join(said[:6] + said[7:])
+        assert all(one == whole or isinstance(one, asyncio.CancelledError) for one in heard)
+        assert len(rig.transport.requests) == rig.transport.closed == 1
+        assert len(rig.journal.settled) == 4
+
+    asyncio.run(scenario())
+
+
+async def test_the_upstream_of_a_shared_stream_is_read_to_its_end() -> None:
+    """The body ends after the end mark: only then can its connection serve another request."""
+    rig = Rig([streamed()])
+    async with rig.supervisor:
+        [reply] = await passengers(rig, 1)
+        while not (said := await reply.chunk()).endswith(b"data: [DONE]\n\n"):
+            assert said
+        assert rig.transport.closed == 0
+        assert await reply.chunk() == b""
+        assert rig.transport.closed == 1
+        await reply.aclose()
+    assert [exchange.status for exchange in rig.journal.settled] == ["ok"]
