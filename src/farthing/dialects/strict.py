@@ -101,7 +101,7 @@ def decode(body: bytes) -> dict[str, Any]:
         )
     written = _encode(tree)
     if written != body and _has_lost_a_key(body, written):
-        path = _duplicate(json.loads(body, object_pairs_hook=_Pairs)) or ""
+        path = _duplicate(json.loads(body, object_pairs_hook=tuple)) or ""
         raise InvalidRequest(
             f"The key {shown(path)} appears twice in one object: send it once.",
             code="duplicate_key",
@@ -216,12 +216,6 @@ def shown(text: str) -> str:
     return f"'{escaped}'" if len(escaped) <= MAX_ECHO and cut == text else f"'{escaped[: MAX_ECHO - 3]}...'"
 
 
-class _Pairs(tuple[tuple[str, Any], ...]):
-    """An object's members as they were written, duplicates included."""
-
-    __slots__ = ()
-
-
 def _check_bounds(body: bytes) -> None:
     """Counts members and depth on the text itself: refusing must cost less than decoding."""
     if _quotes(body) > 4 * MAX_NODES:
@@ -286,7 +280,8 @@ def _quotes(body: bytes) -> int:
 
 
 def _duplicate(value: Any, path: str = "") -> str | None:
-    if isinstance(value, _Pairs):
+    """The path of the first name that comes twice in an object; objects are tuples of their members as written."""
+    if isinstance(value, tuple):
         seen = set()
         for name, member in value:
             here = f"{path}.{name}" if path else name

@@ -37,3 +37,11 @@ class Call(Struct, frozen=True, kw_only=True):
     """Headers meant for a provider of the caller's own dialect."""
     received_us: int
     started: float
+
+
+class Arrival(Struct, frozen=True):
+    """A request's name, and when it came: on the monotonic clock in seconds, and in µs since 1970."""
+
+    request_id: str
+    started: float
+    received_us: int

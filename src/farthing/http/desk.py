@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from msgspec import Struct
-
 from farthing.dialects import INBOUND
 from farthing.domain.pricing import NANO
-from farthing.gateway.call import Call
+from farthing.gateway.call import Arrival, Call
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.snapshot import Snapshots
@@ -38,14 +36,6 @@ MISWRITTEN = {
 
 LONGEST_FACT = 256
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
-
-
-class Arrival(Struct, frozen=True):
-    """A request's name, and when it came: on the monotonic clock in seconds, and in µs since 1970."""
-
-    request_id: str
-    started: float
-    received_us: int
 
 
 class Desk:

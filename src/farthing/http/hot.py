@@ -8,11 +8,11 @@ from typing import Any
 
 from farthing.dialects import INBOUND
 from farthing.domain.errors import InvalidRequest, MethodNotAllowed
-from farthing.gateway.call import Call
+from farthing.gateway.call import Arrival, Call
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
 from farthing.http.bodies import BODY_TIMEOUT_S, CLOSE, has_body, late_body
-from farthing.http.desk import HOT, MISWRITTEN, Arrival, Desk, miswritten
+from farthing.http.desk import HOT, MISWRITTEN, Desk, miswritten
 from farthing.http.errors import Message, Pairs, Send, guarded, send_error
 from farthing.http.head import understand
 from farthing.http.headers import Headers, check_length, check_media_type, is_local, not_local, too_large

@@ -13,10 +13,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from farthing.dialects import INBOUND
 from farthing.domain.errors import FarthingError
+from farthing.gateway.call import Arrival
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
 from farthing.http.bodies import BODY_TIMEOUT_S, CLOSE, late_body
-from farthing.http.desk import HOT, Arrival, Desk
+from farthing.http.desk import HOT, Desk
 from farthing.http.errors import Guard, Pairs, error_answer
 from farthing.http.head import Head
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from farthing.dialects.base import Event, Piece
+from farthing.dialects.openai.answered import Answer, Answered, AnsweredCall, AnsweredFunction, Reported, Said
 from farthing.dialects.openai.errors import told
-from farthing.dialects.openai.usage import WiredUsage, read_usage
+from farthing.dialects.openai.usage import read_usage
 from farthing.domain.chat import (
     Choice,
     Completed,
@@ -46,63 +46,8 @@ _DONE = b"[DONE]"
 _COMPLETED: Final = (Completed(),)
 
 
-class AnsweredFunction(Struct, gc=False):
-    """A function the model wants called, or a piece of that wish."""
-
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None
-
-
-class AnsweredCall(Struct, gc=False):
-    """A tool call, or a piece of one."""
-
-    index: int | None = None
-    id: str | None = None
-    function: AnsweredFunction | None = None
-
-
-class Said(Struct, gc=False):
-    """What the model said, whole (`message`) or in part (`delta`).
-
-    `content` is a list at Mistral's thinking models; `reasoning` is OpenRouter's, Groq's and Cerebras' word for
-    DeepSeek's `reasoning_content`.
-    """
-
-    content: str | list[dict[str, Any]] | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: list[AnsweredCall] | None = None
-    function_call: AnsweredFunction | None = None
-
-
-class Answered(Struct, gc=False):
-    """One choice, whole or in part."""
-
-    index: int | None = None
-    delta: Said | None = None
-    message: Said | None = None
-    finish_reason: str | None = None
-
-
-class Answer(Struct, gc=False):
-    """A body or a chunk."""
-
-    id: str | int | None = None
-    model: str | None = None
-    choices: list[Answered] | None = None
-    usage: WiredUsage | None = None
-    error: Any = None
-
-
-class _Reported(Answer):
-    """An answer whose usage may be anything: it is worth reading even so."""
-
-    usage: Any = None
-
-
 _ANSWER = msgspec.json.Decoder(Answer)
-_REPORTED = msgspec.json.Decoder(_Reported)
+_REPORTED = msgspec.json.Decoder(Reported)
 
 
 def read_completion(body: bytes) -> Completion:

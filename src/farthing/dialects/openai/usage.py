@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
 
+from farthing.dialects.openai.answered import CompletionDetails, PromptDetails, WiredUsage
 from farthing.domain.chat import Usage
-
-Count = Annotated[int, Meta(ge=0, le=100_000_000)]
-"""A number of tokens that a single call can have."""
-
-
-class PromptDetails(Struct):
-    """What the prompt's tokens were, as far as a vendor tells."""
-
-    cached_tokens: Count | None = None
-    cache_write_tokens: Count | None = None
-    audio_tokens: Count | None = None
-    image_tokens: Count | None = None
-
-
-class CompletionDetails(Struct):
-    """What the completion's tokens were, as far as a vendor tells."""
-
-    reasoning_tokens: Count | None = None
-    audio_tokens: Count | None = None
-    image_tokens: Count | None = None
-
-
-class WiredUsage(Struct):
-    """The usage object; `prompt_cache_hit_tokens` is DeepSeek's word for cached tokens."""
-
-    prompt_tokens: Count
-    completion_tokens: Count = 0
-    total_tokens: Count | None = None
-    prompt_tokens_details: PromptDetails | None = None
-    completion_tokens_details: CompletionDetails | None = None
-    prompt_cache_hit_tokens: Count | None = None
-
 
 _NOT_TOLD_IN, _NOT_TOLD_OUT = PromptDetails(), CompletionDetails()
 _NOTHING = (0, 0, 0, 0)
