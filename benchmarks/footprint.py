@@ -1,4 +1,4 @@
-"""What the gateway asks of a machine: time to the first answer and to ready, memory at rest, what is installed."""
+"""What the gateway asks of a machine: time to ready and to the first answer, memory at rest, what is installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib.metadata
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,14 +16,14 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.accounting import account
+from benchmarks.accounting import account, proportional_mib
 from benchmarks.machine import ROOT, store
 from benchmarks.tables import aligned
 from tests.servers.gateway import Gateway
 from tests.servers.process import free_port
 
 STARTS = 5
-REST_SECONDS = 3.0
+REST_SECONDS = 2.0
 FRESH_SECONDS = 600.0
 TOOLS = {"pip", "setuptools", "uv", "farthing"}
 """Distributions that do not count: they install the others, or are the gateway itself."""
@@ -40,11 +39,13 @@ class Fresh(msgspec.Struct, frozen=True):
 
 
 class Started(msgspec.Struct, frozen=True):
-    """Seconds to ready with a new database and, in the median, with an old one; MiB at rest."""
+    """A start: seconds to ready, and of the processor; then MiB at rest, and once the page and the API were asked."""
 
-    first_s: float
-    again_s: float
+    seconds: float
+    cpu_seconds: float
     resident_mib: float
+    proportional_mib: float
+    asked_mib: float
 
 
 def fresh_clone() -> Fresh:
@@ -92,37 +93,63 @@ def installed(site: Path) -> tuple[int, float]:
     return len(found), sum(path.stat().st_size for path in files if path.is_file()) / MIB
 
 
-def starts() -> Started:
-    """Starts the gateway in demo mode, as `make run` does where everything is set up."""
-    gateway = Gateway("")
+def starts(workers: int = 1) -> tuple[Started, Started]:
+    """The gateway in demo mode as `make run` starts it: with a new database, and the best of several with that."""
+    gateway = Gateway("", workers=workers)
     try:
-        first, *again = [seconds_to_ready(gateway) for _ in range(1 + STARTS)]
-        gateway.start()
-        time.sleep(REST_SECONDS)
-        return Started(first, statistics.median(again), account(gateway.pid).resident_mib)
+        first, *again = [start(gateway) for _ in range(1 + STARTS)]
+        # What else the machine does can only make a start look slower.
+        return first, Started(*[min(getattr(each, name) for each in again) for name in Started.__struct_fields__])
     finally:
         gateway.remove()
 
 
-def seconds_to_ready(gateway: Gateway) -> float:
-    """From the start of the process until /readyz says 200."""
-    started = time.monotonic()
+def start(gateway: Gateway) -> Started:
+    """Starts it, lets it rest, asks it for what is not hot, and stops it again."""
+    began = time.monotonic()
     gateway.start()
-    seconds = time.monotonic() - started
+    seconds, cpu_seconds = time.monotonic() - began, account(gateway.pid).cpu_seconds
+    time.sleep(REST_SECONDS)
+    resident, proportional = account(gateway.pid).resident_mib, proportional_mib(gateway.pid)
+    for path in ("/", "/stats", "/metrics"):
+        with urllib.request.urlopen(gateway.url + path, timeout=10) as response:  # noqa: S310 (loopback)
+            response.read()
+    asked = account(gateway.pid).resident_mib
     gateway.stop()
-    return seconds
+    return Started(seconds, cpu_seconds, resident, proportional, asked)
+
+
+def helped() -> float:
+    """Seconds that `farthing --help` takes, the best of several."""
+    program = Path(sys.executable).with_name("farthing")
+    seconds = []
+    for _ in range(1 + STARTS):
+        began = time.monotonic()
+        subprocess.run([program, "--help"], check=True, stdout=subprocess.DEVNULL)
+        seconds.append(time.monotonic() - began)
+    return min(seconds)
 
 
 def main() -> int:
-    """The exit code; prints the figures and stores them."""
-    again, fresh = starts(), fresh_clone()
+    """The exit code; prints the figures beside their goals and stores them."""
+    first, again = starts()
+    _, together = starts(workers=2)
+    fresh = fresh_clone()
     lines = [
-        ("ready, already set up", f"{again.again_s:.2f} s"),
-        ("ready, with a new database", f"{again.first_s:.2f} s"),
-        ("memory at rest (resident)", f"{again.resident_mib:.0f} MiB"),
-        ("`make run` on a fresh clone to the first answer, nothing cached", f"{fresh.seconds:.1f} s"),
-        ("distributions installed", str(fresh.distributions)),
-        ("installed on disk", f"{fresh.mib:.1f} MiB"),
+        ("", "measured", "goal"),
+        (f"ready, already set up, best of {STARTS}", f"{again.seconds:.2f} s", "1 s"),
+        ("  of the processor", f"{again.cpu_seconds:.2f} s", ""),
+        ("ready, with a new database", f"{first.seconds:.2f} s", "1 s"),
+        (f"`farthing --help`, best of {1 + STARTS}", f"{helped():.2f} s", "0.3 s"),
+        ("memory at rest (resident)", f"{again.resident_mib:.0f} MiB", "80 MiB"),
+        ("  shared pages counted by share", f"{again.proportional_mib:.0f} MiB", ""),
+        ("  after the first start, which made the database", f"{first.resident_mib:.0f} MiB", ""),
+        ("  once the page, the API and /metrics were asked", f"{again.asked_mib:.0f} MiB", ""),
+        (f"ready, two workers, best of {STARTS}", f"{together.seconds:.2f} s", ""),
+        ("memory at rest, two workers and their parent, by share", f"{together.proportional_mib:.0f} MiB", ""),
+        ("`make run` on a fresh clone to the first answer, nothing cached", f"{fresh.seconds:.1f} s", ""),
+        ("distributions installed", str(fresh.distributions), "50"),
+        ("installed on disk", f"{fresh.mib:.1f} MiB", ""),
     ]
     text = "\n".join(aligned(lines))
     print(text)
