@@ -27,6 +27,11 @@ class Answers:
         """As `find`, where it takes no waiting."""
         return self._cache.near(key)
 
+    def has(self, key: str, entry: CacheEntry) -> bool:
+        """Whether this very entry is the one that `near` finds."""
+        found = self._cache.near(key)
+        return found is not None and found[0] is entry
+
     async def find(self, key: str) -> tuple[CacheEntry, str] | None:
         """The entry and the name of the level that had it, or None.
 

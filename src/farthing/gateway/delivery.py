@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Piece, ReplyFacts, StreamWriter, UpstreamDialect
-from farthing.dialects.readings import read_kept
 from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly, deltas
 from farthing.domain.chat import Completion
@@ -100,7 +99,7 @@ def replay(order: Order, entry: CacheEntry, level: str) -> Reply | StreamReply:
     dialect = UPSTREAM[entry.dialect]
     if entry.stream:
         return _replay_stream(order, entry, level)
-    completion, relayed = read_kept(entry.dialect, entry.body)
+    completion, relayed = dialect.read_whole(entry.body)
     order.draft.hit(entry, level, completion)
     if order.chat.stream:
         return StreamReply(order, Replay(dialect, _as_pieces(completion)))

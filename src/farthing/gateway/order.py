@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from farthing.dialects.readings import Reading
+from farthing.dialects.reading import Reading
+from farthing.domain.cachekey import identity
 from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue, Model
 from farthing.domain.chat import ChatRequest
 from farthing.domain.errors import InvalidRequest, NotFound
@@ -28,8 +29,9 @@ class Order(Struct, frozen=True, kw_only=True):
     draft: Draft
 
 
-def read(call: Call, reading: Reading, snapshot: Snapshot, draft: Draft) -> Order:
-    """The order that a call's body was read as. Raises `InvalidRequest`, or `NotFound` for what is not there."""
+def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
+    """The order in a call's body. Raises `InvalidRequest`, or `NotFound` for an experiment or model not there."""
+    reading = Reading(call.dialect, call.body)
     chat = reading.chat
     draft.chat = chat
     draft.requested_model = chat.model
@@ -67,7 +69,8 @@ def identify(order: Order) -> str | None:
     if not wish or order.chat.tools or order.call.dialect.name == "embeddings":
         return None
     order.draft.cache = "miss"
-    return order.reading.identity(tenant=order.draft.caller.tenant, arm=None, route=_route(order), model=_pool(order))
+    tenant = order.draft.caller.tenant
+    return identity(order.reading.tree, tenant=tenant, arm=None, route=_route(order), model=_pool(order))
 
 
 def _route(order: Order) -> str:

@@ -185,6 +185,14 @@ class Draft:
         }
         return self._free(level, usage, entry.cost, origin)
 
+    def repeat(self, known: Exchange) -> Exchange:
+        """Settles a request that is a hit like one before in all but its moment."""
+        self.cache, self.cache_level = known.cache, known.cache_level
+        call = self.call
+        return self._settle(
+            replace(known, request_id=call.request_id, created_at_us=call.received_us, duration_us=self.elapsed_us)
+        )
+
     def shared(self, leader: Draft) -> Exchange:
         """Settles a request that shared the leader's upstream call, which is settled: the leader pays."""
         self.follow(leader)

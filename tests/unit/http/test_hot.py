@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from farthing.gateway.pipeline import Pipeline
 from farthing.http import hot
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
@@ -234,10 +235,10 @@ async def test_a_body_that_breaks_off_is_no_request(rig: Rig) -> None:
 async def test_a_surprise_in_the_pipeline_is_a_clean_500(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the caller's dialect, with the id and without the exception's text."""
 
-    def begin(_: object) -> None:
+    def begin(*_: object) -> None:
         raise KeyError("secret")
 
-    monkeypatch.setattr(rig.pipeline, "begin", begin)
+    monkeypatch.setattr(Pipeline, "begin", begin)
     said = await client(rig).post("/v1/messages", chat(max_tokens=9))
     assert said.status == 500
     assert said.json["error"]["type"] == "api_error"

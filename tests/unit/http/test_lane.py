@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from farthing.domain.errors import Unavailable
+from farthing.gateway.pipeline import Pipeline
 from farthing.http.bodies import BODY_TIMEOUT_S
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
@@ -77,12 +78,12 @@ async def test_an_upstreams_failure_reaches_the_caller(rig: Rig) -> None:
 async def test_a_surprise_is_a_clean_500(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the exception's text, and the connection lives."""
 
-    def begin(_: object) -> None:
+    def begin(*_: object) -> None:
         raise KeyError("secret")
 
     line = Line(rig)
     with monkeypatch.context() as patch:
-        patch.setattr(rig.pipeline, "begin", begin)
+        patch.setattr(Pipeline, "begin", begin)
         line.say(request(QUESTION))
     said = await line.hear(b"}}")
     assert said.startswith(b"HTTP/1.1 500 ")

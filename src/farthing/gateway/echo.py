@@ -1,0 +1,79 @@
+"""A question that was answered from memory and comes again in the same words: only its moment is new."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from farthing.domain.exchange import Exchange
+from farthing.domain.keys import Caller
+from farthing.gateway.call import Call
+from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.recording import Draft
+from farthing.gateway.snapshot import Snapshot
+from farthing.ports import CacheEntry
+
+MOST = 512
+LONGEST_QUESTION = 4 * 1024
+LONGEST_ANSWER = 16 * 1024
+"""Bytes of a body that is worth remembering: longer ones seldom come again, and take more room than they save."""
+
+
+class Echo(Struct, frozen=True, kw_only=True):
+    """A hit that was worked out in full, and all that it followed from."""
+
+    call: Call
+    caller: Caller
+    snapshot: Snapshot
+    entry: CacheEntry
+    exchange: Exchange
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        """Of the answer in the cache."""
+        return self.exchange.cache_key or ""
+
+    def repeats(self, call: Call, caller: Caller, snapshot: Snapshot) -> bool:
+        """Whether this call, whose body and route are the same, would be worked out to the same."""
+        known = self.call
+        return (
+            snapshot is self.snapshot
+            and caller is self.caller
+            and call.directives is known.directives
+            and call.app == known.app
+            and call.forward == known.forward
+        )
+
+
+def repeat(draft: Draft, echo: Echo) -> Reply:
+    """The same answer once more, settled as a request of its own."""
+    draft.repeat(echo.exchange)
+    return Reply(draft, echo.body)
+
+
+class Echoes:
+    """The last few hits."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], Echo] = {}
+
+    def find(self, call: Call, caller: Caller, snapshot: Snapshot) -> Echo | None:
+        """The hit that this call repeats. Its answer may have gone from the cache since."""
+        echo = self._known.get((call.route, call.body))
+        return echo if echo is not None and echo.repeats(call, caller, snapshot) else None
+
+    def keep(self, reply: Reply | StreamReply, entry: CacheEntry, snapshot: Snapshot) -> None:
+        """Remembers a hit, unless it is a stream, long, or says more than the kept answer; the oldest makes room."""
+        draft = reply.draft
+        call, exchange = draft.call, draft.exchange
+        is_same = call.dialect.name == entry.dialect and not entry.stream
+        if exchange is None or not is_same or not isinstance(reply, Reply):
+            return
+        if len(call.body) > LONGEST_QUESTION or len(reply.body) > LONGEST_ANSWER:
+            return
+        name = call.route, call.body
+        if name not in self._known and len(self._known) >= MOST:
+            del self._known[next(iter(self._known))]
+        self._known[name] = Echo(
+            call=call, caller=draft.caller, snapshot=snapshot, entry=entry, exchange=exchange, body=reply.body
+        )

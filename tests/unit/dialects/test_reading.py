@@ -1,0 +1,53 @@
+"""A body, understood once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from farthing.dialects import INBOUND
+from farthing.dialects.reading import LONGEST_NAME, Reading
+from farthing.domain.errors import InvalidRequest
+
+NATIVE, OPENAI = INBOUND["native"], INBOUND["openai"]
+
+
+def question(**more: Any) -> bytes:
+    """A body that both dialects take."""
+    return msgspec.json.encode({"model": "m", "prompt": "?", "messages": [{"role": "user", "content": "?"}], **more})
+
+
+def test_a_reading_is_what_the_dialect_reads() -> None:
+    """Tree, request and extras are those of the body."""
+    reading = Reading(NATIVE, question())
+    assert reading.tree == msgspec.json.decode(question())
+    assert reading.chat == NATIVE.read_request(reading.tree)
+    assert reading.extras == {"tokenizer_id": None, "experiment_id": None, "user_id": None}
+
+
+@pytest.mark.parametrize(
+    ("said", "session"),
+    [
+        ({"prompt_cache_key": "a", "previous_response_id": "b"}, "a"),
+        ({"prompt_cache_key": "", "previous_response_id": "b"}, "b"),
+        ({"previous_response_id": 7}, None),
+        ({"prompt_cache_key": "x" * 300}, "x" * LONGEST_NAME),
+    ],
+)
+def test_the_conversation_has_the_name_that_the_client_gave_it(said: dict[str, Any], session: str | None) -> None:
+    """The first that is a text, up to a bound."""
+    assert Reading(OPENAI, question(**said)).session == session
+
+
+def test_the_end_user_may_be_named_for_safety() -> None:
+    """As OpenAI's clients do."""
+    assert Reading(OPENAI, question(safety_identifier="u1")).safety_identifier == "u1"
+    assert Reading(OPENAI, question()).safety_identifier is None
+
+
+def test_what_cannot_be_read_is_refused() -> None:
+    """With the dialect's own error."""
+    with pytest.raises(InvalidRequest):
+        Reading(OPENAI, b"{}")
