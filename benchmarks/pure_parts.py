@@ -25,14 +25,17 @@ SLICE_NS = 4_000_000
 """How long one sample of one part takes, about."""
 SAMPLES = 5
 
-FORWARD = ("id", "key digest", "decode, short", "read, short", "identity, short", "hold, no budget")
-FORWARD_END = ("same model, short", "answer, 200 characters", "cost", "metrics, forwarded", "log, not sampled")
+EVERY = (
+    *("id", "key digest", "decode, short", "read, short", "identity, short"),
+    *("answer, 200 characters", "log, not sampled"),
+)
+BOUGHT = ("hold, no budget", "cost", "metrics, forwarded")
 SUMS = {
-    "a short forward, concrete model": (*FORWARD, "concrete plan, short", "journal, concrete", *FORWARD_END),
-    "a short forward, auto": (*FORWARD, "auto plan, short", "journal, auto", *FORWARD_END),
-    "a short hit": (*FORWARD[:5], "memory hit", "answer, 200 characters", "metrics, hit", "log, not sampled"),
+    "a forward, concrete": (*EVERY, *BOUGHT, "concrete plan, short", "journal, concrete", "same model, short"),
+    "a forward, auto": (*EVERY, *BOUGHT, "auto plan, short", "journal, auto", "other model, short"),
+    "a hit, first time": (*EVERY, "memory hit", "metrics, hit", "journal, hit"),
 }
-"""What a whole request adds up from; the settlement of a hit in the journal is left out."""
+"""What whole requests with a short question add up from."""
 
 
 def main() -> None:
