@@ -1,19 +1,11 @@
-"""What is to be bought: reading a request, its cache identity, its plan, and the most it may cost."""
+"""A request that was understood."""
 
 from __future__ import annotations
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from farthing.dialects.reading import Reading
-from farthing.domain.cachekey import identity
-from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue, Model
 from farthing.domain.chat import ChatRequest
-from farthing.domain.errors import InvalidRequest, NotFound
-from farthing.domain.pricing import NANO
-from farthing.domain.routing import concrete, strategy_for
-from farthing.domain.routing.plan import Plan
-from farthing.gateway.admission import check_model, model_not_found
 from farthing.gateway.call import Call
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
@@ -27,119 +19,3 @@ class Order(Struct, frozen=True, kw_only=True):
     chat: ChatRequest
     snapshot: Snapshot
     draft: Draft
-
-
-def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
-    """The order in a call's body. Raises `InvalidRequest`, or `NotFound` for an experiment or model not there."""
-    reading = Reading(call.dialect, call.body)
-    chat = reading.chat
-    draft.chat = chat
-    draft.requested_model = chat.model
-    draft.native = reading.extras
-    draft.session = call.directives.session or reading.session
-    draft.safety_identifier = reading.safety_identifier
-    check_model(draft.caller, chat.model)
-    check_experiment(call, draft)
-    return Order(call=call, reading=reading, chat=chat, snapshot=snapshot, draft=draft)
-
-
-def check_experiment(call: Call, draft: Draft) -> None:
-    """Raises for an experiment without a user, or one that does not exist."""
-    experiment = call.directives.experiment_id or draft.native.get("experiment_id")
-    if not experiment:
-        return
-    if not draft.user:
-        raise InvalidRequest(
-            "An experiment needs to know the user: send `user_id` (or `user`, or the header x-farthing-user).",
-            code="missing_required_parameter",
-            param="user_id",
-        )
-    raise NotFound(
-        f"There is no experiment `{str(experiment)[:64]}` here.", code="experiment_not_found", param="experiment_id"
-    )
-
-
-def identify(order: Order) -> str | None:
-    """The identity of the answer in the cache, or None where this request is not cached."""
-    wish = order.call.directives.cache
-    if wish is None:
-        wish = order.draft.caller.cache
-    if wish is None:
-        wish = order.call.dialect.name == "native" and order.snapshot.cache_native
-    if not wish or order.chat.tools or order.call.dialect.name == "embeddings":
-        return None
-    order.draft.cache = "miss"
-    tenant = order.draft.caller.tenant
-    return identity(order.reading.tree, tenant=tenant, arm=None, route=_route(order), model=_pool(order))
-
-
-def _route(order: Order) -> str:
-    """The route and the headers that a vendor of the caller's dialect will see: they change what it answers."""
-    if not order.call.forward:
-        return order.call.route
-    return "\n".join([order.call.route, *(f"{name!r}: {value!r}" for name, value in sorted(order.call.forward))])
-
-
-def _pool(order: Order) -> str:
-    """The model; for a virtual one with the models that this key lets it choose from."""
-    model, allowed = order.chat.model, order.draft.caller.allowed_models
-    return model if allowed is None or model not in VIRTUAL_MODELS else f"{model} of {sorted(allowed)}"
-
-
-def decide(order: Order) -> Plan:
-    """Which models to ask, in order. Raises `NotFound` or `InvalidRequest` where none can serve the request."""
-    chat, snapshot = order.chat, order.snapshot
-    if chat.model in VIRTUAL_MODELS:
-        strategy = snapshot.strategies[strategy_for(chat.model, snapshot.strategy)]
-        return _affordable(order, strategy.plan(chat, _speakable(order), allowed=order.draft.caller.allowed_models))
-    model = snapshot.catalogue.find(chat.model)
-    if model is None:
-        raise model_not_found(chat.model)
-    return _affordable(order, concrete(chat, model, snapshot.catalogue))
-
-
-def _affordable(order: Order, plan: Plan) -> Plan:
-    """The plan without models that cost more than the caller allows, or whose price is unknown where it must not be.
-
-    Raises `InvalidRequest` where none is left.
-    """
-    limit, refuses = order.call.directives.max_cost, order.snapshot.refuse_unpriced
-    if limit is None and not refuses:
-        return plan
-    costs = {model: _likely_cost(model, plan) for model in plan.models}
-    models = tuple(model for model, cost in costs.items() if cost is not None and (limit is None or cost <= limit))
-    if models:
-        return replace(plan, models=models)
-    first = plan.models[0]
-    cost = costs[first]
-    if cost is None or limit is None:
-        raise InvalidRequest(
-            f"`{first.name}` has no known price, and this request or this gateway refuses unpriced models. "
-            "Set its price in farthing.toml, or ask for another model.",
-            code="unpriced_model",
-            param="model",
-        )
-    raise InvalidRequest(
-        f"This request would cost about ${cost / NANO:.6f} at `{first.name}`, "
-        f"over the ${limit / NANO:.6f} that x-farthing-max-cost-usd allows.",
-        code="cost_limit_exceeded",
-    )
-
-
-def _likely_cost(model: Model, plan: Plan) -> int | None:
-    return model.price.estimate(plan.needs.tokens_in, plan.needs.tokens_out) if model.price else None
-
-
-def _speakable(order: Order) -> Catalogue:
-    """The models that can be told this request: those of the caller's dialect where no other has the words for it."""
-    catalogue = order.snapshot.catalogue
-    if order.chat.untranslatable is None:
-        return catalogue
-    models = {name: model for name, model in catalogue.models.items() if model.dialect == order.call.dialect.name}
-    return replace(catalogue, models=models)
-
-
-def ceiling(order: Order) -> int | None:
-    """Nano-dollars the plan's first model is likely to cost; None where it is unpriced."""
-    plan = order.draft.plan
-    return _likely_cost(plan.models[0], plan) if plan else None

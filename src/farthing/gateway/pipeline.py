@@ -14,7 +14,8 @@ from farthing.gateway.coalesce import Flights
 from farthing.gateway.delivery import Reply, StreamReply, deliver, replay
 from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.echo import Echoes, repeat
-from farthing.gateway.order import Order, ceiling, decide, identify, read
+from farthing.gateway.intake import ceiling, decide, identify, read
+from farthing.gateway.order import Order
 from farthing.gateway.recording import Recorder
 from farthing.gateway.snapshot import Snapshots
 from farthing.gateway.source import StreamSource, Whole
