@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -31,6 +32,7 @@ OK = 200
 RETRY_PAUSE_S = 0.2
 UNCHARGED = (UpstreamUnreachable, UpstreamOverloaded)
 
+Headers = tuple[tuple[bytes, bytes], ...]
 OnComplete = Callable[[Completion, bytes], None]
 
 
@@ -130,18 +132,18 @@ class Dispatch:
 
     def _request(self, order: Order, model: Model, provider: Provider, dialect: UpstreamDialect) -> UpstreamRequest:
         call, chat = order.call, order.chat
-        if call.dialect.name == dialect.name:
+        is_same = call.dialect.name == dialect.name
+        if is_same:
             wire = dialect.pass_through(call.body, order.reading.tree, chat, model.upstream)
-            headers = {**dict(wire.headers), **dict(call.forward)}
         else:
             wire = dialect.write_request(chat, model.upstream)
-            headers = dict(wire.headers)
+        forward = call.forward if is_same else ()
         auth = dialect.auth_headers(provider.api_key) if provider.api_key else ()
         spent = self._clock.monotonic() - call.started
         total = max(0.001, provider.deadlines.total - spent)
         return UpstreamRequest(
             url=provider.base_url + wire.path,
-            headers=tuple({**headers, **dict(auth), **dict(provider.headers)}.items()),
+            headers=_joined(wire.headers, forward, auth, provider.headers),
             body=wire.body,
             deadlines=replace(provider.deadlines, total=total),
         )
@@ -153,6 +155,12 @@ class Dispatch:
             f"Every model that could answer is resting after failures ({names}). Try again shortly.",
             retry_after=max(1.0, min(rests, default=1.0)),
         )
+
+
+@lru_cache(maxsize=256)
+def _joined(*groups: Headers) -> Headers:
+    """One set of headers: where a name comes twice, the last stands."""
+    return tuple(dict(pair for group in groups for pair in group).items())
 
 
 async def _read(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
+import msgspec
 from msgspec.structs import replace
 
 from farthing.domain import tokens
@@ -24,6 +25,7 @@ from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Sink
 logger = logging.getLogger(__name__)
 ANONYMOUS = Caller(tenant="")
 CLIENT_LEFT = 499
+_text = msgspec.json.Encoder().encode
 
 
 class Recorder:
@@ -310,6 +312,6 @@ class Draft:
                 "score": plan.score,
                 "confidence": plan.confidence,
                 "reason": plan.reason,
-                "decision": {"candidates": plan.candidates, "metadata": plan.metadata},
+                "decision": _text({"candidates": plan.candidates, "metadata": plan.metadata}).decode(),
             }
         return facts
