@@ -387,24 +387,6 @@ async def test_a_cancelled_reader_leaves_no_connection_in_use() -> None:
     assert exchange.is_dropped()
 
 
-async def test_the_body_is_still_here_for_the_next_reader_after_one_was_cancelled() -> None:
-    """A shared stream's reader may leave in the middle of the body: no byte of it is lost."""
-    exchange = Exchange()
-    exchange.wire.feed(CHUNKED[:60])
-    await exchange.response.opened()
-    first = await exchange.response.chunk()
-    reader = asyncio.ensure_future(exchange.response.chunk())
-    await asyncio.sleep(1)
-    exchange.wire.feed(CHUNKED[60:80])
-    reader.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await reader
-    exchange.wire.feed(CHUNKED[80:])
-    rest, error = await exchange.partial()
-    assert (first + rest, error) == (BODY, None)
-    assert exchange.is_kept()
-
-
 async def test_a_large_body_is_written_without_a_copy() -> None:
     """The caller's bytes go to the socket as they are."""
     exchange = Exchange()
