@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import msgspec
 
@@ -14,16 +15,17 @@ from benchmarks.gateways.bifrost import Bifrost
 from benchmarks.gateways.contestant import Contestant
 from benchmarks.gateways.limits import Direct, Passing, Returning
 from benchmarks.gateways.litellm import LiteLLM, OnGunicorn, OnUvicorn
-from benchmarks.gateways.ours import Farthing
+from benchmarks.gateways.ours import Compiled, Farthing
 from benchmarks.gateways.portkey import Portkey
 from benchmarks.gateways.rig import LOAD_CORE, SERVED_CORE, Rig
 from benchmarks.gateways.rows import ROWS, Row
 from benchmarks.gateways.running import ceiling, compete
 from benchmarks.gateways.tensorzero import TensorZero
 from benchmarks.gateways.workers import scale
-from benchmarks.machine import store
+from benchmarks.machine import ROOT, store
 
 CONTESTANTS: dict[str, tuple[Callable[[Rig], Contestant], ...]] = {
+    "compiled": (Compiled,),
     "nginx": (Passing, Returning),
     "tensorzero": (TensorZero,),
     "portkey": (Portkey,),
@@ -36,6 +38,9 @@ CONTESTANTS: dict[str, tuple[Callable[[Rig], Contestant], ...]] = {
 KINDS = tuple(ROWS.values())
 USUAL = {"nginx", "tensorzero", "portkey", "litellm", "bifrost"}
 ROUNDS = 3
+RESULT = "gateways"
+BEGIN, END = "<!-- make bench -->", "<!-- /make bench -->"
+"""Around the table in the README."""
 
 
 def options() -> argparse.Namespace:
@@ -77,9 +82,20 @@ def main() -> int:
     text = report.full(run, notes(mock, rounds=chosen.rounds, seconds=chosen.seconds))
     print(text)
     whole = chosen.peers >= USUAL and rows == list(ROWS) and chosen.rounds >= ROUNDS and chosen.scale
-    if name := chosen.keep or ("gateways" if whole else ""):
+    if name := chosen.keep or (RESULT if whole else ""):
         store(name, f"{text}\n\n{report.ratios(run)}")
+    if name == RESULT:
+        publish(report.ratios(run))
     return 0
+
+
+def publish(table: str, readme: Path = ROOT / "README.md") -> None:
+    """Puts the short table where the README shows it."""
+    before, between, after = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, ended, rest = after.partition(END)
+    assert between, f"{BEGIN} does not stand in {readme.name}"
+    assert ended, f"{END} does not stand in {readme.name}"
+    readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest}", encoding="utf-8")
 
 
 def notes(mock: str, *, rounds: int, seconds: float) -> list[str]:

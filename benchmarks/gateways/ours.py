@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 
 from benchmarks.gateways.contestant import Contestant, answers
+from benchmarks.gateways.installing import NotInstallable, reason
 from benchmarks.gateways.rig import SERVED_CORE, Rig, pinned
 from benchmarks.gateways.rows import Call, Row
+from benchmarks.machine import ROOT
 from farthing.background.clock import SystemClock
 from farthing.domain.budget import Budget
 from farthing.domain.pricing import NANO
@@ -22,6 +24,7 @@ from tests.servers.gateway import Gateway
 from tests.servers.process import ServerFailed
 
 BOOKED_SECONDS = 120.0
+INTERPRETED, COMPILED = ROOT / "src", ROOT / "build" / "compiled"
 TENANT = "benchmark"
 BUDGET_USD = 1_000_000
 SETTINGS = """
@@ -55,10 +58,17 @@ class FarthingServer(Gateway):
     """`farthing serve` with a virtual key that has a budget; ready when that key got an answer."""
 
     def __init__(
-        self, rig: Rig, *, url: str | None = None, workers: int = 1, cores: tuple[int, ...] = (SERVED_CORE,)
+        self,
+        rig: Rig,
+        *,
+        url: str | None = None,
+        workers: int = 1,
+        cores: tuple[int, ...] = (SERVED_CORE,),
+        package: Path = INTERPRETED,
     ) -> None:
-        """`url` is the vendor's in clear, if not the rig's."""
+        """`url` is the vendor's in clear, if not the rig's; `package` the folder that holds the package to be run."""
         environment = {
+            "PYTHONPATH": str(package),
             "TEST_VENDOR_KEY": "any",
             "FARTHING_MASTER_KEY": "the-master-key-of-this-benchmark",
             "SSL_CERT_FILE": str(rig.certificates.authority),
@@ -115,8 +125,8 @@ class Farthing(Contestant):
     title = "Farthing"
     version = importlib.metadata.version("farthing")
 
-    def __init__(self, rig: Rig) -> None:
-        self.server: FarthingServer = FarthingServer(rig)
+    def __init__(self, rig: Rig, package: Path = INTERPRETED) -> None:
+        self.server: FarthingServer = FarthingServer(rig, package=package)
         self._expected = 0
 
     def call(self, row: Row) -> Call:
@@ -137,3 +147,15 @@ class Farthing(Contestant):
         while (booked := self.server.booked()) < self._expected:
             assert time.monotonic() < end, f"{self._expected - booked} answered requests are not in the ledger"
             time.sleep(0.2)
+
+
+class Compiled(Farthing):
+    """The same, from the folder that `make compiled` makes. Raises `NotInstallable` where that cannot be made."""
+
+    title = "Farthing compiled"
+
+    def __init__(self, rig: Rig) -> None:
+        made = subprocess.run(["make", "--silent", "compiled"], cwd=ROOT, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise NotInstallable(f"make compiled: {reason(made.stdout)}")
+        super().__init__(rig, COMPILED)

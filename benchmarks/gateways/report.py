@@ -14,6 +14,12 @@ FOREIGN = 0.05
 STRAY = 0.01
 """Of the requests, that may reach the vendor or not against what the row says: those under way at either end."""
 PLAIN_HEAD = ("requests/s", "Farthing x", "CPU µs", "Farthing x", "added p50 ms", "p99 ms")
+SHORT: dict[Row, str] = {
+    "forwarded": "forwarded",
+    "hit": "cached hit",
+    "streaming": "CPU per streamed event",
+    "tls": "TLS upstream",
+}
 STREAM_HEAD = ("events/s", "CPU µs/event", "Farthing x", "first byte: added p50 ms", "p99 ms")
 
 
@@ -33,15 +39,21 @@ def goals(run: Run) -> str:
 def ratios(run: Run) -> str:
     """How many times the others' figures are ours, as a Markdown table."""
     others = [title for title in run.contenders if title not in {OURS, DIRECT}]
-    head = "| Farthing is … times | " + " | ".join(row for row in ROWS) + " |"
-    body = [
-        f"| {title} {run.contenders[title].version} ".rstrip()
-        + " | "
-        + " | ".join(_times(run.ratio(row, title)) for row in ROWS)
-        + " |"
+    lines = [
+        (f"{title} {run.contenders[title].version}".strip(), *(_times(run.ratio(row, title)) for row in SHORT))
         for title in others
     ]
-    return "\n".join([head, "|---" * (len(ROWS) + 1) + "|", *body])
+    head = ("", *SHORT.values())
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), _itself(run), *lines])
+
+
+def _itself(run: Run) -> tuple[str, ...]:
+    def said(row: Row) -> str:
+        if row == "streaming":
+            return f"{_number(run.median(row, OURS, 'event_cpu_us'))} µs"
+        return f"{_number(run.median(row, OURS, 'per_second'))}/s, {_number(run.median(row, OURS, 'cpu_us'))} µs"
+
+    return (f"**{OURS} itself**", *map(said, SHORT))
 
 
 def _row(run: Run, row: Row) -> str:

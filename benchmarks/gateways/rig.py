@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,6 +62,7 @@ class Rig:
     def __exit__(self, *_: object) -> None:
         self.terminator.remove()
         self.mock.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def url(self) -> str:

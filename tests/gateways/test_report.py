@@ -1,8 +1,11 @@
 """The printed tables, to the letter."""
 
 import textwrap
+from pathlib import Path
 
+from benchmarks.gateways.__main__ import BEGIN, END, publish
 from benchmarks.gateways.report import full, goals, ratios
+from benchmarks.machine import RESULTS, ROOT
 from tests.gateways.figures import contender, run, sample
 
 
@@ -92,13 +95,30 @@ def test_goals_stand_beside_what_was_reached() -> None:
 
 
 def test_the_short_table_has_a_column_for_each_row() -> None:
-    """The others with their versions, and a dash where one took no part."""
+    """What we do ourselves, the others with their versions, and a dash where one took no part."""
     taken = run(
         {"forwarded": {"Farthing": [sample(per_second=1000)], "LiteLLM": [sample(per_second=4)]}},
         contenders={"Farthing": contender(), "LiteLLM": contender("1.109", hit="has none")},
     )
     assert ratios(taken) == block("""
-        | Farthing is … times | forwarded | hit | streaming | tls |
-        |---|---|---|---|---|
+        |  | forwarded | cached hit | CPU per streamed event | TLS upstream |
+        | --- | --- | --- | --- | --- |
+        | **Farthing itself** | 1,000/s, 10.0 µs | -/s, - µs | - µs | -/s, - µs |
         | LiteLLM 1.109 | 250 x | - | - | - |
     """)
+
+
+def test_the_readme_keeps_what_stands_around_the_table(tmp_path: Path) -> None:
+    """Only the table between the two marks is new."""
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n", encoding="utf-8")
+    publish("| new |", readme)
+    assert readme.read_text(encoding="utf-8") == f"before\n\n{BEGIN}\n| new |\n{END}\n\nafter\n"
+
+
+def test_the_readme_tells_the_last_stored_run() -> None:
+    """The table there is the one at the end of the results."""
+    stored = (RESULTS / "gateways.txt").read_text(encoding="utf-8").rstrip()
+    told = (ROOT / "README.md").read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].strip()
+    assert told
+    assert stored.endswith(f"\n\n{told}")
