@@ -35,7 +35,7 @@ _LEADS = (
     (bytes(range(0xCE, 0xE0)), 0.32),  # Greek, Cyrillic, Hebrew, Arabic
     (b"\xe0", 0.36),  # Indic scripts, Thai
     (b"\xe1\xe2", 0.40),  # Vietnamese, Georgian, typographic marks
-    (bytes(range(0xE3, 0xEE)), 0.75),  # Chinese, Japanese, Korean
+    (bytes(range(0xE3, 0xF0)), 0.75),  # Chinese, Japanese, Korean, and the marks they are set with
     (bytes(range(0xF0, 0xF5)), 2.0),  # emoji, rare ideographs
 )
 

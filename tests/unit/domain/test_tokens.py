@@ -52,9 +52,11 @@ def test_estimates_of_many_texts_even_out() -> None:
     assert sum(estimate(text) for *_, text in COUNTED) == pytest.approx(sum(count for count, *_ in COUNTED), rel=0.05)
 
 
-@pytest.mark.parametrize(("text", "tokens"), [("", 0), ("a", 1), ("hello", 1), ("\ud800", 1), ("👍", 2)])
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("a", 1), ("hello", 1), ("\ud800", 1), ("\ue000", 1), (chr(0xFF0C) * 4, 3), ("👍", 2)]
+)
 def test_the_smallest_texts(text: str, tokens: int) -> None:
-    """Nothing is no token, and a single letter, half a surrogate pair or an emoji is counted without an error."""
+    """Nothing is no token; a letter, half a surrogate pair, a full-width comma or an emoji is counted."""
     assert estimate(text) == tokens
 
 

@@ -44,17 +44,7 @@ def read_request(tree: Any) -> ChatRequest:
     reader = _Reader()
     messages = tuple(reader.messages(wired.messages))
     if is_plain:
-        # Most requests say no more than this, and naming twenty fields takes longer than reading these.
-        return ChatRequest(
-            model=model,
-            messages=messages,
-            stream=wired.stream is True,
-            max_tokens=wired.max_tokens,
-            temperature=wired.temperature,
-            top_p=wired.top_p,
-            user=wired.user,
-            untranslatable=reader.untranslatable,
-        )
+        return _plain(model, messages, wired, reader.untranslatable)
     tools = reader.tools(wired)
     stop = wired.stop
     return ChatRequest(
@@ -79,6 +69,22 @@ def read_request(tree: Any) -> ChatRequest:
         reasoning_effort=_EFFORTS.get(wired.reasoning_effort or ""),
         user=wired.user,
         untranslatable=reader.untranslatable or _beyond_text(wired),
+    )
+
+
+def _plain(
+    model: str, messages: tuple[Message, ...], wired: wire.WiredRequest, untranslatable: str | None
+) -> ChatRequest:
+    """Most requests say no more than this, and naming twenty fields takes longer than reading these."""
+    return ChatRequest(
+        model=model,
+        messages=messages,
+        stream=wired.stream is True,
+        max_tokens=wired.max_tokens,
+        temperature=wired.temperature,
+        top_p=wired.top_p,
+        user=wired.user,
+        untranslatable=untranslatable,
     )
 
 
