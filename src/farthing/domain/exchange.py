@@ -11,7 +11,7 @@ from farthing.domain.chat import Usage
 Status = Literal["ok", "cached", "error", "cancelled", "interrupted", "rejected"]
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class Attempt(Struct, frozen=True, kw_only=True, gc=False):
     """One try at one model. `error` is the code of what went wrong, None for the one that answered."""
 
     model: str
@@ -20,7 +20,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     duration_us: int = 0
 
 
-class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A request and how it ended. Money in nano-dollars, moments in microseconds since 1970 UTC, durations in µs."""
 
     request_id: str
@@ -47,8 +47,8 @@ class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: float | None = None
     confidence: str | None = None
     reason: str | None = None
-    decision: dict[str, Any] | None = None
-    """Candidates and metadata of the plan, for `GET /v1/requests/{id}`."""
+    decision: dict[str, Any] | str | None = None
+    """Candidates and metadata of the plan, for `GET /v1/requests/{id}`; as a tree, or already as its JSON text."""
     experiment_id: str | None = None
     arm: str | None = None
     attempts: tuple[Attempt, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from farthing.domain.exchange import Exchange
 
@@ -35,20 +36,28 @@ class Settled(Struct, frozen=True, array_like=True, tag="settled"):
 
 
 _encode = msgspec.msgpack.Encoder().encode
+_text = msgspec.json.Encoder().encode
 _exchange = msgspec.msgpack.Decoder(Exchange)
 _record: msgspec.msgpack.Decoder[Opened | Settled] = msgspec.msgpack.Decoder(Opened | Settled)
 
 
 def opened(exchange: Exchange) -> bytes:
     """The record of an intent, given as the exchange it becomes if it is never settled."""
-    return _encode(_Opening(exchange.request_id, exchange))
+    return _encode(_Opening(exchange.request_id, _written(exchange)))
 
 
 def settled(exchange: Exchange) -> bytes:
     """The record of a settlement."""
-    return _encode(_Settling(exchange))
+    return _encode(_Settling(_written(exchange)))
 
 
 def read(payload: bytes) -> Opened | Settled:
     """The record in these bytes. Raises `msgspec.MsgspecError` where they are none."""
     return _record.decode(payload)
+
+
+def _written(exchange: Exchange) -> Exchange:
+    """With the decision as the text that the ledger keeps: whoever reads the record has no use for its parts."""
+    if isinstance(exchange.decision, dict):
+        return replace(exchange, decision=_text(exchange.decision).decode())
+    return exchange

@@ -23,21 +23,9 @@ SOURCES = ("routing", "answer_cache", "prompt_cache", "batch", "overhead")
 Cell = tuple[str, int, int, str, str, *tuple[int, ...]]
 """A row of `value_metrics` in its columns' order: dimension, grain, bucket (µs), tenant, value, counters."""
 
-_group = attrgetter(
-    "tenant",
-    "provider",
-    "model",
-    "key_id",
-    "team",
-    "user",
-    "strategy",
-    "tier",
-    "confidence",
-    "status",
-    "cache",
-    "cache_level",
-)
-_ONE_EACH = ("provider", "model", "key", "team", "user", "strategy", "tier", "confidence", "status")
+_group = attrgetter("tenant", "provider", "model", "key_id", "team", "strategy", "tier", "confidence", "status")
+"""What most exchanges of a batch have in common. Their users are summed apart, for of those there are many."""
+_ONE_EACH = ("provider", "model", "key", "team", "strategy", "tier", "confidence", "status")
 """Dimensions whose value stands in the group itself, in its order after the tenant."""
 
 _Parts = defaultdict[tuple[Any, ...], list[list[int]]]
@@ -50,8 +38,11 @@ def fold(exchanges: Iterable[Exchange]) -> list[Cell]:
     Batches that are written in this order wait for one another but never deadlock.
     """
     by_minute: _Parts = defaultdict(list)
-    for (minute, tags, tenant, *group), sums in _groups(exchanges).items():
-        for dimension, value in _values(tags, group):
+    groups, users = _groups(exchanges)
+    for (minute, tenant, user), sums in users.items():
+        by_minute["user", 1, minute, tenant, user[:LONGEST_VALUE]].append(sums)
+    for (minute, tags, cache, level, tenant, *group), sums in groups.items():
+        for dimension, value in _values(tags, group, (level or "hit") if cache == "hit" else cache):
             by_minute[dimension, 1, minute, tenant, value].append(sums)
     minutes = _summed(by_minute)
     longer: _Parts = defaultdict(list)
@@ -64,14 +55,28 @@ def fold(exchanges: Iterable[Exchange]) -> list[Cell]:
     ]
 
 
-def _groups(exchanges: Iterable[Exchange]) -> dict[tuple[Any, ...], list[int]]:
-    """Sums for exchanges that are alike in every dimension: most of a batch are."""
-    groups: _Parts = defaultdict(list)
+def hits(exchanges: Iterable[Exchange]) -> dict[str, tuple[int, int]]:
+    """How often each kept answer served, by its key, and the nano-dollars that saved; in the keys' order, as `fold`."""
+    found: dict[str, tuple[int, int]] = {}
     for exchange in exchanges:
-        created, tags = exchange.created_at_us, exchange.tags
-        key = (created - created % MINUTE_US, tuple(tags.items()) if tags else (), *_group(exchange))
-        groups[key].append(counters(exchange))
-    return _summed(groups)
+        if exchange.status == "cached" and exchange.cache_key:
+            number, saved = found.get(exchange.cache_key, (0, 0))
+            found[exchange.cache_key] = number + 1, saved + exchange.savings
+    return dict(sorted(found.items()))
+
+
+def _groups(exchanges: Iterable[Exchange]) -> tuple[dict[tuple[Any, ...], list[int]], dict[tuple[Any, ...], list[int]]]:
+    """Sums for exchanges that are alike in every dimension but the user, and sums for each user."""
+    groups: _Parts = defaultdict(list)
+    users: _Parts = defaultdict(list)
+    for exchange in exchanges:
+        created, tags, user = exchange.created_at_us, exchange.tags, exchange.user
+        minute, sums = created - created % MINUTE_US, counters(exchange)
+        tagged = tuple(tags.items()) if tags else ()
+        groups[(minute, tagged, exchange.cache, exchange.cache_level, *_group(exchange))].append(sums)
+        if user:
+            users[minute, exchange.tenant, user].append(sums)
+    return _summed(groups), _summed(users)
 
 
 def _summed(parts: _Parts) -> dict[tuple[Any, ...], list[int]]:
@@ -96,15 +101,13 @@ def counters(exchange: Exchange) -> list[int]:
     ]
 
 
-def _values(tags: tuple[tuple[str, str], ...], group: list[str | None]) -> Iterator[tuple[str, str]]:
-    """Every dimension and value that a group counts towards."""
-    *plain, cache, level = group
-    status = plain[-1]
+def _values(tags: tuple[tuple[str, str], ...], group: list[str | None], cache: str) -> Iterator[tuple[str, str]]:
+    """Every dimension but the user, with the value under which a group counts."""
     yield TOTAL, ""
-    for dimension, value in zip(_ONE_EACH, plain, strict=True):
+    for dimension, value in zip(_ONE_EACH, group, strict=True):
         if value:
             yield dimension, value[:LONGEST_VALUE]
-    yield "cache", (level or "hit") if cache == "hit" else str(cache)
-    yield "source", "answer_cache" if status == "cached" else "routing"
+    yield "cache", cache
+    yield "source", "answer_cache" if group[-1] == "cached" else "routing"
     for tag in {f"{name}={value}"[:LONGEST_VALUE] for name, value in tags}:
         yield "tag", tag

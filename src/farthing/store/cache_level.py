@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.errors import Unavailable
-from farthing.domain.exchange import Exchange
 from farthing.ports import CacheEntry, Clock
 from farthing.store.engine import Engines
 from farthing.store.rows import storable
@@ -194,27 +192,6 @@ class SqlCacheLevel:
         if is_away != self._is_away:
             self._is_away = is_away
             logger.warning("The answers in the database are %s.", "out of reach" if is_away else "back")
-
-
-async def count_hits(connection: AsyncConnection, exchanges: Iterable[Exchange]) -> None:
-    """Adds the exchanges that were served by kept answers to those answers' figures, in key order."""
-    hits: dict[str, tuple[int, int]] = {}
-    for exchange in exchanges:
-        if exchange.status == "cached" and exchange.cache_key:
-            count, saved = hits.get(exchange.cache_key, (0, 0))
-            hits[exchange.cache_key] = count + 1, saved + exchange.savings
-    if hits:
-        await connection.execute(
-            _COUNT, [{"its": key, "more": hits[key][0], "nano": hits[key][1]} for key in sorted(hits)]
-        )
-
-
-_answers = response_cache.c
-_COUNT = (
-    sa.update(response_cache)
-    .where(_answers.key == sa.bindparam("its"))
-    .values(hits=_answers.hits + sa.bindparam("more"), saved=_answers.saved + sa.bindparam("nano"))
-)
 
 
 def _row(key: str, entry: CacheEntry) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from farthing.domain.errors import InvalidRequest
 from farthing.domain.exchange import Exchange
-from farthing.store.aggregates import Cell, fold
-from farthing.store.cache_level import count_hits
+from farthing.store.aggregates import Cell, fold, hits
 from farthing.store.engine import Engines
 from farthing.store.rows import LAST_MOMENT_US, mended
 
@@ -56,13 +55,16 @@ class Ingest:
                 cells = fold(batch)
             if new:
                 await self._backend.add(connection, cells)
-                await count_hits(connection, batch)
+                if served := hits(batch):
+                    await self._backend.count(connection, served)
         return len(new)
 
 
 def _are_absurd(cells: Sequence[Cell]) -> bool:
     """Whether a vendor reported, or our clock showed, what sums and calendars would soon not hold."""
-    return any(
-        not 0 <= bucket <= LAST_MOMENT_US or any(abs(number) > ABSURD for number in numbers)
-        for _, _, bucket, _, _, *numbers in cells
+    _, _, buckets, _, _, *counters = zip(*cells, strict=True)
+    return (
+        min(buckets) < 0
+        or max(buckets) > LAST_MOMENT_US
+        or any(max(numbers) > ABSURD or min(numbers) < -ABSURD for numbers in counters)
     )

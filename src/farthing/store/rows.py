@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple, fields
 
+from farthing.domain.chat import Usage
 from farthing.domain.exchange import Exchange
 from farthing.store.columns import to_datetime
-from farthing.store.schema import requests
 
-_SOURCES = {"created_at": "created_at_us", "user_id": "user"}
-"""Columns that are called otherwise than the field they hold."""
-_TOKENS = "_tokens"
-
-COLUMNS = tuple(column.name for column in requests.columns)
-_CREATED_AT = COLUMNS.index("created_at")
-_DOCUMENTS = tuple(COLUMNS.index(name) for name in ("tags", "decision", "attempts"))
-"""Places of the columns in JSON."""
+_RENAMED = {"created_at_us": "created_at", "user": "user_id", "usage": "savings"}
+"""Columns that are called otherwise than the field in whose place they stand."""
 
 
-def _source(column: str) -> str:
-    if column.endswith(_TOKENS):
-        return f"usage.{column.removesuffix(_TOKENS)}"
-    return "usage.estimated" if column == "estimated" else _SOURCES.get(column, column)
+def _columns() -> tuple[str, ...]:
+    usage = [name if name == "estimated" else f"{name}_tokens" for name in Usage.__struct_fields__]
+    return (*(_RENAMED.get(field.name, field.name) for field in fields(Exchange)), *usage)
 
 
-_values = attrgetter(*map(_source, COLUMNS))
+COLUMNS = _columns()
+"""The columns of `requests` in the order of a row: an exchange's fields, and behind them those of its usage."""
+_CREATED_AT, _TAGS, _DECISION, _ATTEMPTS, _SAVINGS = map(
+    COLUMNS.index, ("created_at", "tags", "decision", "attempts", "savings")
+)
 _encode = msgspec.json.Encoder().encode
 
 
 def row(exchange: Exchange) -> list[Any]:
     """The values in the order of `COLUMNS`, the moment in microseconds, an empty document as None."""
-    values = [*_values(exchange)]
-    for place in _DOCUMENTS:
-        document = values[place]
-        values[place] = _encode(document).decode() if document else None
+    values = [*astuple(exchange), *astuple(exchange.usage)]
+    values[_TAGS] = _text(exchange.tags)
+    values[_ATTEMPTS] = _text(exchange.attempts)
+    if not isinstance(exchange.decision, str):
+        values[_DECISION] = _text(exchange.decision)
+    values[_SAVINGS] = exchange.savings
     return values
+
+
+def _text(document: object) -> str | None:
+    return _encode(document).decode() if document else None
 
 
 def row_with_datetime(exchange: Exchange) -> list[Any]:
@@ -58,9 +61,20 @@ def mended(exchange: Exchange) -> Exchange:
 
     A row that cannot be stored would hold up all that come after it.
     """
-    tree = _mend(msgspec.to_builtins(exchange))
+    tree = msgspec.to_builtins(exchange)
+    if isinstance(exchange.decision, str):
+        # A character that no database takes hides in the text behind an escape.
+        tree["decision"] = _tree(exchange.decision)
+    tree = _mend(tree)
     tree["created_at_us"] = min(max(exchange.created_at_us, 0), LAST_MOMENT_US)
     return msgspec.convert(tree, Exchange)
+
+
+def _tree(text: str) -> Any:  # noqa: ANN401 - a JSON value
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return None
 
 
 def storable(text: str) -> str:

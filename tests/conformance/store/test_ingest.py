@@ -230,6 +230,17 @@ async def test_a_value_no_column_holds_does_not_stop_the_rest(
         assert found == kept
 
 
+async def test_a_decision_in_text_reads_as_one_given_as_a_tree(store: Store) -> None:
+    """Also where it holds what a database refuses, which then does not stop the rest."""
+    tree, text = exchange(decision={"a": 1}), exchange(decision='{"a":1}')
+    broken = exchange(decision='{"a":"x\\u0000"}')
+    assert await store.ingest.write([tree, text]) == 2
+    assert await store.ingest.write([broken, exchange()]) == 2
+    found = [(await store.queries.request(None, one.request_id))["decision"] for one in (tree, text, broken)]
+    assert found[:2] == [{"a": 1}, {"a": 1}]
+    assert found[2] in [{"a": "x\x00"}, {"a": "x\N{REPLACEMENT CHARACTER}"}]
+
+
 async def test_a_clock_gone_mad_does_not_stop_the_rest(store: Store) -> None:
     """A moment that no calendar holds is booked on the end of 2099."""
     mad = exchange(request_id=exchange().request_id, created_at_us=2**62)

@@ -13,7 +13,7 @@ from farthing.money import folder
 from farthing.money.journal import Journal
 from farthing.money.recovery import Estate
 
-DECISION = {"candidates": [{"model": "demo/small", "reason": "cheapest"}], "metadata": {"length": 0.1}}
+DECISION = '{"candidates":[{"model":"demo/small","reason":"cheapest"}],"metadata":{"length":0.1}}'
 
 
 def exchange(number: int, *, cost: int = 1000, tenant: str = "local") -> Exchange:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from farthing.domain.exchange import Exchange
 from farthing.store.rows import COLUMNS, mended, row, row_with_datetime, storable
@@ -32,6 +33,22 @@ def test_a_row_stands_in_the_order_of_its_columns() -> None:
     assert values["attempts"] == '[{"model":"small","provider":"openai","error":null,"duration_us":7}]'
     dated = dict(zip(COLUMNS, row_with_datetime(one), strict=True))
     assert dated == values | {"created_at": datetime(2025, 12, 1, 12, tzinfo=UTC)}
+
+
+def test_a_decision_may_be_text_already() -> None:
+    """It is kept as it is; a tree becomes the same text."""
+    tree = exchange()
+    text = replace(tree, decision='{"candidates":[{"model":"small","estimated_cost":5}],"metadata":{"words":3}}')
+    assert row(text) == row(tree)
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [('{"a":"x\\u0000y"}', {"a": "x\N{REPLACEMENT CHARACTER}y"}), (f'{{"a":{2**70}}}', {"a": 10**13}), ("{", None)],
+)
+def test_the_text_of_a_decision_is_mended(text: str, mend: object) -> None:
+    """What hides behind an escape is found, and what is no JSON at all is left out."""
+    assert mended(exchange(decision=text)).decision == mend
 
 
 def test_a_sound_exchange_needs_no_mending() -> None:

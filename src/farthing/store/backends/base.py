@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -63,6 +63,9 @@ class Backend(Protocol):
 
     async def add(self, connection: AsyncConnection, cells: Sequence[Cell]) -> None:
         """Adds the counters to what `value_metrics` holds, in the given order."""
+
+    async def count(self, connection: AsyncConnection, hits: Mapping[str, tuple[int, int]]) -> None:
+        """Adds hits and savings to kept answers, by their key and in order; what is not kept is passed over."""
 
     def forget(self) -> None:
         """Drops what was believed about the database, after something failed."""

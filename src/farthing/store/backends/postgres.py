@@ -6,7 +6,7 @@ prepared statement has a name that could meet or miss another's, and locks end w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from farthing.store.aggregates import Cell
 from farthing.store.backends.base import PoolLimits
 from farthing.store.columns import Moment, to_datetime
 from farthing.store.rows import COLUMNS, row_with_datetime
-from farthing.store.schema import COUNTERS, value_metrics
+from farthing.store.schema import COUNTERS, response_cache, value_metrics
 
 PARTITION_LOCK = 0x6661_7274_6832
 """Held while a partition is made."""
@@ -52,7 +52,28 @@ def _add_statement() -> sa.sql.expression.UpdateBase:
     )
 
 
+def _count_statement() -> sa.sql.expression.UpdateBase:
+    answers = response_cache.c
+    arrays = [
+        sa.bindparam(name, type_=postgresql.ARRAY(kind))
+        for name, kind in (("its", sa.Text), ("more", sa.BigInteger), ("nano", sa.BigInteger))
+    ]
+    served = sa.func.unnest(*arrays).table_valued(
+        sa.column("its", sa.Text), sa.column("more", sa.BigInteger), sa.column("nano", sa.BigInteger)
+    )
+    served = served.render_derived(name="served")
+    # An update alone locks in the order of its plan, and two of them could wait for one another.
+    locked = sa.select(answers.key).where(answers.key.in_(sa.select(served.c.its))).order_by(answers.key)
+    held = locked.with_for_update().cte("held")
+    return (
+        sa.update(response_cache)
+        .values(hits=answers.hits + served.c.more, saved=answers.saved + served.c.nano)
+        .where(answers.key == served.c.its, answers.key.in_(sa.select(held.c.key)))
+    )
+
+
 _ADD = _add_statement()
+_COUNT = _count_statement()
 _MOMENTS = {column.name for column in value_metrics.columns if isinstance(column.type, Moment)}
 
 
@@ -165,6 +186,11 @@ class Postgres:
         """All cells in one upsert."""
         names = value_metrics.columns.keys()
         await connection.execute(_ADD, dict(zip(names, map(list, zip(*cells, strict=True)), strict=True)))
+
+    async def count(self, connection: AsyncConnection, hits: Mapping[str, tuple[int, int]]) -> None:
+        """All answers in one update, locked in their order first."""
+        numbers, saved = zip(*hits.values(), strict=True)
+        await connection.execute(_COUNT, {"its": list(hits), "more": list(numbers), "nano": list(saved)})
 
     def forget(self) -> None:
         """A partition may have been dropped under us."""
