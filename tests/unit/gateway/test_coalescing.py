@@ -328,5 +328,6 @@ async def test_the_upstream_of_a_shared_stream_is_read_to_its_end() -> None:
         assert rig.transport.closed == 0
         assert await reply.chunk() == b""
         assert rig.transport.closed == 1
+        assert await reply._stream.pieces() == ()
         await reply.aclose()
     assert [exchange.status for exchange in rig.journal.settled] == ["ok"]
