@@ -13,7 +13,7 @@ from benchmarks.machine import store
 from benchmarks.scale import counted, report
 from benchmarks.scale.counting import count
 from benchmarks.scale.ingesting import ingest
-from benchmarks.scale.inputs import Inputs, load
+from benchmarks.scale.inputs import Costs, Inputs, load
 from benchmarks.scale.plan import Asked, plan, workers
 from benchmarks.scale.queueing import Load, Worker, most_utilisation
 from benchmarks.scale.servers import servers
@@ -25,7 +25,7 @@ from benchmarks.scale.walls import walls
 from tests.servers.application import Served
 
 RATES = (1e3, 1e5, 1e7)
-UTILISATIONS = (0.5, 0.6, 0.7, 0.8, 0.9)
+UTILISATIONS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
 MINUTE = "in the same minute"
 SPREADS = {"in the same second": 0.5, MINUTE: 30.0, "by chance": 1800.0}
 """By how many seconds, at most, a caller's bursts may be moved from another's."""
@@ -41,19 +41,20 @@ def count_all() -> None:
             counted.save(counts, held, ingest(running))
 
 
-def simulate(trace: Sequence[Request], inputs: Inputs) -> Mapping[str, Sequence[Load]]:
+def simulate(trace: Sequence[Request], costs: Costs, inputs: Inputs) -> Mapping[str, Sequence[Load]]:
     """A worker at every utilisation, for every way in which bursts coincide."""
     found = {}
     for name, spread_s in SPREADS.items():
-        worker = Worker(trace, inputs.costs, inputs.traffic, spread_s=spread_s)
+        worker = Worker(trace, costs, inputs.traffic, spread_s=spread_s)
         found[name] = [worker.at(utilisation) for utilisation in UTILISATIONS]
     return found
 
 
 def reckon(trace: Sequence[Request], inputs: Inputs, found: counted.Counted, loads: Sequence[Load]) -> Asked:
     """All that a plan needs, with the bursts of these loads."""
-    request = mean(trace, inputs.costs, inputs.traffic)
+    request = mean(trace, counted.costs(found.counts, inputs.worker), inputs.traffic)
     utilisation = most_utilisation(loads, inputs.wishes.added_p99_ms)
+    assert utilisation > 0, "no worker is idle enough for the wish"
     busiest = loads[-1]
     return Asked(
         mean=request,
@@ -68,7 +69,8 @@ def reckon(trace: Sequence[Request], inputs: Inputs, found: counted.Counted, loa
 
 def written(trace: Sequence[Request], inputs: Inputs, found: counted.Counted) -> str:
     """Everything as text."""
-    worlds = simulate(trace, inputs)
+    costs = counted.costs(found.counts, inputs.worker)
+    worlds = simulate(trace, costs, inputs)
     limits = ((name, most_utilisation(loads, inputs.wishes.added_p99_ms)) for name, loads in worlds.items())
     busy = ", ".join(f"{name} {limit:.0%}" for name, limit in limits)
     peaks = ", ".join(f"{window} s {peak_to_mean(trace, window):.1f}" for window in (1, 10, 60))
@@ -79,26 +81,26 @@ def written(trace: Sequence[Request], inputs: Inputs, found: counted.Counted) ->
         f"SIMULATED: one worker, an hour of {len(trace):,} requests superposed. Busiest window over the mean: {peaks}.",
         report.simulated(worlds),
         f"Busy at most for {inputs.wishes.added_p99_ms:g} ms of waiting at the 99th percentile: {busy}.",
-        f"PLANNED for bursts {MINUTE}",
+        f"PLANNED for bursts {MINUTE}, every answer kept",
         report.meant(today.mean, today.request),
         report.planned([plan(rate, today, inputs) for rate in RATES]),
         "WORKERS with other costs and other traffic",
-        compared(trace, inputs, today),
+        compared(trace, costs, inputs, today),
         "WALLS, in requests per second",
         report.at_walls(walls(today, inputs)),
     ]
     return "\n\n".join(parts)
 
 
-def compared(trace: Sequence[Request], inputs: Inputs, today: Asked) -> str:
+def compared(trace: Sequence[Request], costs: Costs, inputs: Inputs, today: Asked) -> str:
     """How many workers it takes if something is different."""
     joined = replace(inputs.traffic, tokens_per_event=4.0)
     whole = [request._replace(is_streamed=False) for request in trace]
     means = {
         "as planned": today.mean,
         "at the goals": mean(trace, inputs.goals, inputs.traffic),
-        "four tokens an event": mean(trace, inputs.costs, joined),
-        "nothing streamed": mean(whole, inputs.costs, inputs.traffic),
+        "four tokens an event": mean(trace, costs, joined),
+        "nothing streamed": mean(whole, costs, inputs.traffic),
         "nothing streamed, at the goals": mean(whole, inputs.goals, inputs.traffic),
     }
     kinds = {}

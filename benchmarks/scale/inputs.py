@@ -21,6 +21,14 @@ class Costs(msgspec.Struct, frozen=True):
     batch_ms: int
 
 
+class Own(msgspec.Struct, frozen=True):
+    """What a worker spends on an event and on a row, and how many milliseconds apart it writes rows."""
+
+    event_us: float
+    row_us: float
+    batch_ms: int
+
+
 class Traffic(msgspec.Struct, frozen=True):
     """What a trace of arrivals and token counts leaves open."""
 
@@ -94,7 +102,7 @@ class Prices(msgspec.Struct, frozen=True):
 class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of inputs.toml."""
 
-    costs: Costs
+    worker: Own
     goals: Costs
     traffic: Traffic
     wishes: Wishes

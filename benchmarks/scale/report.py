@@ -12,6 +12,7 @@ from benchmarks.scale.trace import Mean
 from benchmarks.scale.walls import Wall
 from benchmarks.tables import aligned
 
+HEAD = ("Redis cmds", "µs", "kB in, out", "kB kept", "PG transactions", "µs", "kB log", "kB kept")
 THOUSANDS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -30,24 +31,14 @@ def counted(found: Counted) -> str:
     kinds = {"whole": counts.forwarded, "streamed": counts.streamed, "asked again": counts.again}
     kinds["one prompt repeated"] = counts.repeated
     lines = [(name, *_counted(work)) for name, work in kinds.items()]
-    head = (
-        "for one request",
-        "Redis cmds",
-        "µs",
-        "kB in, out",
-        "kB kept",
-        "PG transactions",
-        "µs",
-        "kB log",
-        "kB kept",
-    )
+    head = ("for one request", "worker µs", *HEAD)
     idle = counts.idle
     notes = (
         f"A worker at rest: {idle.postgres['transactions'] / idle.seconds / WORKERS:.1f} transactions a second.",
         f"A row in a batch of {row.batch}: {row.row_cpu_us:.0f} µs of PostgreSQL, {row.row_wal_bytes:,.0f} bytes",
         f"of log and {row.row_disk_bytes:,.0f} in table and indices; the sums of the batch take {row.sums_ms:.1f} ms.",
         f"An open stream: {found.held.kib_each:.0f} KiB of the gateway's memory ({found.held.many} streams).",
-        "Commands include those that a script runs inside Redis.",
+        "Every answer is kept. Commands include those that a script runs inside Redis.",
     )
     return "\n".join([*aligned([head, *lines]), "", *notes])
 
@@ -55,6 +46,7 @@ def counted(found: Counted) -> str:
 def _counted(work: Work) -> Sequence[str]:
     each = work.requests
     figures = (
+        (work.gateway_cpu_us / each, 0),
         (sum(work.redis.values()) / each, 2),
         (work.redis_cpu_us / each, 0),
         (work.redis_bytes / each / 1e3, 2),

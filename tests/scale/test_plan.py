@@ -4,9 +4,9 @@ import pytest
 from msgspec import ValidationError
 from msgspec.structs import replace
 
-from benchmarks.scale.counted import PerWorker, per_request, per_worker
+from benchmarks.scale.counted import PerWorker, costs, per_request, per_worker
 from benchmarks.scale.counting import Counts, kind
-from benchmarks.scale.inputs import FILE, Inputs, load
+from benchmarks.scale.inputs import FILE, Costs, Inputs, Own, load
 from benchmarks.scale.plan import Asked, Need, most, plan, workers
 from benchmarks.scale.report import short
 from benchmarks.scale.walls import walls
@@ -32,6 +32,15 @@ def test_a_mean_request_is_mixed_of_its_kinds() -> None:
     assert mixed.wal_bytes == pytest.approx(0.9 * (0.75 * 1000 + 0.25 * 2000))
     assert mixed.redis_commands == pytest.approx(10.0)
     assert mixed.transactions == pytest.approx(10.0)
+
+
+def test_what_a_worker_spends_is_counted_but_for_events() -> None:
+    """Whole answers and those from memory; the rest is known from elsewhere."""
+    whole, hit = work(gateway_cpu_us=50_000.0), work(gateway_cpu_us=2_000.0)
+    counts = Counts(idle=work(0), forwarded=whole, streamed=hit, again=hit, repeated=hit)
+    assert costs(counts, Own(event_us=12.0, row_us=10.0, batch_ms=50)) == Costs(
+        forward_us=500.0, hit_us=20.0, event_us=12.0, row_us=10.0, batch_ms=50
+    )
 
 
 def test_rest_is_shared_by_both_workers() -> None:
