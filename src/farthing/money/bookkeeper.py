@@ -127,6 +127,8 @@ class Bookkeeper:
         """Until the source is caught up with."""
         rows, is_behind = 0, True
         while is_behind and (batch := source.drain(BATCH)) is not None:
+            # Reading and summing a batch take milliseconds each: requests get their turn in between.
+            await asyncio.sleep(0)
             rows += await self._write(batch.exchanges)
             source.commit(batch)
             committed(batch.exchanges)

@@ -121,38 +121,33 @@ class Reader:
             self._tidy()
 
     def _read(self, part: Part, exchanges: list[Exchange], homes: list[Part | None], limit: int) -> None:
+        unsettled = self._unsettled
         try:
             for offset, payload in part.records():
                 part.offset = offset
-                settled = self._take(part, payload)
-                if settled is not None:
-                    exchanges.append(settled)
-                    opened = self._unsettled.pop(settled.request_id, None)
+                entry = _entry(payload)
+                if isinstance(entry, record.Settled):
+                    exchanges.append(entry.exchange)
+                    opened = unsettled.pop(entry.exchange.request_id, None)
                     homes.append(opened and opened[0])
                     if len(exchanges) >= limit:
                         return
+                elif entry is None:
+                    part.is_damaged = True
+                else:
+                    self._put_aside(part, entry)
         except FileNotFoundError:
             part.is_damaged = True
         if part.is_sealed:
             part.finish()
 
-    def _take(self, part: Part, payload: bytes | None) -> Exchange | None:
-        """The settlement in a record; an intent is put aside."""
-        try:
-            entry = record.read(payload) if payload is not None else None
-        except msgspec.MsgspecError:
-            entry = None
-        if isinstance(entry, record.Settled):
-            return entry.exchange
-        if entry is None:
-            part.is_damaged = True
-            return None
-        earlier = self._unsettled.pop(entry.request_id, None)
+    def _put_aside(self, part: Part, opened: record.Opened) -> None:
+        """An intent waits for its settlement; of two for one request the later stands."""
+        earlier = self._unsettled.pop(opened.request_id, None)
         if earlier is not None:
             earlier[0].unsettled -= 1
-        self._unsettled[entry.request_id] = part, entry
+        self._unsettled[opened.request_id] = part, opened
         part.unsettled += 1
-        return None
 
     def _tidy(self) -> None:
         """Removes every part that is read and owed nothing; what is damaged is kept aside for a person to look at."""
@@ -162,6 +157,14 @@ class Reader:
             else:
                 part.path.unlink(missing_ok=True)
             self._parts.remove(part)
+
+
+def _entry(payload: bytes | None) -> record.Opened | record.Settled | None:
+    """What a record says, None where it is damaged."""
+    try:
+        return None if payload is None else record.read(payload)
+    except msgspec.MsgspecError:
+        return None
 
 
 def set_aside(path: Path, quarantine: Path) -> None:

@@ -18,7 +18,7 @@ class _Settling(Struct, frozen=True, array_like=True, tag="settled", gc=False):
     exchange: Exchange
 
 
-class Opened(Struct, frozen=True, array_like=True, tag="opened"):
+class Opened(Struct, frozen=True, array_like=True, tag="opened", gc=False):
     """An intent as read back. Most are settled soon after, so the exchange stays encoded until it is wanted."""
 
     request_id: str
@@ -29,7 +29,7 @@ class Opened(Struct, frozen=True, array_like=True, tag="opened"):
         return _exchange.decode(self.encoded)
 
 
-class Settled(Struct, frozen=True, array_like=True, tag="settled"):
+class Settled(Struct, frozen=True, array_like=True, tag="settled", gc=False):
     """How a request ended."""
 
     exchange: Exchange
