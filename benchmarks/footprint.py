@@ -12,6 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -94,14 +95,21 @@ def installed(site: Path) -> tuple[int, float]:
 
 
 def starts(workers: int = 1) -> tuple[Started, Started]:
-    """The gateway in demo mode as `make run` starts it: with a new database, and the best of several with that."""
-    gateway = Gateway("", workers=workers)
-    try:
-        first, *again = [start(gateway) for _ in range(1 + STARTS)]
-        # What else the machine does can only make a start look slower.
-        return first, Started(*[min(getattr(each, name) for each in again) for name in Started.__struct_fields__])
-    finally:
-        gateway.remove()
+    """The gateway in demo mode as `make run` starts it: with a new database and with an old one, each at its best."""
+    again, first = list[Started](), list[Started]()
+    for count in (STARTS, 0, 0):
+        gateway = Gateway("", workers=workers)
+        try:
+            first.append(start(gateway))
+            again += [start(gateway) for _ in range(count)]
+        finally:
+            gateway.remove()
+    return best(first), best(again)
+
+
+def best(found: Sequence[Started]) -> Started:
+    """The least of each figure: what else the machine does can only make a start look slower."""
+    return Started(*[min(getattr(each, name) for each in found) for name in Started.__struct_fields__])
 
 
 def start(gateway: Gateway) -> Started:
@@ -139,7 +147,7 @@ def main() -> int:
         ("", "measured", "goal"),
         (f"ready, already set up, best of {STARTS}", f"{again.seconds:.2f} s", "1 s"),
         ("  of the processor", f"{again.cpu_seconds:.2f} s", ""),
-        ("ready, with a new database", f"{first.seconds:.2f} s", "1 s"),
+        ("ready, with a new database, best of 3", f"{first.seconds:.2f} s", "1 s"),
         (f"`farthing --help`, best of {1 + STARTS}", f"{helped():.2f} s", "0.3 s"),
         ("memory at rest (resident)", f"{again.resident_mib:.0f} MiB", "80 MiB"),
         ("  shared pages counted by share", f"{again.proportional_mib:.0f} MiB", ""),
