@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -26,8 +27,8 @@ REST_SECONDS = 1.0
 """How long nothing is asked of a database that was away."""
 MOST_PENDING = 1000
 """Answers that wait to be written; more are dropped, for they can be bought again."""
-BREATH_SECONDS = 0.02
-"""Between one batch of answers and the next: what arrives meanwhile shares a transaction."""
+BREATH_SECONDS = 0.05
+"""From one batch of answers to the next: what arrives meanwhile shares a transaction."""
 LESSON = 1_000
 """Keys that are learnt at a time."""
 OVERLAP_US = 2_000_000
@@ -51,6 +52,8 @@ class SqlCacheLevel:
         self._pending: dict[str, CacheEntry] = {}
         self._writing = asyncio.Lock()
         self._is_emptying = False
+        self._written = -math.inf
+        """When `put` last wrote a batch."""
         self._rests_until = 0.0
         self._is_away = False
         self._sieve = Sieve()
@@ -118,10 +121,10 @@ class SqlCacheLevel:
             return
         self._is_emptying = True
         try:
-            await self.flush()
             while self._pending:
-                await asyncio.sleep(BREATH_SECONDS)
+                await asyncio.sleep(max(0.0, self._written + BREATH_SECONDS - self._clock.monotonic()))
                 await self.flush()
+                self._written = self._clock.monotonic()
         finally:
             self._is_emptying = False
 
