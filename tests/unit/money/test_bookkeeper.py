@@ -166,11 +166,11 @@ async def test_a_segment_that_cannot_be_read_is_tried_again(
     """A process that is out of descriptors waits for better times."""
     spend(journal, 1)
 
-    def fail(limit: int) -> None:
+    def fail(journal: Journal, limit: int) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as broken:
-        broken.setattr(journal, "drain", fail)
+        broken.setattr(Journal, "drain", fail)
         await bookkeeper.work()
     clock.advance(1)
     await bookkeeper.work()
