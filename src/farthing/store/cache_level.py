@@ -152,7 +152,7 @@ class SqlCacheLevel:
                 return
             batch, self._pending = self._pending, {}
             rows = [_row(key, batch[key]) for key in sorted(batch)]
-            await self._ask(partial(self._execute, self._upsert(), rows))
+            await self._ask(partial(self._keep, rows))
 
     async def sweep(self) -> int:
         """Deletes what has expired and returns how many answers that were. Raises `Unavailable`."""
@@ -171,12 +171,9 @@ class SqlCacheLevel:
         async with self._engines.writing() as connection:
             await connection.execute(statement, rows)
 
-    def _upsert(self) -> sa.sql.expression.UpdateBase:
-        new = self._engines.backend.inserting(response_cache)
-        fresh = {column.name: new.excluded[column.name] for column in response_cache.columns if column.name != "key"}
-        return new.on_conflict_do_update(  # type: ignore[no-any-return]
-            index_elements=["key"], set_=fresh, where=response_cache.c.invalidated.is_(False)
-        )
+    async def _keep(self, answers: Sequence[tuple[Any, ...]]) -> None:
+        async with self._engines.writing() as connection:
+            await self._engines.backend.keep(connection, answers)
 
     async def _ask(self, work: Callable[[], Awaitable[_T]]) -> _T | None:
         """What the database says, None while it is away: it is then left alone for a moment, and reported once."""
@@ -197,21 +194,22 @@ class SqlCacheLevel:
             logger.warning("The answers in the database are %s.", "out of reach" if is_away else "back")
 
 
-def _row(key: str, entry: CacheEntry) -> dict[str, Any]:
-    return {
-        "key": key,
-        "tenant": entry.tenant,
-        "provider": entry.provider,
-        "model": entry.model,
-        "strategy": entry.strategy,
-        "tier": entry.tier,
-        "prompt": storable(entry.prompt),
-        "created_at": entry.created_at_us,
-        "expires_at": entry.expires_at_us,
-        "hits": 0,
-        "saved": 0,
-        "score": None,
-        "votes": 0,
-        "invalidated": False,
-        "entry": _write_entry(entry),
-    }
+def _row(key: str, entry: CacheEntry) -> tuple[Any, ...]:
+    """The answer in the order of the columns of `response_cache`."""
+    return (
+        key,
+        entry.tenant,
+        entry.provider,
+        entry.model,
+        entry.strategy,
+        entry.tier,
+        storable(entry.prompt),
+        entry.created_at_us,
+        entry.expires_at_us,
+        *_UNTRIED,
+        _write_entry(entry),
+    )
+
+
+_UNTRIED = (0, 0, None, 0, False)
+"""Hits, savings, score, votes and verdict of an answer that has just been bought."""

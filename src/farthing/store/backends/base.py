@@ -67,5 +67,8 @@ class Backend(Protocol):
     async def count(self, connection: AsyncConnection, hits: Mapping[str, tuple[int, int]]) -> None:
         """Adds hits and savings to kept answers, by their key and in order; what is not kept is passed over."""
 
+    async def keep(self, connection: AsyncConnection, answers: Sequence[Sequence[Any]]) -> None:
+        """Writes rows of `response_cache`, in its columns' order, over older ones that were not voted down."""
+
     def forget(self) -> None:
         """Drops what was believed about the database, after something failed."""

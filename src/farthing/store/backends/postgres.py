@@ -72,7 +72,15 @@ def _count_statement() -> sa.sql.expression.UpdateBase:
     )
 
 
+def _keep_statement() -> sa.sql.expression.UpdateBase:
+    new = postgresql.insert(response_cache)
+    fresh = {column.name: new.excluded[column.name] for column in response_cache.columns if column.name != "key"}
+    stands = response_cache.c.invalidated.is_(False)
+    return new.on_conflict_do_update(index_elements=["key"], set_=fresh, where=stands)
+
+
 _ADD = _add_statement()
+_KEEP = _keep_statement()
 _COUNT = _count_statement()
 _MOMENTS = {column.name for column in value_metrics.columns if isinstance(column.type, Moment)}
 
@@ -191,6 +199,11 @@ class Postgres:
         """All answers in one update, locked in their order first."""
         numbers, saved = zip(*hits.values(), strict=True)
         await connection.execute(_COUNT, {"its": list(hits), "more": list(numbers), "nano": list(saved)})
+
+    async def keep(self, connection: AsyncConnection, answers: Sequence[Sequence[Any]]) -> None:
+        """One upsert for each, sent together."""
+        names = response_cache.columns.keys()
+        await connection.execute(_KEEP, [dict(zip(names, answer, strict=True)) for answer in answers])
 
     def forget(self) -> None:
         """A partition may have been dropped under us."""

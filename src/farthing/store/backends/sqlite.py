@@ -49,6 +49,16 @@ def _insert(rows: int) -> str:
     return _statement(sa.insert(_LEDGER).values([{name: value(name) for name in COLUMNS} for _ in range(rows)]))
 
 
+def _keep_statement() -> str:
+    new = sqlite.insert(response_cache)
+    fresh = {column.name: new.excluded[column.name] for column in response_cache.columns if column.name != "key"}
+    stands = response_cache.c.invalidated.is_(False)
+    return _statement(new.on_conflict_do_update(index_elements=["key"], set_=fresh, where=stands))
+
+
+_KEEP = _keep_statement()
+
+
 def _values(exchange: Exchange) -> list[Any]:
     """As `row`, in what the driver is quick with: neither None nor bool."""
     values = [_NOTHING if value is None else value for value in row(exchange)]
@@ -157,6 +167,10 @@ class Sqlite:
         """One update for each answer."""
         updates = [(number, saved, key) for key, (number, saved) in hits.items()]
         await _in_its_thread(connection, sqlite3.Connection.executemany, _COUNT, updates)
+
+    async def keep(self, connection: AsyncConnection, answers: Sequence[Sequence[Any]]) -> None:
+        """One upsert for each."""
+        await _in_its_thread(connection, sqlite3.Connection.executemany, _KEEP, answers)
 
     def forget(self) -> None:
         """Nothing is remembered."""
