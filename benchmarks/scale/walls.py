@@ -7,7 +7,7 @@ from msgspec import Struct
 from benchmarks.scale.inputs import Inputs
 from benchmarks.scale.plan import GIB, Asked
 
-VENDOR_CONNECTIONS = 1000
+VENDOR_CONNECTIONS = 10_000
 """To one address, from one worker: providers/transport.py."""
 
 NO_SQL_ANSWERS = "with Redis there, leave answers out of SQL; keep streams packed there, too"

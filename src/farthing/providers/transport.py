@@ -42,7 +42,7 @@ class HttpTransport:
     time in one case only: the kept connection it went out on was found dead within a moment, before a byte came back.
     """
 
-    def __init__(self, *, limit_per_host: int = 1000, keep_s: float = 45.0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *, limit_per_host: int = 10_000, keep_s: float = 45.0, tls: ssl.SSLContext | None = None) -> None:
         """Unused connections are kept for `keep_s` seconds; without `tls` the system's authorities are trusted."""
         self._limit = limit_per_host
         self._keep_s = keep_s
