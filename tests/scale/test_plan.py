@@ -121,7 +121,7 @@ def test_walls_come_in_order(asked: Asked, inputs: Inputs) -> None:
     assert rates == sorted(rates)
     by_name = {wall.what: wall.rate for wall in found}
     assert by_name["one worker"] == 500.0
-    assert by_name["one worker's connections to one vendor"] == pytest.approx(1000 / 3)
+    assert by_name["one worker's connections to one vendor"] == pytest.approx(10_000 / 3)
     assert by_name["one account at one vendor"] == 500.0
     assert by_name["one Redis's thread"] == 10_000.0
     assert by_name["the sums that all rows of a tenant share"] == 250_000.0
