@@ -10,7 +10,8 @@ from farthing.dialects.base import Piece
 from farthing.domain.errors import UpstreamError
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
-from farthing.gateway.source import StreamSource, Whole
+from farthing.gateway.source import StreamSource
+from farthing.gateway.whole import Whole
 
 Name = tuple[str, bool]
 

@@ -13,7 +13,8 @@ from farthing.domain.errors import FarthingError
 from farthing.gateway.native import native_fields
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
-from farthing.gateway.source import Pieces, Whole
+from farthing.gateway.source import Pieces
+from farthing.gateway.whole import Whole
 from farthing.ports import CacheEntry
 
 

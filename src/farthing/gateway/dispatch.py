@@ -22,7 +22,8 @@ from farthing.domain.errors import (
 from farthing.domain.exchange import Attempt
 from farthing.gateway.breaker import Breaker, Breakers, RetryBudget
 from farthing.gateway.order import Order
-from farthing.gateway.source import StreamSource, Whole
+from farthing.gateway.source import StreamSource
+from farthing.gateway.whole import Whole
 from farthing.ports import Clock, Provider, UpstreamRequest, UpstreamResponse
 
 MOST_ATTEMPTS = 3

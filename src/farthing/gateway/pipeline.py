@@ -18,7 +18,8 @@ from farthing.gateway.intake import ceiling, decide, identify, read
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Recorder
 from farthing.gateway.snapshot import Snapshots
-from farthing.gateway.source import StreamSource, Whole
+from farthing.gateway.source import StreamSource
+from farthing.gateway.whole import Whole
 from farthing.ports import Ledger
 
 

@@ -1,4 +1,4 @@
-"""What an upstream answered: a whole body, or a stream of pieces that settles its own record at the end."""
+"""What an upstream answers piece by piece: a stream that settles its own record at the end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
-
-from msgspec import Struct
 
 from farthing.dialects.base import Piece, StreamReader, UpstreamDialect
 from farthing.dialects.sse import Framer
@@ -18,16 +16,6 @@ from farthing.gateway.recording import Draft
 from farthing.ports import UpstreamResponse
 
 END_PATIENCE_S = 0.05
-
-
-class Whole(Struct, frozen=True, kw_only=True):
-    """A complete body as the upstream sent it, and what it says."""
-
-    dialect: UpstreamDialect
-    body: bytes
-    relayed: bytes
-    """The body as a caller of the same dialect gets it."""
-    completion: Completion
 
 
 class Pieces(Protocol):

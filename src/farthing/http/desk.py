@@ -13,7 +13,8 @@ from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.snapshot import Snapshots
 from farthing.http.errors import Pairs, id_headers
-from farthing.http.head import Head, Heads
+from farthing.http.facts import Head
+from farthing.http.head import Heads
 from farthing.ports import Clock, Spawn
 
 HOT = {

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 import httptools
-from msgspec import Struct
 
 from farthing.domain.errors import FarthingError
-from farthing.gateway.call import Directives
+from farthing.http.facts import Head
 from farthing.http.headers import (
     Headers,
     app_name,
@@ -23,18 +22,6 @@ MOST_HEADS = 1024
 LONGEST_HEAD = 8 * 1024
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
 _PLAIN_CONNECTION = frozenset({b"", b"keep-alive"})
-
-
-class Head(Struct, frozen=True, kw_only=True):
-    """The facts of a head that is well-formed."""
-
-    path: str = ""
-    credential: str | None
-    directives: Directives
-    app: str | None
-    forward: tuple[tuple[bytes, bytes], ...]
-    is_local: bool
-    """Whether its Host is one of this machine's own names."""
 
 
 def understand(headers: Headers, path: str = "") -> Head:

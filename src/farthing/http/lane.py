@@ -19,7 +19,7 @@ from farthing.gateway.order import Order
 from farthing.http.bodies import BODY_TIMEOUT_S, CLOSE, late_body
 from farthing.http.desk import HOT, Desk
 from farthing.http.errors import Guard, Pairs, error_answer
-from farthing.http.head import Head
+from farthing.http.facts import Head
 
 HEAD_END = b"\r\n\r\n"
 TIMER_SLACK_S = 0.01
