@@ -53,7 +53,7 @@ class SqlCacheLevel:
         self._writing = asyncio.Lock()
         self._is_emptying = False
         self._written = -math.inf
-        """When `put` last wrote a batch."""
+        """When the last batch was written; while the database is away nobody waits for the next one."""
         self._rests_until = 0.0
         self._is_away = False
         self._sieve = Sieve()
@@ -124,7 +124,6 @@ class SqlCacheLevel:
             while self._pending:
                 await asyncio.sleep(max(0.0, self._written + BREATH_SECONDS - self._clock.monotonic()))
                 await self.flush()
-                self._written = self._clock.monotonic()
         finally:
             self._is_emptying = False
 
@@ -174,6 +173,7 @@ class SqlCacheLevel:
     async def _keep(self, answers: Sequence[tuple[Any, ...]]) -> None:
         async with self._engines.writing() as connection:
             await self._engines.backend.keep(connection, answers)
+        self._written = self._clock.monotonic()
 
     async def _ask(self, work: Callable[[], Awaitable[_T]]) -> _T | None:
         """What the database says, None while it is away: it is then left alone for a moment, and reported once."""
