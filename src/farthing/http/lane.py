@@ -23,6 +23,8 @@ from farthing.http.facts import Head
 
 HEAD_END = b"\r\n\r\n"
 TIMER_SLACK_S = 0.01
+MOST_UNREAD = 64 * 1024
+"""Bytes beyond the request under way that are taken in; reading goes on below, for else nobody hears a client leave."""
 _CHUNKED: Pairs = [(b"transfer-encoding", b"chunked")]
 
 
@@ -60,18 +62,24 @@ class Lane(HttpToolsProtocol):
     def _read(self) -> None:
         """Takes in what can be: requests follow one another, and the next waits for the answer to the last."""
         self._is_reading = True
-        while self._unread and self._passage is None and not self.transport.is_closing():
+        while self._unread and not self._must_wait():
             data, self._unread = self._unread, b""
             if not self._enter(data):
                 super().data_received(data)
         self._is_reading = False
-        if self._unread and self._passage is not None:
+        if len(self._unread) > MOST_UNREAD and not self.transport.is_closing():
             self.flow.pause_reading()
+
+    def _must_wait(self) -> bool:
+        """Whether the next request has to wait: for the answer to the last, or for a client that reads no answers."""
+        if self._passage is not None or self.transport.is_closing():
+            return True
+        return self.flow.write_paused and self._is_free()
 
     def _enter(self, data: bytes) -> bool:
         """Lets a plain request in; False where the server has to look at it."""
         desk = self._application.desk
-        if desk is None or not self._is_between or not self._is_idle():
+        if desk is None or not self._is_free():
             return False
         end = data.find(HEAD_END) + len(HEAD_END)
         found = desk.heads.find(data[:end])
@@ -84,10 +92,10 @@ class Lane(HttpToolsProtocol):
         self._unread = passage.more(data[end:])
         return True
 
-    def _is_idle(self) -> bool:
+    def _is_free(self) -> bool:
         """Whether the server's usual way has nothing under way here."""
         cycle: RequestResponseCycle | None = self.cycle
-        return cycle is None or cycle.response_complete
+        return self._is_between and (cycle is None or cycle.response_complete)
 
     def answered(self, *, closes: bool = False) -> None:
         """The request in the lane has its answer."""
@@ -112,11 +120,19 @@ class Lane(HttpToolsProtocol):
         pairs = [*self.server_state.default_headers, *headers]
         return b"%b%b\r\n" % (STATUS_LINE[status], b"".join([b"%b: %b\r\n" % pair for pair in pairs]))
 
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        if self._unread and not self._is_reading and not self._must_wait():
+            self.flow.resume_reading()
+            self._read()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has left, or was let go."""
         passage, self._passage = self._passage, None
         self._unread = b""
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         if passage is not None:
             passage.leave()
 

@@ -14,6 +14,7 @@ from farthing.gateway.pipeline import Pipeline
 from farthing.http.bodies import BODY_TIMEOUT_S
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
+from farthing.http.lane import MOST_UNREAD
 from farthing.providers.fake import Behaviour, answer, break_off, hang
 from tests.faultserver.virtual import VirtualLoop
 from tests.servers.asgi import Client
@@ -117,17 +118,59 @@ async def test_a_head_in_pieces_takes_the_usual_way(rig: Rig) -> None:
 
 
 async def test_requests_that_follow_at_once_are_answered_in_their_order(rig: Rig) -> None:
-    """Nothing is read meanwhile, and what came behind a strange one goes its way with it."""
+    """Each waits for the answer to the last, and what came behind a strange one goes its way with it."""
     line = Line(rig)
     line.say(PLAIN + PLAIN)
-    assert line.pipe.is_paused
     line.say(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" + PLAIN)
     for said in (completion(), completion(), b"other", b"other"):
         await line.hear(said)
     assert line.others == ["/livez", "/v1/chat/completions"]
-    assert not line.pipe.is_paused
     line.say(PLAIN)
     await line.hear(completion())
+
+
+async def test_little_is_taken_in_beyond_the_request_under_way(rig: Rig) -> None:
+    """Reading goes on, for else nobody would hear the client leave, until so much waits that the client has to."""
+    line = Line(rig)
+    number = MOST_UNREAD // len(PLAIN) + 2
+    line.say(PLAIN + b"\r\n")
+    assert not line.pipe.is_paused
+    line.say(PLAIN * number)
+    assert line.pipe.is_paused
+    for _ in range(1 + number):
+        await line.hear(completion())
+    assert not line.pipe.is_paused
+    assert len(rig.journal.settled) == 1 + number
+
+
+async def test_who_reads_no_answers_is_given_no_more(rig: Rig) -> None:
+    """Nor is more taken in, or a client that only asks would fill the memory; it goes on when the client reads."""
+    line = Line(rig)
+    wish = request(QUESTION, b"x-farthing-cache: on")
+    line.say(wish)
+    await line.hear(completion())
+    line.lane.pause_writing()
+    number = MOST_UNREAD // len(wish) + 1
+    line.say(wish * number)
+    assert line.pipe.said == b""
+    assert line.pipe.is_paused
+    line.lane.resume_writing()
+    assert line.pipe.said.count(b"x-farthing-cache: hit\r\n") == number
+    assert not line.pipe.is_paused
+
+
+async def test_a_body_of_the_usual_way_is_read_though_the_client_does_not(rig: Rig) -> None:
+    """Whoever answers it may need the body first."""
+    line = Line(rig)
+    whole = PLAIN.replace(b"/v1/chat", b"/v2/chat")
+    line.say(whole[:-1])
+    line.lane.pause_writing()
+    line.say(whole[-1:])
+    line.lane.resume_writing()
+    await line.hear(b"other")
+    line.say(PLAIN)
+    await line.hear(completion())
+    assert line.others == ["/v2/chat/completions"]
 
 
 PLAIN = request(QUESTION)
