@@ -23,7 +23,6 @@ class Echo(Struct, frozen=True, kw_only=True):
 
     call: Call
     caller: Caller
-    snapshot: Snapshot
     entry: CacheEntry
     exchange: Exchange
     body: bytes
@@ -33,12 +32,11 @@ class Echo(Struct, frozen=True, kw_only=True):
         """Of the answer in the cache."""
         return self.exchange.cache_key or ""
 
-    def repeats(self, call: Call, caller: Caller, snapshot: Snapshot) -> bool:
+    def repeats(self, call: Call, caller: Caller) -> bool:
         """Whether this call, whose body and route are the same, would be worked out to the same."""
         known = self.call
         return (
-            snapshot is self.snapshot
-            and caller is self.caller
+            caller is self.caller
             and call.directives is known.directives
             and call.app == known.app
             and call.forward == known.forward
@@ -52,15 +50,18 @@ def repeat(draft: Draft, echo: Echo) -> Reply:
 
 
 class Echoes:
-    """The last few hits."""
+    """The last few hits under one snapshot: under another they might be worked out to something else."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes], Echo] = {}
+        self._snapshot: Snapshot | None = None
 
     def find(self, call: Call, caller: Caller, snapshot: Snapshot) -> Echo | None:
         """The hit that this call repeats. Its answer may have gone from the cache since."""
+        if snapshot is not self._snapshot:
+            return None
         echo = self._known.get((call.route, call.body))
-        return echo if echo is not None and echo.repeats(call, caller, snapshot) else None
+        return echo if echo is not None and echo.repeats(call, caller) else None
 
     def keep(self, reply: Reply | StreamReply, entry: CacheEntry, snapshot: Snapshot) -> None:
         """Remembers a hit, unless it is a stream, long, or says more than the kept answer; the oldest makes room."""
@@ -71,9 +72,10 @@ class Echoes:
             return
         if len(call.body) > LONGEST_QUESTION or len(reply.body) > LONGEST_ANSWER:
             return
+        if snapshot is not self._snapshot:
+            self._known.clear()
+            self._snapshot = snapshot
         name = call.route, call.body
         if name not in self._known and len(self._known) >= MOST:
             del self._known[next(iter(self._known))]
-        self._known[name] = Echo(
-            call=call, caller=draft.caller, snapshot=snapshot, entry=entry, exchange=exchange, body=reply.body
-        )
+        self._known[name] = Echo(call=call, caller=draft.caller, entry=entry, exchange=exchange, body=reply.body)

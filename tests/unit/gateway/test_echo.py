@@ -88,9 +88,12 @@ async def test_whatever_is_different_is_worked_out(
 async def test_after_a_change_of_configuration_everything_is_worked_out(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prices, keys and models may be others."""
+    """Prices, keys and models may be others; what was worked out under the old ones takes no more room."""
+    for _ in range(2):
+        await rig.pipeline.run(call(rig, chat("b")))
     rig.snapshots.swap(replace(rig.snapshots.current))
     assert worked_out(rig, monkeypatch, call(rig))
+    assert len(rig.pipeline.echoes._known) == 1
     assert not worked_out(rig, monkeypatch, call(rig))
 
 
