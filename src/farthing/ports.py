@@ -92,7 +92,7 @@ class Provider(Struct, frozen=True, kw_only=True):
         return f"Provider({self.name!r}, {self.base_url!r})"
 
 
-class CacheEntry(Struct, frozen=True, kw_only=True):
+class CacheEntry(Struct, frozen=True, gc=False, kw_only=True):
     """A complete answer as the upstream said it: one body, or the events of a stream joined."""
 
     dialect: str

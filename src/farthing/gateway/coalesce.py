@@ -9,7 +9,7 @@ from typing import Any
 from farthing.dialects.base import Piece
 from farthing.domain.errors import UpstreamError
 from farthing.gateway.order import Order
-from farthing.gateway.recording import Draft
+from farthing.gateway.recording import Draft, by_nobody
 from farthing.gateway.source import StreamSource
 from farthing.gateway.whole import Whole
 
@@ -64,6 +64,8 @@ class Flight:
             raise
         finally:
             self._buyer = None
+            # Else draft and flight would hold each other until somebody looks for garbage.
+            self.leader.is_awaited = by_nobody
             self._wake()
         return self._board(self._bought, self.leader)
 

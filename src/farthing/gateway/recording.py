@@ -64,7 +64,8 @@ class _NothingHeld:
         """Nothing."""
 
 
-def _by_nobody() -> bool:
+def by_nobody() -> bool:
+    """Nobody else waits for what is being bought."""
     return False
 
 
@@ -100,7 +101,7 @@ class Draft:
         self.call = call
         self.session = call.directives.session
         self.attempts: list[Attempt] = []
-        self.is_awaited: Callable[[], bool] = _by_nobody
+        self.is_awaited: Callable[[], bool] = by_nobody
         """To be called when the client has left: whether others need what is being bought for it."""
 
     def __enter__(self) -> Self:
