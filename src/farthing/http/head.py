@@ -112,5 +112,5 @@ class _Reader:
             names.count(b"content-length") == 1
             and names.count(b"connection") <= 1
             and connection in _PLAIN_CONNECTION
-            and not {b"transfer-encoding", b"expect", b"upgrade"}.intersection(names)
+            and not {b"transfer-encoding", b"expect", b"upgrade", b"proxy-connection"}.intersection(names)
         )

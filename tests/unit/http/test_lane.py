@@ -185,6 +185,7 @@ PLAIN = request(QUESTION)
         PLAIN.replace(b"/v1/chat", b"/v1/ch%61t"),
         PLAIN.replace(b"Host", b"Connection: close\r\nHost"),
         PLAIN.replace(b"Host", b"Connection: keep-alive\r\nConnection: close\r\nHost"),
+        PLAIN.replace(b"Host", b"Proxy-Connection: close\r\nHost"),
         PLAIN.replace(b"Host", b"Expect: 100-continue\r\nHost"),
         PLAIN.replace(b"Host", b"Content-Length: 5\r\nHost"),
         PLAIN.replace(b"Host", b"content-length : 5\r\nHost"),
