@@ -24,7 +24,6 @@ class Flight:
 
     _buyer: asyncio.Task[Any] | None = None
     _passengers = 0
-    _bought: Whole | StreamSource | None = None
     _refusal: BaseException | None = None
     _source: StreamSource | None = None
     _error: UpstreamError | None = None
@@ -36,6 +35,7 @@ class Flight:
         self.name = name
         self.leader = leader
         self._flights = flights
+        self._bought: Whole | StreamSource | None = None
         self._batches: list[Sequence[Piece]] = []
         self._waiters: list[asyncio.Future[None]] = []
 
