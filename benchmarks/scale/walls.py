@@ -6,9 +6,7 @@ from msgspec import Struct
 
 from benchmarks.scale.inputs import Inputs
 from benchmarks.scale.plan import GIB, Asked
-
-VENDOR_CONNECTIONS = 10_000
-"""To one address, from one worker: providers/transport.py."""
+from farthing.providers.transport import LIMIT_PER_HOST
 
 NO_SQL_ANSWERS = "with Redis there, leave answers out of SQL; keep streams packed there, too"
 BY_TENANT = "a PostgreSQL for each group of tenants, as nothing is joined across them; old rows to object storage"
@@ -48,9 +46,9 @@ def _of_vendors(asked: Asked, inputs: Inputs) -> list[Wall]:
             "several accounts and vendors for a model, chosen by what is left of their limits; reserved capacity",
         ),
         Wall(
-            VENDOR_CONNECTIONS / (mean.duration_s * asked.open_per_busy),
+            LIMIT_PER_HOST / (mean.duration_s * asked.open_per_busy),
             "one worker's connections to one vendor",
-            f"{VENDOR_CONNECTIONS:,} at once for {mean.duration_s:.1f} s, in bursts {asked.open_per_busy:.1f}-fold",
+            f"{LIMIT_PER_HOST:,} at once for {mean.duration_s:.1f} s, in bursts {asked.open_per_busy:.1f}-fold",
             "a higher limit; HTTP/2 upstream",
         ),
     ]

@@ -19,6 +19,9 @@ from farthing.providers.response import Response
 MAX_TARGETS = 1024
 """Addresses whose request line is remembered."""
 
+LIMIT_PER_HOST = 10_000
+"""Connections of one worker to one address: as many streams as it can carry, and well within its open files."""
+
 _PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
@@ -42,7 +45,9 @@ class HttpTransport:
     time in one case only: the kept connection it went out on was found dead within a moment, before a byte came back.
     """
 
-    def __init__(self, *, limit_per_host: int = 10_000, keep_s: float = 45.0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, limit_per_host: int = LIMIT_PER_HOST, keep_s: float = 45.0, tls: ssl.SSLContext | None = None
+    ) -> None:
         """Unused connections are kept for `keep_s` seconds; without `tls` the system's authorities are trusted."""
         self._limit = limit_per_host
         self._keep_s = keep_s
