@@ -106,7 +106,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     return {
         "interface": "asgi3",
         "loop": "uvloop",
-        "http": "farthing.http.lane:Lane" if settings.server.fast_lane else "httptools",
+        "http": "farthing.http.lane:Lane" if settings.server.fast_lane else "farthing.http.connection:Connection",
         "ws": "websockets-sansio",
         "ws_max_size": _MAX_FRAME_BYTES,
         "lifespan": "on",

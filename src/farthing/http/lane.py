@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from farthing.dialects import INBOUND
 from farthing.domain.errors import FarthingError
@@ -17,14 +17,13 @@ from farthing.gateway.call import Arrival
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
 from farthing.http.bodies import BODY_TIMEOUT_S, CLOSE, late_body
+from farthing.http.connection import Connection
 from farthing.http.desk import HOT, Desk
 from farthing.http.errors import Guard, Pairs, error_answer
 from farthing.http.facts import Head
 
 HEAD_END = b"\r\n\r\n"
 TIMER_SLACK_S = 0.01
-MOST_UNREAD = 64 * 1024
-"""Bytes beyond the request under way that are taken in; reading goes on below, for else nobody hears a client leave."""
 _CHUNKED: Pairs = [(b"transfer-encoding", b"chunked")]
 
 
@@ -36,70 +35,40 @@ class Application(Protocol):
         """Where hot requests are taken in; None for none here."""
 
 
-class Lane(HttpToolsProtocol):
+class Lane(Connection):
     """One client's connection."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 (the server's own)
         super().__init__(*arguments, **named)
         self._application: Application = self.app
-        self._passage: Passage | None = None
-        self._unread = b""
-        self._is_reading = False
-        self._is_between = True
-        """Whether the server's parser is between two requests."""
+        self.passage: Passage | None = None
         self._idle_since = 0.0
         self._ends = False
 
     def data_received(self, data: bytes) -> None:
         """More bytes of the client."""
-        passage = self._passage
+        passage = self.passage
         if passage is not None and passage.missing:
             data = passage.more(data)
-        self._unread = self._unread + data if self._unread else data
-        if not self._is_reading:
-            self._read()
+        self.unread = self.unread + data if self.unread else data
+        if not self.is_reading:
+            self.read()
 
-    def _read(self) -> None:
-        """Takes in what can be: requests follow one another, and the next waits for the answer to the last."""
-        self._is_reading = True
-        while self._unread and not self._must_wait():
-            data, self._unread = self._unread, b""
-            if not self._enter(data):
-                super().data_received(data)
-        self._is_reading = False
-        if len(self._unread) > MOST_UNREAD and not self.transport.is_closing():
-            self.flow.pause_reading()
-
-    def _must_wait(self) -> bool:
-        """Whether the next request has to wait: for the answer to the last, or for a client that reads no answers."""
-        if self._passage is not None or self.transport.is_closing():
-            return True
-        return self.flow.write_paused and self._is_free()
-
-    def _enter(self, data: bytes) -> bool:
-        """Lets a plain request in; False where the server has to look at it."""
+    def take(self, data: bytes) -> None:
+        """Lets a plain request in; all others the server has to look at."""
         desk = self._application.desk
-        if desk is None or not self._is_free():
-            return False
-        end = data.find(HEAD_END) + len(HEAD_END)
-        found = desk.heads.find(data[:end])
-        if found is None:
-            return False
-        head, length = found
-        if length > desk.max_body_bytes or not desk.admits(is_local=head.is_local):
-            return False
-        passage = self._passage = Passage(self, desk, head, length)
-        self._unread = passage.more(data[end:])
-        return True
-
-    def _is_free(self) -> bool:
-        """Whether the server's usual way has nothing under way here."""
-        cycle: RequestResponseCycle | None = self.cycle
-        return self._is_between and (cycle is None or cycle.response_complete)
+        if desk is not None and self.is_between:
+            end = data.find(HEAD_END) + len(HEAD_END)
+            found = desk.heads.find(data[:end])
+            if found is not None and found[1] <= desk.max_body_bytes and desk.admits(is_local=found[0].is_local):
+                passage = self.passage = Passage(self, desk, *found)
+                self.unread = passage.more(data[end:])
+                return
+        super().take(data)
 
     def answered(self, *, closes: bool = False) -> None:
         """The request in the lane has its answer."""
-        self._passage = None
+        self.passage = None
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -109,9 +78,8 @@ class Lane(HttpToolsProtocol):
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._await_next(self.timeout_keep_alive)
-        self.flow.resume_reading()
-        if self._unread and not self._is_reading:
-            self._read()
+        if not self.is_reading:
+            self.go_on()
 
     def head_of(self, status: int, headers: Pairs) -> bytes:
         """An answer's head as bytes."""
@@ -120,52 +88,31 @@ class Lane(HttpToolsProtocol):
         pairs = [*self.server_state.default_headers, *headers]
         return b"%b%b\r\n" % (STATUS_LINE[status], b"".join([b"%b: %b\r\n" % pair for pair in pairs]))
 
-    def resume_writing(self) -> None:
-        """The client reads again."""
-        super().resume_writing()
-        if self._unread and not self._is_reading and not self._must_wait():
-            self.flow.resume_reading()
-            self._read()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has left, or was let go."""
-        passage, self._passage = self._passage, None
-        self._unread = b""
+        passage, self.passage = self.passage, None
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
         if passage is not None:
             passage.leave()
 
     def shutdown(self) -> None:
         """The server stops: an answer on its way is the last."""
-        if self._passage is None:
+        if self.passage is None:
             super().shutdown()
         else:
             self._ends = True
-
-    def on_message_begin(self) -> None:
-        """The server's parser has met a request."""
-        self._is_between = False
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        """The server's parser has read a request to its end."""
-        self._is_between = True
-        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """The server has answered a request that did not come this way."""
         self._idle_since = self.loop.time()
         super().on_response_complete()
-        if self._unread and not self._is_reading:
-            self._read()
 
     def timeout_keep_alive_handler(self) -> None:
         """Closes a connection that was idle for long enough; the timer is moved only when it fires."""
         self.timeout_keep_alive_task = None
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if self._passage is not None or left > TIMER_SLACK_S:
-            self._await_next(max(left, TIMER_SLACK_S) if self._passage is None else self.timeout_keep_alive)
+        if self.passage is not None or left > TIMER_SLACK_S:
+            self._await_next(max(left, TIMER_SLACK_S) if self.passage is None else self.timeout_keep_alive)
         else:
             super().timeout_keep_alive_handler()
 

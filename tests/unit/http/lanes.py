@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from farthing.http.connection import Connection
 from farthing.http.desk import Desk
 from farthing.http.lane import Lane
 from tests.unit.gateway.rig import KEY, Rig
@@ -53,7 +54,7 @@ class Pipe(asyncio.Transport):
 class Line:
     """One connection to a rig's pipeline; `others` counts the requests that took the usual way."""
 
-    def __init__(self, rig: Rig, *, has_desk: bool = True, **desk: Any) -> None:
+    def __init__(self, rig: Rig, *, has_desk: bool = True, protocol: type[Connection] = Lane, **desk: Any) -> None:
         facts: dict[str, Any] = {
             "pipeline": rig.pipeline,
             "snapshots": rig.snapshots,
@@ -69,7 +70,7 @@ class Line:
         config.loaded_app = self
         self.state = ServerState()
         self.pipe = Pipe()
-        self.lane = Lane(config, self.state, {}, asyncio.get_running_loop())
+        self.lane = protocol(config, self.state, {}, asyncio.get_running_loop())
         self.lane.connection_made(self.pipe)
 
     async def __call__(

@@ -12,9 +12,9 @@ import pytest
 from farthing.domain.errors import Unavailable
 from farthing.gateway.pipeline import Pipeline
 from farthing.http.bodies import BODY_TIMEOUT_S
+from farthing.http.connection import MOST_UNREAD
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
-from farthing.http.lane import MOST_UNREAD
 from farthing.providers.fake import Behaviour, answer, break_off, hang
 from tests.faultserver.virtual import VirtualLoop
 from tests.servers.asgi import Client
@@ -157,20 +157,6 @@ async def test_who_reads_no_answers_is_given_no_more(rig: Rig) -> None:
     line.lane.resume_writing()
     assert line.pipe.said.count(b"x-farthing-cache: hit\r\n") == number
     assert not line.pipe.is_paused
-
-
-async def test_a_body_of_the_usual_way_is_read_though_the_client_does_not(rig: Rig) -> None:
-    """Whoever answers it may need the body first."""
-    line = Line(rig)
-    whole = PLAIN.replace(b"/v1/chat", b"/v2/chat")
-    line.say(whole[:-1])
-    line.lane.pause_writing()
-    line.say(whole[-1:])
-    line.lane.resume_writing()
-    await line.hear(b"other")
-    line.say(PLAIN)
-    await line.hear(completion())
-    assert line.others == ["/v2/chat/completions"]
 
 
 PLAIN = request(QUESTION)
