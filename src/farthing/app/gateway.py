@@ -99,6 +99,7 @@ class Gateway:
     async def running(self) -> AsyncIterator[Services]:
         """Everything opened and working, for as long as the block lasts; nothing settled is lost at its end."""
         await self._storage.prepare()
+        await self._storage.warm_up()
         await self._refresher.first_refresh()
         root = self._settings.journal_dir
         root.mkdir(parents=True, exist_ok=True)

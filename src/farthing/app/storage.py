@@ -39,6 +39,11 @@ class Storage:
         url = settings.redis.url
         return RedisLink(url.get_secret_value(), clock=clock, prefix=settings.redis.key_prefix) if url else None
 
+    async def warm_up(self) -> None:
+        """Connects to Redis, where there is one."""
+        if self._redis is not None:
+            await self._redis.warm_up()
+
     async def prepare(self) -> None:
         """Brings the schema up to date, once. While the database is away it is logged, and tried again when asked."""
         if self._is_prepared:

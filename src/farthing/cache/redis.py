@@ -8,7 +8,7 @@ import logging
 import zlib
 from collections.abc import Awaitable, Sequence
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -26,7 +26,9 @@ TIMEOUT_S = 0.05
 """For a free connection, for a new one, and for an answer."""
 PATIENCE = 1.2
 """How many such timeouts a command may take in all."""
-MOST_CONNECTIONS = 50
+MOST_CONNECTIONS = 16
+WARMING_S = 1.0
+"""What all connections may take at the start, when nobody waits for them."""
 REST_S = 1.0
 """After a failure Redis is left alone for this long; then one request finds out whether it is back."""
 JITTER = 0.1
@@ -91,6 +93,19 @@ class RedisLink:
             self._is_away = False
             logger.info("Redis is back")
         return answer
+
+    async def warm_up(self) -> None:
+        """Opens all connections, so that the first requests, which come at once, do not wait for each other's."""
+        pool: Any = self.client.connection_pool
+        connections: list[Any] = []
+        try:
+            async with asyncio.timeout(WARMING_S):
+                while len(connections) < MOST_CONNECTIONS:
+                    connections.append(await pool.get_connection())
+        except self._failures as error:
+            self._failed(error)
+        for connection in connections:
+            await pool.release(connection)
 
     async def ping(self) -> bool:
         """Whether Redis answers now."""

@@ -15,8 +15,9 @@ from redis.asyncio.connection import Connection
 
 from farthing.background.clock import ManualClock, SystemClock
 from farthing.cache import RedisLevel, RedisLink, RedisValues
-from farthing.cache.redis import PACKED_BYTES, REST_S, TIMEOUT_S
+from farthing.cache.redis import MOST_CONNECTIONS, PACKED_BYTES, REST_S, TIMEOUT_S
 from tests.conformance.cache.conftest import SECRET, entry
+from tests.servers.process import free_port
 from tests.servers.redis import Redis
 
 
@@ -56,6 +57,22 @@ async def test_the_url_cannot_lengthen_the_timeouts(redis_database: str, clock: 
     link = RedisLink(f"{redis_database}?socket_timeout=30&socket_connect_timeout=30", clock=clock)
     connection = link.client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     assert (connection.socket_timeout, connection.socket_connect_timeout) == (TIMEOUT_S, TIMEOUT_S)
+    await link.aclose()
+
+
+async def test_all_connections_are_open_before_the_first_request(link: RedisLink) -> None:
+    """And free: no request waits for another's handshake."""
+    await link.warm_up()
+    pool = link.client.connection_pool
+    assert (len(pool._available_connections), len(pool._in_use_connections)) == (MOST_CONNECTIONS, 0)
+    assert all(connection.is_connected for connection in pool._available_connections)
+
+
+async def test_a_start_does_not_wait_for_a_redis_that_is_not_there(clock: ManualClock) -> None:
+    """It is known to be away, and the start goes on."""
+    link = RedisLink(f"redis://127.0.0.1:{free_port()}/0", clock=clock)
+    await link.warm_up()
+    assert link.state == "away"
     await link.aclose()
 
 
