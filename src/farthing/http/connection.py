@@ -15,6 +15,8 @@ MOST_UNREAD = 64 * 1024
 """Bytes beyond the request under way that are taken in; reading goes on below, for else nobody hears a client leave."""
 PIECE = 16 * 1024
 """Bytes that the server gets at a time, and with them all requests that begin there."""
+LONGEST_HEAD = 2 * 1024 * 1024
+"""Bytes of request line and headers; a little more may pass. Even a key of a megabyte is told that it is wrong."""
 
 
 class Connection(HttpToolsProtocol):
@@ -29,6 +31,8 @@ class Connection(HttpToolsProtocol):
         self.is_reading = False
         self.is_between = True
         """Whether the server's parser is between two requests."""
+        self._is_in_head = False
+        self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As the server's own."""
@@ -54,6 +58,10 @@ class Connection(HttpToolsProtocol):
         """Has the server look at what it need not wait with; the rest stays unread."""
         data, self.unread = data[:PIECE], data[PIECE:]
         super().data_received(data)
+        if self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > LONGEST_HEAD and not self.transport.is_closing():
+                self.send_400_response(f"Request line and headers are over the limit of {LONGEST_HEAD} bytes.")
 
     def go_on(self) -> None:
         """Takes in what had to wait, and reads on."""
@@ -87,7 +95,19 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The server's parser has met a request."""
         self.is_between = False
+        self._is_in_head = True
+        self._head_bytes = 0
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """The server's parser has read a header. One that follows the body is none: it may be anybody's word."""
+        if self._is_in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The server's parser has read a request's headers."""
+        self._is_in_head = False
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The server's parser has read a request to its end."""

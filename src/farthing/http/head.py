@@ -20,6 +20,7 @@ from farthing.http.headers import (
 MOST_HEADS = 1024
 """Heads remembered at a time; when they are more, all are forgotten."""
 LONGEST_HEAD = 8 * 1024
+"""Bytes of a head that is remembered; longer ones are left to the server."""
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
 _PLAIN_CONNECTION = frozenset({b"", b"keep-alive"})
 
@@ -63,11 +64,11 @@ class Heads:
         return (head, int(found[1])) if head is not None else None
 
     def _learn(self, raw: bytes) -> Head | None:
-        head = _Reader().read(raw, self._paths)
-        if len(raw) <= LONGEST_HEAD:
-            if len(self._known) >= MOST_HEADS:
-                self._known.clear()
-            self._known[raw] = head
+        if len(raw) > LONGEST_HEAD:
+            return None
+        if len(self._known) >= MOST_HEADS:
+            self._known.clear()
+        head = self._known[raw] = _Reader().read(raw, self._paths)
         return head
 
 
