@@ -6,7 +6,7 @@ The server's own protocol queues every request that is sent ahead, whether or no
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -19,6 +19,19 @@ LONGEST_HEAD = 2 * 1024 * 1024
 """Bytes of request line and headers; a little more may pass. Even a key of a megabyte is told that it is wrong."""
 
 
+class Passage(Protocol):
+    """A request that is answered otherwise than in the server's own way."""
+
+    missing: int
+    """Bytes of the body that have not come yet."""
+
+    def more(self, data: bytes) -> bytes:
+        """Takes bytes of the body, and returns what belongs to the next request."""
+
+    def leave(self) -> None:
+        """The client hung up."""
+
+
 class Connection(HttpToolsProtocol):
     """The server's protocol, but for requests that are sent ahead of the answers to those before."""
 
@@ -26,8 +39,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self.unread = b""
         """What came and has to wait."""
-        self.passage: object | None = None
-        """A request that is answered otherwise than in the server's own way."""
+        self.passage: Passage | None = None
         self.is_reading = False
         self.is_between = True
         """Whether the server's parser is between two requests."""
@@ -41,6 +53,9 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """More bytes of the client."""
+        passage = self.passage
+        if passage is not None and passage.missing:
+            data = passage.more(data)
         self.unread = self.unread + data if self.unread else data
         if not self.is_reading:
             self.read()
@@ -88,9 +103,12 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has left, or was let go."""
+        passage, self.passage = self.passage, None
         self.unread = b""
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+        if passage is not None:
+            passage.leave()
 
     def on_message_begin(self) -> None:
         """The server's parser has met a request."""

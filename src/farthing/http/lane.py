@@ -41,18 +41,8 @@ class Lane(Connection):
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 (the server's own)
         super().__init__(*arguments, **named)
         self._application: Application = self.app
-        self.passage: Passage | None = None
         self._idle_since = 0.0
         self._ends = False
-
-    def data_received(self, data: bytes) -> None:
-        """More bytes of the client."""
-        passage = self.passage
-        if passage is not None and passage.missing:
-            data = passage.more(data)
-        self.unread = self.unread + data if self.unread else data
-        if not self.is_reading:
-            self.read()
 
     def take(self, data: bytes) -> None:
         """Lets a plain request in; all others the server has to look at."""
@@ -61,7 +51,7 @@ class Lane(Connection):
             end = data.find(HEAD_END) + len(HEAD_END)
             found = desk.heads.find(data[:end])
             if found is not None and found[1] <= desk.max_body_bytes and desk.admits(is_local=found[0].is_local):
-                passage = self.passage = Passage(self, desk, *found)
+                self.passage = passage = Passage(self, desk, *found)
                 self.unread = passage.more(data[end:])
                 return
         super().take(data)
@@ -87,13 +77,6 @@ class Lane(Connection):
             headers = [*headers, *CLOSE]
         pairs = [*self.server_state.default_headers, *headers]
         return b"%b%b\r\n" % (STATUS_LINE[status], b"".join([b"%b: %b\r\n" % pair for pair in pairs]))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client has left, or was let go."""
-        passage, self.passage = self.passage, None
-        super().connection_lost(exc)
-        if passage is not None:
-            passage.leave()
 
     def shutdown(self) -> None:
         """The server stops: an answer on its way is the last."""
