@@ -154,3 +154,14 @@ async def test_usage_that_nobody_reported_is_counted_here_and_marked() -> None:
     assert (usage.prompt, usage.estimated) == (estimate_request(request), True)
     assert usage.completion > 0
     assert rig.journal.settled[0].cost == (usage.prompt + usage.completion) * 1000
+
+
+async def test_what_cannot_be_kept_far_away_in_time_is_kept_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that would wait too long are held in memory alone: they can be bought again."""
+    monkeypatch.setattr("farthing.gateway.answers.MOST_WAITING", 0)
+    rig = Rig([answer(completion())])
+    async with rig.supervisor:
+        for _ in range(2):
+            await rig.ask(chat(), cache=True)
+    assert [exchange.status for exchange in rig.journal.settled] == ["ok", "cached"]
+    assert rig.cache.kept == []

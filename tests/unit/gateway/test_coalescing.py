@@ -331,3 +331,20 @@ async def test_the_upstream_of_a_shared_stream_is_read_to_its_end() -> None:
         assert await reply._stream.pieces() == ()
         await reply.aclose()
     assert [exchange.status for exchange in rig.journal.settled] == ["ok"]
+
+
+async def test_a_follower_may_leave_while_the_leader_buys() -> None:
+    """The leader gets what it bought, and the follower's row says that it left."""
+    rig = Rig([Behaviour(chunks=((1.0, completion()),))])
+    gate = asyncio.Event()
+    rig.transport._sleep = waiting(gate)
+    async with rig.supervisor:
+        leader, follower = (asyncio.ensure_future(rig.ask(chat(), cache=True)) for _ in range(2))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
+        gate.set()
+        assert b"An answer." in await leader
+    rows = {exchange.request_id: exchange.status for exchange in rig.journal.settled}
+    assert rows == {"request-1": "ok", "request-2": "cancelled"}
