@@ -169,7 +169,81 @@ keys = sa.Table(
     sa.Column("is_blocked", sa.Boolean, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment),
+    # NULL in rows of older code: `admin` or `member`, as `is_admin` says.
+    sa.Column("role", sa.Text),
+    # The key or person that made it; NULL for the command line.
+    sa.Column("created_by", sa.Text),
+    sa.Column("requests_per_minute", sa.BigInteger),
+    sa.Column("tokens_per_minute", sa.BigInteger),
+    sa.Column("concurrent_requests", sa.BigInteger),
     sa.UniqueConstraint("digest", name="uq_keys_digest"),
+)
+
+tenants = sa.Table(
+    "tenants",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    # The name of a plan in the settings; NULL has neither limits nor a markup.
+    sa.Column("plan", sa.Text),
+    sa.Column("is_blocked", sa.Boolean, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+)
+
+teams = sa.Table(
+    "teams",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("team", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("requests_per_minute", sa.BigInteger),
+    sa.Column("tokens_per_minute", sa.BigInteger),
+    sa.Column("concurrent_requests", sa.BigInteger),
+    sa.Column("created_at", Moment, nullable=False),
+)
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    # Who vouches for the person, and the person's name there.
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("team", sa.Text),
+    sa.Column("email", sa.Text),
+    sa.Column("name", sa.Text),
+    sa.Column("is_blocked", sa.Boolean, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("issuer", "subject", name="uq_people_subject"),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    # Of the cookie's secret, which is nowhere.
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("person_id", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Index("ix_sessions_person", "person_id"),
+)
+
+provider_credentials = sa.Table(
+    "provider_credentials",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("credential_id", sa.Text, primary_key=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    # Scheme, host and port that the secret may be sent to.
+    sa.Column("origin", sa.Text, nullable=False),
+    # Nonce and ciphertext, bound to tenant, id and origin.
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("hint", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("tenant", "provider", name="uq_provider_credentials_provider"),
 )
 
 budgets = sa.Table(
@@ -183,4 +257,69 @@ budgets = sa.Table(
     sa.Column("limit_nano", sa.BigInteger, nullable=False),
     sa.Column("is_hard", sa.Boolean, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("name", sa.Text),
+    # Steps before the refusal, as a list of {at_percent, action}; NULL has none.
+    sa.Column("degrade", Json),
+)
+
+budget_leases = sa.Table(
+    "budget_leases",
+    metadata,
+    sa.Column("budget_id", sa.Text, primary_key=True),
+    # The beginning of the window.
+    sa.Column("starts_at", Moment, primary_key=True, autoincrement=False),
+    # The name of the worker's journal.
+    sa.Column("worker", sa.Text, primary_key=True),
+    # Nano-dollars the worker may still bring into the ledger.
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("renewed_at", Moment, nullable=False),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("budget_id", sa.Text, primary_key=True),
+    sa.Column("starts_at", Moment, primary_key=True, autoincrement=False),
+    # Percent of the limit.
+    sa.Column("threshold", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("payload", Json, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    # When to try next; whoever delivers moves it on before trying.
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("attempts", sa.BigInteger, nullable=False),
+    sa.Column("delivered_at", Moment),
+)
+
+rates = sa.Table(
+    "rates",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    # The theoretical arrival time of GCRA in µs since 1970 UTC, on the database's clock.
+    sa.Column("arrival_us", sa.BigInteger, nullable=False),
+)
+
+slots = sa.Table(
+    "slots",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("worker", sa.Text, primary_key=True),
+    # Requests under way.
+    sa.Column("taken", sa.BigInteger, nullable=False),
+    sa.Column("renewed_at", Moment, nullable=False),
+)
+
+idempotent_answers = sa.Table(
+    "idempotent_answers",
+    metadata,
+    # Of tenant, key and the caller's idempotency key.
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    # Of route and body.
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    # The worker that asks; its request is under way while there is no answer.
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("answer", sa.LargeBinary),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Index("ix_idempotent_answers_expires", "expires_at"),
 )
