@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.accounting import account
 from benchmarks.machine import ROOT, store
+from benchmarks.mocked import MOCKED
 from benchmarks.native import PLACEHOLDER, Load, Upstream
 from benchmarks.tables import aligned
 from tests.servers.gateway import Gateway
@@ -31,20 +32,6 @@ SERVED_CORE, LOAD_CORE = 0, 1
 GOAL_US = 15.0
 MASTER_KEY = "the-master-key-of-this-benchmark"
 HEADERS = {"authorization": f"Bearer {MASTER_KEY}", "x-farthing-cache": "on"}
-SETTINGS = """
-[routing]
-baseline = "mock"
-[providers.mock]
-dialect = "openai"
-base_url = "{url}/v1"
-api_key_env = "TEST_VENDOR_KEY"
-[[models]]
-name = "mock"
-provider = "mock"
-tier = "simple"
-input_usd_per_mtok = 0.25
-output_usd_per_mtok = 1.25
-"""
 BODY = json.dumps(
     {
         "model": "mock",
@@ -162,7 +149,7 @@ def table(was: Figures, now: Figures, commit: str) -> list[str]:
 
 def _gateway(vendor: Upstream, tree: Path) -> Gateway:
     return Gateway(
-        SETTINGS.format(url=vendor.url),
+        MOCKED.format(url=vendor.url),
         environment={"FARTHING_MASTER_KEY": MASTER_KEY, "TEST_VENDOR_KEY": "any", "PYTHONPATH": str(tree / "src")},
         runner=("taskset", "-c", str(SERVED_CORE)),
     )

@@ -16,6 +16,7 @@ from benchmarks.gateways.installing import NotInstallable, reason
 from benchmarks.gateways.rig import SERVED_CORE, Rig, pinned
 from benchmarks.gateways.rows import Call, Row
 from benchmarks.machine import ROOT
+from benchmarks.mocked import MOCKED
 from farthing.background.clock import SystemClock
 from farthing.domain.budget import Budget
 from farthing.domain.pricing import NANO
@@ -27,23 +28,13 @@ BOOKED_SECONDS = 120.0
 INTERPRETED, COMPILED = ROOT / "src", ROOT / "build" / "compiled"
 TENANT = "benchmark"
 BUDGET_USD = 1_000_000
-SETTINGS = """
-[routing]
-baseline = "mock"
-[providers.mock]
-dialect = "openai"
-base_url = "{url}/v1"
-api_key_env = "TEST_VENDOR_KEY"
+SETTINGS = (
+    MOCKED
+    + """
 [providers.mock-tls]
 dialect = "openai"
 base_url = "{tls_url}/v1"
 api_key_env = "TEST_VENDOR_KEY"
-[[models]]
-name = "mock"
-provider = "mock"
-tier = "simple"
-input_usd_per_mtok = 0.25
-output_usd_per_mtok = 1.25
 [[models]]
 name = "mock-tls"
 provider = "mock-tls"
@@ -52,6 +43,7 @@ tier = "simple"
 input_usd_per_mtok = 0.25
 output_usd_per_mtok = 1.25
 """
+)
 
 
 class FarthingServer(Gateway):

@@ -15,8 +15,8 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from benchmarks.accounting import account
+from benchmarks.mocked import MOCKED
 from benchmarks.scale.servers import DATABASE, Servers
-from benchmarks.scale.vendor import SETTINGS
 from tests.servers.gateway import Gateway
 
 REQUESTS = 2000
@@ -90,7 +90,7 @@ class Counts(Struct, frozen=True):
 def count(servers: Servers, vendor_url: str) -> Counts:
     """All four, on a gateway of its own."""
     gateway = Gateway(
-        SETTINGS.format(url=vendor_url),
+        MOCKED.format(url=vendor_url),
         environment={"FARTHING_MASTER_KEY": MASTER_KEY, "TEST_VENDOR_KEY": "any"},
         database=servers.pgbouncer.url(DATABASE),
         redis=servers.redis.url,

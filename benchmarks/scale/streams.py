@@ -9,7 +9,8 @@ import aiohttp
 from msgspec import Struct
 
 from benchmarks.accounting import account
-from benchmarks.scale.vendor import SETTINGS, WORDS, Vendor
+from benchmarks.mocked import MOCKED
+from benchmarks.scale.vendor import WORDS, Vendor
 from tests.servers.gateway import Gateway
 
 FEW, MANY = 100, 900
@@ -33,7 +34,7 @@ class Held(Struct, frozen=True):
 
 def hold(vendor: Vendor, vendor_url: str) -> Held:
     """Opens the streams and reads each until the vendor falls silent."""
-    gateway = Gateway(SETTINGS.format(url=vendor_url), environment={"TEST_VENDOR_KEY": "any"})
+    gateway = Gateway(MOCKED.format(url=vendor_url), environment={"TEST_VENDOR_KEY": "any"})
     try:
         gateway.start()
         return asyncio.run(_hold(gateway, vendor))

@@ -23,20 +23,6 @@ COMPLETION = {
     ],
     "usage": {"prompt_tokens": 27, "completion_tokens": 41, "total_tokens": 68},
 }
-SETTINGS = """
-[routing]
-baseline = "mock"
-[providers.mock]
-dialect = "openai"
-base_url = "{url}/v1"
-api_key_env = "TEST_VENDOR_KEY"
-[[models]]
-name = "mock"
-provider = "mock"
-tier = "simple"
-input_usd_per_mtok = 0.25
-output_usd_per_mtok = 1.25
-"""
 
 
 VOCABULARY = (
