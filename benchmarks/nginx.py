@@ -7,7 +7,7 @@ import json
 import textwrap
 from pathlib import Path
 
-from tests.servers.process import Server, free_port, private_folder, program
+from tests.servers.process import HttpServer, Server, free_port, private_folder, program
 
 COMPLETION = {
     "id": "chatcmpl-mock",
@@ -33,7 +33,7 @@ STREAMED, ENCRYPTED = "/streamed", "/encrypted"
 PASSING = 'proxy_http_version 1.1; proxy_set_header Connection "";'
 
 
-class Nginx(Server):
+class Nginx(HttpServer):
     """One worker on one core; `serving` is what stands inside its http block."""
 
     def __init__(self, serving: str, *, port: int, core: int) -> None:
@@ -59,17 +59,6 @@ class Nginx(Server):
         pinned: list[str | Path] = ["taskset", "-c", str(core)]
         command = [*pinned, program("nginx"), "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"]
         super().__init__("nginx", folder=folder, port=port, command=command)
-
-    @property
-    def url(self) -> str:
-        """Where it is, without a path."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def pid(self) -> int:
-        """Its master process."""
-        assert self._process is not None
-        return self._process.pid
 
     def ready(self) -> bool:
         """Whether it takes connections."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from benchmarks.gateways.rows import ROWS, Call, Row
 from benchmarks.native import PLACEHOLDER
-from tests.servers.process import Server
+from tests.servers.process import HttpServer
 
 PROBE_SECONDS = 10.0
 SETTLE_SECONDS = 0.5
@@ -24,7 +24,7 @@ class Contestant:
     """Rows it cannot take part in, and why."""
     alone: ClassVar[bool] = True
     """Whether the served core is its own."""
-    server: Server
+    server: HttpServer
     version: str = ""
 
     def call(self, row: Row) -> Call:
@@ -53,9 +53,7 @@ class Contestant:
     @property
     def pid(self) -> int:
         """The root of its process tree."""
-        process = self.server._process  # noqa: SLF001 (the one thing that Server keeps to itself)
-        assert process is not None
-        return process.pid
+        return self.server.pid
 
     def takes(self, row: Row) -> bool:
         """Whether it is asked that."""
@@ -74,7 +72,7 @@ def answers(call: Call) -> bool:
         return False
 
 
-class Peer(Server):
+class Peer(HttpServer):
     """Another gateway as a process of its own, ready when it has answered once."""
 
     as_ourselves = True

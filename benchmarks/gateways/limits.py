@@ -27,7 +27,7 @@ class Direct(Contestant):
     def call(self, row: Row) -> Call:
         """The request as the vendor gets it."""
         del row
-        return Call(url=f"http://127.0.0.1:{self.server.port}")
+        return Call(url=self.server.url)
 
     def settle(self, answered: int) -> None:
         """Nothing is left to do."""
@@ -48,7 +48,7 @@ class Passing(Contestant):
     def call(self, row: Row) -> Call:
         """The place in front of the vendor that suits the row."""
         before = {"streaming": STREAMED, "tls": ENCRYPTED}.get(row, "")
-        return Call(url=f"http://127.0.0.1:{self.server.port}", path=before + CHAT)
+        return Call(url=self.server.url, path=before + CHAT)
 
 
 class Returning(Contestant):
@@ -64,4 +64,4 @@ class Returning(Contestant):
     def call(self, row: Row) -> Call:
         """Any path is answered."""
         del row
-        return Call(url=f"http://127.0.0.1:{self.server.port}")
+        return Call(url=self.server.url)

@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 
 from benchmarks.machine import ROOT
-from tests.servers.process import Server, ServerFailed, free_port, private_folder, program
+from tests.servers.process import HttpServer, ServerFailed, free_port, private_folder, program
 
 PLACEHOLDER = "@@@@@@@@@@@@"
 """What stands in a body where each request is to have a number of its own."""
@@ -31,7 +31,7 @@ def built() -> Path:
     return folder
 
 
-class Upstream(Server):
+class Upstream(HttpServer):
     """A vendor that answers every POST at once, as OpenAI does or, on /v1/messages, as Anthropic; a stream is paced."""
 
     as_ourselves = True
@@ -50,17 +50,6 @@ class Upstream(Server):
 
     def __exit__(self, *_: object) -> None:
         self.remove()
-
-    @property
-    def url(self) -> str:
-        """Where it is, without a path."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def pid(self) -> int:
-        """Its process."""
-        assert self._process is not None
-        return self._process.pid
 
     def ready(self) -> bool:
         """Whether it answers."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.process import Server, free_port, private_folder
+from tests.servers.process import HttpServer, free_port, private_folder
 
 PROBE_SECONDS = 2.0
 FOREIGN = ("_API_KEY", "_PROXY")
@@ -19,7 +19,7 @@ OURS = {"PORT", "REDIS_URL", "DATABASE_URL", "HOME", "XDG_DATA_HOME"}
 """Variables that make settings and are set for each gateway anew, beside all that begin with FARTHING_."""
 
 
-class Gateway(Server):
+class Gateway(HttpServer):
     """`farthing serve` with the given farthing.toml; its database is a SQLite file in its folder unless told."""
 
     as_ourselves = True
@@ -55,11 +55,6 @@ class Gateway(Server):
             **({"REDIS_URL": redis} if redis else {}),
             **(environment or {}),
         }
-
-    @property
-    def url(self) -> str:
-        """Where it is, without a path."""
-        return f"http://127.0.0.1:{self.port}"
 
     def ready(self) -> bool:
         """Whether it says so itself."""

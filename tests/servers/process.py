@@ -171,6 +171,15 @@ class Server:
                 continue
 
 
+class HttpServer(Server):
+    """One that speaks HTTP without encryption."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+
 def _descendants(ancestor: int) -> list[int]:
     """All processes below one; PostgreSQL's children lead sessions of their own, so a process group is not enough."""
     listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
