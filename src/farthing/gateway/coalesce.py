@@ -9,7 +9,7 @@ from typing import Any
 from farthing.dialects.base import Piece
 from farthing.domain.errors import UpstreamError
 from farthing.gateway.order import Order
-from farthing.gateway.recording import Draft, by_nobody
+from farthing.gateway.recording import Draft, to_nobody
 from farthing.gateway.source import StreamSource
 from farthing.gateway.whole import Whole
 
@@ -55,7 +55,7 @@ class Flight:
         """The answer for the leader, who buys it. Raises what the purchase raised."""
         self._passengers += 1
         self._buyer = asyncio.current_task()
-        self.leader.is_awaited = self._is_awaited
+        self.leader.leave_to_others = self._leave_to_others
         try:
             self._bought = await buying
         except BaseException as error:
@@ -65,7 +65,7 @@ class Flight:
         finally:
             self._buyer = None
             # Else draft and flight would hold each other until somebody looks for garbage.
-            self.leader.is_awaited = by_nobody
+            self.leader.leave_to_others = to_nobody
             self._wake()
         return self._board(self._bought, self.leader)
 
@@ -97,8 +97,8 @@ class Flight:
             draft.shared(self.leader)
         return answer
 
-    def _is_awaited(self) -> bool:
-        """The leader's client has left: whether somebody else waits for what it is buying."""
+    def _leave_to_others(self) -> bool:
+        """Notes that the leader's client has left: whether somebody else waits for what it is buying."""
         self.leader.client_left = True
         return self._buyer is not None and self._passengers > 1
 

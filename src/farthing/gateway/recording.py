@@ -64,7 +64,7 @@ class _NothingHeld:
         """Nothing."""
 
 
-def by_nobody() -> bool:
+def to_nobody() -> bool:
     """Nobody else waits for what is being bought."""
     return False
 
@@ -101,8 +101,8 @@ class Draft:
         self.call = call
         self.session = call.directives.session
         self.attempts: list[Attempt] = []
-        self.is_awaited: Callable[[], bool] = by_nobody
-        """To be called when the client has left: whether others need what is being bought for it."""
+        self.leave_to_others: Callable[[], bool] = to_nobody
+        """To be called when the client has left, which is noted: whether others wait for what is being bought."""
 
     def __enter__(self) -> Self:
         """The draft itself."""

@@ -111,7 +111,7 @@ class _Answering:
 
         def leave() -> None:
             self._has_left = True
-            if task is not None and not begun.draft.is_awaited():
+            if task is not None and not begun.draft.leave_to_others():
                 task.cancel()
 
         watch = _Watch(self._receive, leave, self._desk.spawn)

@@ -139,7 +139,7 @@ class Passage:
         self._has_left = True
         if self._late is not None:
             self._late.cancel()
-        if self._task is not None and not (self._order and self._order.draft.is_awaited()):
+        if self._task is not None and not (self._order and self._order.draft.leave_to_others()):
             self._task.cancel()
 
     def _begin(self, body: bytes) -> None:

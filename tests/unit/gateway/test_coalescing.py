@@ -64,7 +64,7 @@ async def test_a_leader_who_leaves_does_not_take_the_others_along(streams: bool)
         followers = [asyncio.ensure_future(rig.ask(chat(stream=streams), cache=True)) for _ in range(3)]
         for _ in range(5):
             await asyncio.sleep(0)
-        assert begun.draft.is_awaited()
+        assert begun.draft.leave_to_others()
         gate.set()
         bought = await leader
         if isinstance(bought, StreamReply):
@@ -88,7 +88,7 @@ async def test_a_leader_left_behind_ends_with_the_last_who_waits(streams: bool) 
         follower = asyncio.ensure_future(rig.ask(chat(stream=streams), cache=True))
         for _ in range(5):
             await asyncio.sleep(0)
-        assert begun.draft.is_awaited()
+        assert begun.draft.leave_to_others()
         follower.cancel()
         results = await asyncio.gather(leader, follower, return_exceptions=True)
     assert [type(result) for result in results] == [asyncio.CancelledError] * 2
