@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
+from farthing.domain.plans import TenantPlan
+from farthing.domain.pricing import NANO
 from farthing.ports import Deadlines
 from farthing.providers import Vendor, load_vendors
 from farthing.settings import environment
@@ -17,7 +19,7 @@ from farthing.settings.document import Place, TomlFile, read_toml
 from farthing.settings.environment import Variable
 from farthing.settings.mistakes import Mistake, SettingsError, key_of, mistakes_of, nearest
 from farthing.settings.resolved import ProviderAccess, Settings
-from farthing.settings.sections import DatabaseSettings, Document, ModelSettings, ProviderSettings
+from farthing.settings.sections import DatabaseSettings, Document, ModelSettings, PlanSettings, ProviderSettings
 
 DEFAULT_FILE = Path("farthing.toml")
 
@@ -52,9 +54,24 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
         cache=document.cache,
         prices=document.prices,
         log=document.log,
+        plans={name: _plan(name, plan) for name, plan in document.plans.items()},
         providers={} if demo else _providers(document, vendors, environ),
         models=() if demo else document.models,
         gateway=environ.get(environment.URL) or None,
+    )
+
+
+def _plan(name: str, plan: PlanSettings) -> TenantPlan:
+    budget = plan.monthly_budget_usd
+    return TenantPlan(
+        name=name,
+        price=int(plan.price_usd * NANO),
+        markup_basis_points=int(plan.markup_percent * 100),
+        requests_per_minute=plan.requests_per_minute,
+        tokens_per_minute=plan.tokens_per_minute,
+        concurrent_requests=plan.concurrent_requests,
+        monthly_budget=None if budget is None else int(budget * NANO),
+        allowed_models=plan.models,
     )
 
 

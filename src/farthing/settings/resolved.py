@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from pydantic import SecretStr
 
+from farthing.domain.plans import TenantPlan
 from farthing.ports import Deadlines
 from farthing.settings.sections import (
     CacheSettings,
@@ -63,6 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     cache: CacheSettings
     prices: PriceSettings
     log: LogSettings
+    plans: Mapping[str, TenantPlan]
     providers: Mapping[str, ProviderAccess]
     """The configured ones; where none is, every known vendor whose key is in the environment. Empty in the demo."""
     models: tuple[ModelSettings, ...]

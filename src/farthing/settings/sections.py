@@ -17,7 +17,7 @@ RESERVED_PROVIDERS = ("demo", "farthing")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
-_PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MODEL_NAME = re.compile(r"[!-~]{1,256}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"[0-9A-Za-z.:_%-]+")
@@ -76,10 +76,15 @@ def _header_value(value: SecretStr) -> SecretStr:
 
 
 def _provider_name(name: str) -> str:
-    if not _PROVIDER_NAME.fullmatch(name):
-        raise ValueError("expected a name of up to 64 letters, digits, dots, dashes or underscores")
+    _short_name(name)
     if name in RESERVED_PROVIDERS:
         raise ValueError("expected another name: this one is the gateway's own")
+    return name
+
+
+def _short_name(name: str) -> str:
+    if not _SHORT_NAME.fullmatch(name):
+        raise ValueError("expected a name of up to 64 letters, digits, dots, dashes or underscores")
     return name
 
 
@@ -109,6 +114,7 @@ def _offered(wanted: bool) -> bool:  # noqa: FBT001 (pydantic calls it with the 
 
 ModelName = Annotated[str, AfterValidator(_model_name)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 UsdPerMillionTokens = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
 
 
@@ -180,6 +186,22 @@ class PriceSettings(Section):
     """Whether a model without a price may be used; its cost is unknown, never zero."""
 
 
+class PlanSettings(Section):
+    """What a tenant pays, and may use, under a plan of this name."""
+
+    price_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=2)] = Decimal(0)
+    """A month, whatever is used."""
+    markup_percent: Annotated[Decimal, Field(ge=0, le=1000, decimal_places=2)] = Decimal(0)
+    """What an invoice adds to the cost of what was used."""
+    requests_per_minute: PerMinute | None = None
+    tokens_per_minute: PerMinute | None = None
+    concurrent_requests: PerMinute | None = None
+    monthly_budget_usd: Annotated[Decimal, Field(gt=0, le=1_000_000_000, decimal_places=9)] | None = None
+    """The most its requests may cost in a calendar month (UTC)."""
+    models: Annotated[frozenset[ModelName], Field(min_length=1)] | None = None
+    """None allows every model."""
+
+
 class LogSettings(Section):
     """What the process writes to standard error."""
 
@@ -243,5 +265,6 @@ class Document(Section):
     cache: CacheSettings = CacheSettings()
     prices: PriceSettings = PriceSettings()
     log: LogSettings = LogSettings()
+    plans: dict[Annotated[str, AfterValidator(_short_name)], PlanSettings] = Field(default_factory=dict)
     providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderSettings] = Field(default_factory=dict)
     models: tuple[ModelSettings, ...] = ()

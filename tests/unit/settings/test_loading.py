@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
+from farthing.domain.plans import TenantPlan
 from farthing.ports import Deadlines
 from farthing.settings import SettingsError, export, load
-from farthing.settings.sections import Document, ModelSettings, ProviderSettings, Section, TimeoutSettings
+from farthing.settings.sections import (
+    Document,
+    ModelSettings,
+    PlanSettings,
+    ProviderSettings,
+    Section,
+    TimeoutSettings,
+)
 from tests.unit.settings.conftest import Load
 
 ROOT = Path(__file__).parents[3]
@@ -147,6 +155,26 @@ def test_prices_are_exact(settings_of: Load) -> None:
     assert (model.input_usd_per_mtok, model.output_usd_per_mtok) == (Decimal("0.1"), Decimal(3))
 
 
+def test_a_plan_is_exact(settings_of: Load) -> None:
+    """Dollars become nano-dollars and percents hundredths of one; what is left out does not limit."""
+    text = """
+        [plans.team]
+        price_usd = 49
+        markup_percent = 4.25
+        monthly_budget_usd = 0.000000001
+        models = ["auto"]
+        """
+    assert settings_of(text).plans == {
+        "team": TenantPlan(
+            name="team",
+            price=49_000_000_000,
+            markup_basis_points=425,
+            monthly_budget=1,
+            allowed_models=frozenset({"auto"}),
+        )
+    }
+
+
 def test_lists_and_tables_are_json_in_the_environment(settings_of: Load) -> None:
     """Models and headers can come from the environment as well, over what the file says of a provider."""
     settings = settings_of(
@@ -205,7 +233,7 @@ def test_what_is_exported_reaches_a_later_load(monkeypatch: pytest.MonkeyPatch, 
 def every_setting() -> list[str]:
     """The path of each key of the file, with the names `local` and 0 for provider and model."""
     sections = {name: field.annotation for name, field in Document.model_fields.items()}
-    owners = {**sections, "providers.local": ProviderSettings, "models.0": ModelSettings}
+    owners = {**sections, "plans.team": PlanSettings, "providers.local": ProviderSettings, "models.0": ModelSettings}
     owners["providers.local.timeouts"] = TimeoutSettings
     return [
         f"{name}.{key}"
@@ -225,7 +253,7 @@ def _value(data: dict[str, Any], key: str) -> object:
 def test_every_setting_is_documented() -> None:
     """docs/configuration.md names each key."""
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    keys = {re.sub(r"^(providers\.local|models\.0)\.", "", key) for key in every_setting()} - {"timeouts"}
+    keys = {re.sub(r"^(plans\.team|providers\.local|models\.0)\.", "", key) for key in every_setting()} - {"timeouts"}
     assert {key for key in keys if f"`{key}`" not in text} == set()
 
 

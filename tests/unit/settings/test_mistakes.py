@@ -38,8 +38,8 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
         (
             "master_key = 'x'",
             (
-                "1: master_key: unknown key, expected one of cache, database, log, models, prices, "
-                "providers, redis, routing, server"
+                "1: master_key: unknown key, expected one of cache, database, log, models, plans, "
+                "prices, providers, redis, routing, server"
             ),
         ),
         ("server = 1", "1: server: expected a table, got 1"),
