@@ -278,10 +278,8 @@ budget_leases = sa.Table(
 alerts = sa.Table(
     "alerts",
     metadata,
-    sa.Column("budget_id", sa.Text, primary_key=True),
-    sa.Column("starts_at", Moment, primary_key=True, autoincrement=False),
-    # Percent of the limit.
-    sa.Column("threshold", sa.SmallInteger, primary_key=True, autoincrement=False),
+    # The same on whichever worker noticed: what happened is told once.
+    sa.Column("event_id", sa.Text, primary_key=True),
     sa.Column("channel", sa.Text, primary_key=True),
     sa.Column("payload", Json, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
@@ -289,6 +287,7 @@ alerts = sa.Table(
     sa.Column("due_at", Moment, nullable=False),
     sa.Column("attempts", sa.BigInteger, nullable=False),
     sa.Column("delivered_at", Moment),
+    sa.Index("ix_alerts_due", "due_at"),
 )
 
 rates = sa.Table(

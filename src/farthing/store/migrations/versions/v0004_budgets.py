@@ -30,17 +30,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "alerts",
-        sa.Column("budget_id", sa.Text, nullable=False),
-        sa.Column("starts_at", MOMENT, nullable=False),
-        sa.Column("threshold", sa.SmallInteger, nullable=False),
+        sa.Column("event_id", sa.Text, nullable=False),
         sa.Column("channel", sa.Text, nullable=False),
         sa.Column("payload", JSON, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("due_at", MOMENT, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
         sa.Column("delivered_at", MOMENT),
-        sa.PrimaryKeyConstraint("budget_id", "starts_at", "threshold", "channel"),
+        sa.PrimaryKeyConstraint("event_id", "channel"),
     )
+    op.create_index("ix_alerts_due", "alerts", ["due_at"])
 
 
 def downgrade() -> None:
