@@ -13,7 +13,7 @@ import msgspec
 from benchmarks.gateways import report
 from benchmarks.gateways.bifrost import Bifrost
 from benchmarks.gateways.contestant import Contestant
-from benchmarks.gateways.limits import Direct, Passing, Returning
+from benchmarks.gateways.limits import BusyFloor, Direct, Floor, Passing, Returning
 from benchmarks.gateways.litellm import LiteLLM, OnGunicorn, OnUvicorn
 from benchmarks.gateways.ours import Compiled, Farthing
 from benchmarks.gateways.portkey import Portkey
@@ -27,6 +27,7 @@ from benchmarks.machine import ROOT, store
 CONTESTANTS: dict[str, tuple[Callable[[Rig], Contestant], ...]] = {
     "compiled": (Compiled,),
     "nginx": (Passing, Returning),
+    "floor": (Floor, BusyFloor),
     "tensorzero": (TensorZero,),
     "portkey": (Portkey,),
     "litellm": (LiteLLM,),
@@ -36,7 +37,7 @@ CONTESTANTS: dict[str, tuple[Callable[[Rig], Contestant], ...]] = {
 }
 """Whom PEERS can name; Farthing and the mock take part always."""
 KINDS = tuple(ROWS.values())
-USUAL = {"nginx", "tensorzero", "portkey", "litellm", "bifrost"}
+USUAL = {"nginx", "floor", "tensorzero", "portkey", "litellm", "bifrost"}
 ROUNDS = 3
 RESULT = "gateways"
 BEGIN, END = "<!-- make bench -->", "<!-- /make bench -->"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.gateways import contestant
-from benchmarks.gateways.limits import Direct, Passing
+from benchmarks.gateways.limits import BUSY_US, BusyFloor, Direct, Floor, Passing
 from benchmarks.gateways.measuring import measure
 from benchmarks.gateways.ours import Farthing
 from benchmarks.gateways.rig import LOAD_CORE, SERVED_CORE, Rig
@@ -46,6 +46,32 @@ def test_nginx_passes_on_every_request(rig: Rig) -> None:
         assert (sample.events_per_second > 0) == (row == "streaming")
         assert sample.per_second > 0
         assert sample.mib > 0
+
+
+def test_the_floor_passes_on_every_request(rig: Rig) -> None:
+    """In clear, event by event and over TLS; from its memory it answers without asking."""
+    floor = Floor(rig)
+    rows: tuple[Row, ...] = ("forwarded", "hit", "streaming", "tls")
+    try:
+        floor.start()
+        taken = {row: measure(floor, row, vendor=rig.mock, seconds=SECONDS) for row in rows}
+    finally:
+        floor.server.remove()
+    for row, sample in taken.items():
+        assert (sample.errors, sample.first_error, sample.reached) == (0, "", float(row != "hit")), row
+        assert (sample.events_per_second > 0) == (row == "streaming")
+
+
+def test_a_busy_floor_answers_no_faster_than_its_work_lets_it(rig: Rig) -> None:
+    """One core has so many times its work in a second."""
+    floor = BusyFloor(rig)
+    try:
+        floor.start()
+        sample = measure(floor, "forwarded", vendor=rig.mock, seconds=SECONDS)
+    finally:
+        floor.server.remove()
+    assert (sample.errors, sample.reached) == (0, 1.0)
+    assert 0 < sample.per_second < 1e6 / BUSY_US
 
 
 def test_farthing_is_asked_with_everything_on(rig: Rig) -> None:
