@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import replace
 
 from farthing.dialects.anthropic.generations import REDACTED
 from farthing.dialects.base import ReplyFacts
@@ -45,8 +46,22 @@ class OutputDetails(Struct, frozen=True):
     thinking_tokens: Count | None = None
 
 
+class Iteration(Struct, frozen=True):
+    """One of several runs of the model within a call."""
+
+    type: str = ""
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_creation: CacheCreation | None = None
+
+
 class WireUsage(Struct, frozen=True):
-    """The vendor's token report; `input_tokens` leaves out what was read from or written to the cache."""
+    """The vendor's token report; `input_tokens` leaves out what was read from or written to the cache.
+
+    A run that shortened the conversation is charged, but stands in `iterations` alone.
+    """
 
     input_tokens: Count | None = None
     output_tokens: Count | None = None
@@ -54,6 +69,7 @@ class WireUsage(Struct, frozen=True):
     cache_creation_input_tokens: Count | None = None
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
+    iterations: list[Iteration] | None = None
 
 
 class AnswerBlock(Struct, frozen=True):
@@ -144,17 +160,11 @@ def usage_of(report: WireUsage) -> Usage | None:
     """The report in disjoint classes, or None where it tells neither input nor output."""
     if report.input_tokens is None and report.output_tokens is None:
         return None
-    split = report.cache_creation or CacheCreation()
-    one_hour, five_minutes = split.ephemeral_1h_input_tokens or 0, split.ephemeral_5m_input_tokens or 0
-    written = report.cache_creation_input_tokens
-    if written is not None:
-        # The total stands: it holds the very tokens of the split, which a stream's last report no longer repeats.
-        one_hour = min(one_hour, written)
-        five_minutes = written - one_hour
     output = report.output_tokens or 0
     details = report.output_tokens_details
     thinking = min(details.thinking_tokens or 0, output) if details is not None else 0
-    return Usage(
+    five_minutes, one_hour = _written_to_cache(report)
+    usage = Usage(
         prompt=report.input_tokens or 0,
         cached=report.cache_read_input_tokens or 0,
         cache_write_5m=five_minutes,
@@ -162,6 +172,34 @@ def usage_of(report: WireUsage) -> Usage | None:
         completion=output - thinking,
         reasoning=thinking,
     )
+    for run in report.iterations or ():
+        if run.type == "compaction":
+            usage = _with(usage, run)
+    return usage
+
+
+def _with(usage: Usage, run: Iteration) -> Usage:
+    five_minutes, one_hour = _written_to_cache(run)
+    return replace(
+        usage,
+        prompt=usage.prompt + (run.input_tokens or 0),
+        cached=usage.cached + (run.cache_read_input_tokens or 0),
+        cache_write_5m=usage.cache_write_5m + five_minutes,
+        cache_write_1h=usage.cache_write_1h + one_hour,
+        completion=usage.completion + (run.output_tokens or 0),
+    )
+
+
+def _written_to_cache(report: WireUsage | Iteration) -> tuple[int, int]:
+    """Tokens written for five minutes and for an hour."""
+    split = report.cache_creation or CacheCreation()
+    one_hour, five_minutes = split.ephemeral_1h_input_tokens or 0, split.ephemeral_5m_input_tokens or 0
+    written = report.cache_creation_input_tokens
+    if written is not None:
+        # The total stands: it holds the very tokens of the split, which a stream's last report no longer repeats.
+        one_hour = min(one_hour, written)
+        five_minutes = written - one_hour
+    return five_minutes, one_hour
 
 
 def write_completion(completion: Completion, facts: ReplyFacts) -> bytes:

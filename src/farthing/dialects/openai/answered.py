@@ -28,7 +28,7 @@ class CompletionDetails(Struct):
 
 
 class WiredUsage(Struct):
-    """The usage object; `prompt_cache_hit_tokens` is DeepSeek's word for cached tokens."""
+    """The usage object; DeepSeek (`prompt_cache_hit_tokens`) and Moonshot tell of cached tokens outside the details."""
 
     prompt_tokens: Count
     completion_tokens: Count = 0
@@ -36,6 +36,17 @@ class WiredUsage(Struct):
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
     prompt_cache_hit_tokens: Count | None = None
+    cached_tokens: Count | None = None
+
+
+class ResponsesUsage(Struct):
+    """The usage object in the words of the Responses API, which some vendors use for chat completions as well."""
+
+    input_tokens: Count
+    output_tokens: Count = 0
+    total_tokens: Count | None = None
+    input_tokens_details: PromptDetails | None = None
+    output_tokens_details: CompletionDetails | None = None
 
 
 class AnsweredFunction(Struct, gc=False):
@@ -69,12 +80,13 @@ class Said(Struct, gc=False):
 
 
 class Answered(Struct, gc=False):
-    """One choice, whole or in part."""
+    """One choice, whole or in part. Moonshot's streams report their `usage` in the last choice."""
 
     index: int | None = None
     delta: Said | None = None
     message: Said | None = None
     finish_reason: str | None = None
+    usage: WiredUsage | None = None
 
 
 class Answer(Struct, gc=False):
@@ -87,7 +99,14 @@ class Answer(Struct, gc=False):
     error: Any = None
 
 
+class ReportedChoice(Answered):
+    """A choice whose usage may be anything."""
+
+    usage: Any = None
+
+
 class Reported(Answer):
     """An answer whose usage may be anything: it is worth reading even so."""
 
+    choices: list[ReportedChoice] | None = None  # type: ignore[assignment]  # read only, so a narrower list will do
     usage: Any = None

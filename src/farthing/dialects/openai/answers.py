@@ -156,6 +156,8 @@ class Reader:
         if choice.finish_reason:
             self._unfinished[index] = False
             deltas.append(Finished(_finish(choice.finish_reason), index))
+        if choice.usage is not None and (counted := read_usage(choice.usage)) is not None:
+            deltas.append(UsageReport(counted))
 
     def _call(self, call: AnsweredCall, choice: int) -> Delta:
         function = call.function or AnsweredFunction()

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from farthing.dialects.openai.answered import CompletionDetails, PromptDetails, WiredUsage
+from farthing.dialects.openai.answered import CompletionDetails, PromptDetails, ResponsesUsage, WiredUsage
 from farthing.domain.chat import Usage
 
 _NOT_TOLD_IN, _NOT_TOLD_OUT = PromptDetails(), CompletionDetails()
@@ -18,24 +18,20 @@ def read_usage(value: Any) -> Usage | None:
     """The tokens of a usage object, decoded or typed; None where there is none, or one that cannot be true."""
     if value is None:
         return None
-    try:
-        wired = value if type(value) is WiredUsage else msgspec.convert(value, WiredUsage)
-    except msgspec.ValidationError:
-        return None
-    if not wired.prompt_tokens and not wired.completion_tokens:
+    wired = value if type(value) is WiredUsage else _wired(value)
+    if wired is None or not (wired.prompt_tokens or wired.completion_tokens):
         return None
     read = wired.prompt_tokens_details or _NOT_TOLD_IN
     wrote = wired.completion_tokens_details or _NOT_TOLD_OUT
     prompt, cached, written, audio_in, image_in = _disjoint(
         wired.prompt_tokens,
-        read.cached_tokens or wired.prompt_cache_hit_tokens,
+        read.cached_tokens or wired.prompt_cache_hit_tokens or wired.cached_tokens,
         read.cache_write_tokens,
         read.audio_tokens,
         read.image_tokens,
     )
-    completion, reasoning, audio_out, image_out = _disjoint(
-        _written(wired, wrote.reasoning_tokens or 0), wrote.reasoning_tokens, wrote.audio_tokens, wrote.image_tokens
-    )
+    thought, total = _written(wired, wrote.reasoning_tokens or 0)
+    completion, reasoning, audio_out, image_out = _disjoint(total, thought, wrote.audio_tokens, wrote.image_tokens)
     return Usage(
         prompt=prompt,
         cached=cached,
@@ -49,12 +45,37 @@ def read_usage(value: Any) -> Usage | None:
     )
 
 
-def _written(wired: WiredUsage, reasoning: int) -> int:
-    """Everything the model wrote: xAI leaves the reasoning out of the completion, and only the total shows it."""
-    apart = wired.completion_tokens + reasoning
-    if reasoning > wired.completion_tokens or wired.total_tokens == wired.prompt_tokens + apart:
-        return apart
-    return wired.completion_tokens
+def _wired(value: Any) -> WiredUsage | None:
+    try:
+        return msgspec.convert(value, WiredUsage)
+    except msgspec.ValidationError:
+        pass
+    try:
+        counted = msgspec.convert(value, ResponsesUsage)
+    except msgspec.ValidationError:
+        return None
+    return WiredUsage(
+        prompt_tokens=counted.input_tokens,
+        completion_tokens=counted.output_tokens,
+        total_tokens=counted.total_tokens,
+        prompt_tokens_details=counted.input_tokens_details,
+        completion_tokens_details=counted.output_tokens_details,
+    )
+
+
+def _written(wired: WiredUsage, reasoning: int) -> tuple[int, int]:
+    """The reasoning, and everything the model wrote.
+
+    xAI leaves the reasoning out of the completion, and Gemini, spoken to in this dialect, does not tell of it at all:
+    only the total shows it.
+    """
+    completion = wired.completion_tokens
+    apart = 0 if wired.total_tokens is None else wired.total_tokens - wired.prompt_tokens - completion
+    if apart > 0 and reasoning == 0:
+        return apart, completion + apart
+    if reasoning > completion or apart == reasoning:
+        return reasoning, completion + reasoning
+    return reasoning, completion
 
 
 def _disjoint(total: int, *classes: int | None) -> Sequence[int]:

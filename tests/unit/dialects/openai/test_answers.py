@@ -337,6 +337,8 @@ def test_an_empty_error_is_none() -> None:
         ({"id": "c", "usage": {"prompt_tokens": 1}}, [Started("c", ""), USAGE], True),
         ({"choices": [], "usage": None}, [], False),
         ({"choices": [], "usage": {}}, [], False),
+        ({"choices": [{"usage": {"prompt_tokens": 1}}]}, [Started("", ""), USAGE], False),
+        ({"choices": [{"usage": {"prompt_tokens": -1}}]}, [Started("", "")], False),
         ({"choices": [], "prompt_filter_results": []}, [], False),
         (
             {"choices": [{"delta": {"role": "assistant"}}], "usage": {"prompt_tokens": 1}},

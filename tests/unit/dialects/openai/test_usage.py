@@ -72,8 +72,32 @@ counts = st.integers(0, 1_000_000)
             {"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": None, "cost": 0.1},
             Usage(prompt=10, completion=2),
         ),
+        (
+            {"prompt_tokens": 1336, "completion_tokens": 31, "total_tokens": 1367, "cached_tokens": 1280},
+            Usage(prompt=56, cached=1280, completion=31),
+        ),
+        (
+            {"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623},
+            Usage(prompt=20, completion=198, reasoning=405),
+        ),
+        (
+            {"input_tokens": 30, "output_tokens": 9, "output_tokens_details": {"reasoning_tokens": 4}},
+            Usage(prompt=30, completion=5, reasoning=4),
+        ),
     ],
-    ids=["plain", "OpenAI", "DeepSeek", "xAI", "no total", "cache write", "details over the total", "nulls"],
+    ids=[
+        "plain",
+        "OpenAI",
+        "DeepSeek",
+        "xAI",
+        "no total",
+        "cache write",
+        "details over the total",
+        "nulls",
+        "Moonshot",
+        "Gemini",
+        "Responses",
+    ],
 )
 def test_read_usage(wired: object, usage: Usage) -> None:
     """Cached, reasoning, audio and image tokens are taken out of the totals they are part of."""
@@ -95,6 +119,8 @@ def test_read_usage(wired: object, usage: Usage) -> None:
         {"prompt_tokens": "5", "completion_tokens": 5},
         {"prompt_tokens": True, "completion_tokens": 5},
         {"prompt_tokens": 5, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": -3}},
+        {"input_tokens": -5, "output_tokens": 5},
+        {"total_tokens": 5},
     ],
 )
 def test_absurd_usage_is_none(wired: object) -> None:
