@@ -19,9 +19,10 @@ class Application(FrontDoor):
     """The ASGI application, which can take over a changed configuration while it serves."""
 
     def __init__(self, gateway: Gateway, *, max_body_bytes: int) -> None:
+        self._off_path = off_path = OffPath(running=gateway.running, build=_off_path)
         super().__init__(
             hot=gateway.data_plane,
-            rest=OffPath(running=gateway.running, build=_off_path),
+            rest=off_path,
             new_id=gateway.new_id,
             max_body_bytes=max_body_bytes,
         )
@@ -31,6 +32,15 @@ class Application(FrontDoor):
     def desk(self) -> Desk | None:
         """Where the fast lane finds the hot routes, once the lifespan has started."""
         return self._gateway.desk
+
+    def leave(self) -> None:
+        """Says that it is not ready, and serves on: balancers send their requests elsewhere."""
+        self._off_path.leave()
+
+    def cut_short(self) -> None:
+        """Answers that are cancelled from now on had no time to finish: their callers and records are told so."""
+        if self.desk is not None:
+            self.desk.stop()
 
     def reload(self) -> None:
         """Reads the configuration again; a mistake in it is logged and changes nothing."""

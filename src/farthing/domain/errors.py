@@ -9,9 +9,12 @@ FarthingError
 │   ├── MethodNotAllowed 405
 │   ├── RequestTimeout 408
 │   ├── RequestTooLarge 413
-│   └── UnsupportedMediaType 415
+│   ├── UriTooLong 414
+│   ├── UnsupportedMediaType 415
+│   └── HeadersTooLarge 431
 ├── RateLimited 429
 ├── Unavailable 503              we cannot serve it now: keys or accounting out of reach
+│   └── Stopping 503             this process ends, another may answer
 └── UpstreamError                a provider is to blame
     ├── UpstreamRejected 400     it refused the request itself; nobody else would take it either
     ├── UpstreamUnauthorized 502 it refused our key
@@ -105,11 +108,25 @@ class RequestTooLarge(InvalidRequest):
     default_code = "request_too_large"
 
 
+class UriTooLong(InvalidRequest):
+    """The address is over the cap."""
+
+    status = 414
+    default_code = "uri_too_long"
+
+
 class UnsupportedMediaType(InvalidRequest):
     """The body is not JSON in UTF-8."""
 
     status = 415
     default_code = "unsupported_media_type"
+
+
+class HeadersTooLarge(InvalidRequest):
+    """A header is over the cap, or there are too many."""
+
+    status = 431
+    default_code = "headers_too_large"
 
 
 class RateLimited(FarthingError):
@@ -125,6 +142,15 @@ class Unavailable(FarthingError):
 
     status = 503
     default_code = "unavailable"
+
+
+class Stopping(Unavailable):
+    """The gateway was told to end, and the answer was not complete when the time to finish was over."""
+
+    default_code = "shutting_down"
+
+    def __init__(self) -> None:
+        super().__init__("The gateway is being stopped. Send the request again.", retry_after=1.0)
 
 
 class UpstreamError(FarthingError):

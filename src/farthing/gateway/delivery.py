@@ -9,7 +9,7 @@ from farthing.dialects.base import Piece, ReplyFacts, StreamWriter, UpstreamDial
 from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly, deltas
 from farthing.domain.chat import Completion
-from farthing.domain.errors import FarthingError
+from farthing.domain.errors import FarthingError, Stopping
 from farthing.gateway.native import native_fields
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
@@ -50,6 +50,12 @@ class StreamReply:
             elif data := self._say(pieces[0]) if len(pieces) == 1 else b"".join(map(self._say, pieces)):
                 return data
         return b""
+
+    def cut_short(self) -> bytes:
+        """The last bytes of a stream that the gateway has no time to finish: an error event and no end mark."""
+        self._is_over = True
+        self._stream.abandon()
+        return self._writer.error(Stopping())
 
     async def aclose(self) -> None:
         """The caller is gone or served; an upstream still talking is dropped."""

@@ -15,7 +15,7 @@ from farthing.domain import tokens
 from farthing.domain.assembly import Assembly
 from farthing.domain.catalogue import Catalogue, Model
 from farthing.domain.chat import ChatRequest, Completion, Usage
-from farthing.domain.errors import FarthingError, UpstreamError
+from farthing.domain.errors import FarthingError, Stopping, UpstreamError
 from farthing.domain.exchange import Attempt, Exchange, Intent, Status
 from farthing.domain.keys import Caller
 from farthing.domain.routing.plan import Plan
@@ -37,6 +37,8 @@ class Recorder:
         self.sinks = sinks
         self.clock = clock
         self.open_drafts = 0
+        self.is_stopping = False
+        """Whether requests that are cancelled are so because the gateway ends, not because their clients left."""
 
     def begin(self, call: Call, catalogue: Catalogue) -> Draft:
         """A draft of the record for this call; leaving its `with` block settles it unless a stream took it over."""
@@ -209,11 +211,13 @@ class Draft:
         return self._settle(self._build("cached", usage, {**facts, **free}))
 
     def broke(self, error: BaseException, partial: Assembly | None = None) -> Exchange:
-        """Settles a request that ended in an error, or whose client left."""
+        """Settles a request that ended in an error, whose client left, or for which we had no time left."""
         said = partial.completion() if partial is not None else None
-        has_left = isinstance(error, asyncio.CancelledError | GeneratorExit)
-        usage = self.estimate(said) if self.is_asked and (self.was_answered or has_left) else Usage()
-        if has_left:
+        is_cut = isinstance(error, asyncio.CancelledError | GeneratorExit)
+        usage = self.estimate(said) if self.is_asked and (self.was_answered or is_cut) else Usage()
+        if is_cut and self._recorder.is_stopping:
+            return self._cut_short(usage)
+        if is_cut:
             return self._settle(
                 self._build("cancelled", usage, {"http_status": CLIENT_LEFT, "error_code": "client_left"})
             )
@@ -223,6 +227,12 @@ class Draft:
         code = (known.code if known else None) or "internal_error"
         return self._settle(
             self._build(status, usage, {"http_status": known.status if known else 500, "error_code": code})
+        )
+
+    def _cut_short(self, usage: Usage) -> Exchange:
+        status: Status = "interrupted" if self.is_asked else "rejected"
+        return self._settle(
+            self._build(status, usage, {"http_status": Stopping.status, "error_code": Stopping.default_code})
         )
 
     def _settle(self, exchange: Exchange) -> Exchange:

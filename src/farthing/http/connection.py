@@ -6,45 +6,29 @@ The server's own protocol queues every request that is sent ahead, whether or no
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from farthing.http.bodies import CLOSE
+from farthing.http.reception import Reception
 
 MOST_UNREAD = 64 * 1024
 """Bytes beyond the request under way that are taken in; reading goes on below, for else nobody hears a client leave."""
 PIECE = 16 * 1024
 """Bytes that the server gets at a time, and with them all requests that begin there."""
-LONGEST_HEAD = 2 * 1024 * 1024
-"""Bytes of request line and headers; a little more may pass. Even a key of a megabyte is told that it is wrong."""
 
 
-class Passage(Protocol):
-    """A request that is answered otherwise than in the server's own way."""
-
-    missing: int
-    """Bytes of the body that have not come yet."""
-
-    def more(self, data: bytes) -> bytes:
-        """Takes bytes of the body, and returns what belongs to the next request."""
-
-    def leave(self) -> None:
-        """The client hung up."""
-
-
-class Connection(HttpToolsProtocol):
+class Connection(Reception):
     """The server's protocol, but for requests that are sent ahead of the answers to those before."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 (the server's own)
         super().__init__(*arguments, **named)
         self.unread = b""
         """What came and has to wait."""
-        self.passage: Passage | None = None
         self.is_reading = False
-        self.is_between = True
-        """Whether the server's parser is between two requests."""
-        self._is_in_head = False
-        self._head_bytes = 0
+        self.is_retired = False
+        """Whether the answer that comes next is the last."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As the server's own."""
@@ -53,6 +37,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """More bytes of the client."""
+        self.credit(len(data))
         passage = self.passage
         if passage is not None and passage.missing:
             data = passage.more(data)
@@ -60,23 +45,20 @@ class Connection(HttpToolsProtocol):
         if not self.is_reading:
             self.read()
 
+    def retire(self) -> None:
+        """The answer that comes next is the last, and says so: a client that is cut off may lose what it just sent."""
+        self.is_retired = True
+
     def must_wait(self) -> bool:
         """Whether what comes next has to wait: for an answer, or for a client that reads none."""
-        if self.passage is not None or self.pipeline or self.transport.is_closing():
+        if self.passage is not None or self.pipeline or self.is_broken or self.transport.is_closing():
             return True
-        if not self.is_between:
-            return False
-        cycle: RequestResponseCycle | None = self.cycle
-        return self.flow.write_paused or (cycle is not None and not cycle.response_complete)
+        return self.is_between and (self.flow.write_paused or self.is_answering)
 
     def take(self, data: bytes) -> None:
         """Has the server look at what it need not wait with; the rest stays unread."""
         data, self.unread = data[:PIECE], data[PIECE:]
-        super().data_received(data)
-        if self._is_in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > LONGEST_HEAD and not self.transport.is_closing():
-                self.send_400_response(f"Request line and headers are over the limit of {LONGEST_HEAD} bytes.")
+        super().take(data)
 
     def go_on(self) -> None:
         """Takes in what had to wait, and reads on."""
@@ -94,6 +76,7 @@ class Connection(HttpToolsProtocol):
         self.is_reading = False
         if len(self.unread) > MOST_UNREAD and not self.transport.is_closing():
             self.flow.pause_reading()
+        self.await_rest()
 
     def resume_writing(self) -> None:
         """The client reads again."""
@@ -110,27 +93,11 @@ class Connection(HttpToolsProtocol):
         if passage is not None:
             passage.leave()
 
-    def on_message_begin(self) -> None:
-        """The server's parser has met a request."""
-        self.is_between = False
-        self._is_in_head = True
-        self._head_bytes = 0
-        super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """The server's parser has read a header. One that follows the body is none: it may be anybody's word."""
-        if self._is_in_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """The server's parser has read a request's headers."""
-        self._is_in_head = False
         super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """The server's parser has read a request to its end."""
-        self.is_between = True
-        super().on_message_complete()
+        if self.is_retired and self.cycle is not None:
+            self.cycle.default_headers = [*self.cycle.default_headers, *CLOSE]
 
     def on_response_complete(self) -> None:
         """A request has its answer."""

@@ -60,6 +60,15 @@ class Desk:
         self._clock = clock
         self._new_id = new_id
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether answers that are cancelled were cut short by us."""
+        return self.pipeline.recorder.is_stopping
+
+    def stop(self) -> None:
+        """From now on a cancelled answer is one that the gateway has no time to finish; its caller is told so."""
+        self.pipeline.recorder.is_stopping = True
+
     def arrival(self) -> Arrival:
         """A request comes now."""
         return Arrival(self._new_id(), self._clock.monotonic(), self._clock.now_us())

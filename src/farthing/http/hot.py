@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from farthing.dialects import INBOUND
-from farthing.domain.errors import InvalidRequest, MethodNotAllowed
+from farthing.domain.errors import InvalidRequest, MethodNotAllowed, Stopping
 from farthing.gateway.call import Arrival, Call
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
-from farthing.http.bodies import BODY_TIMEOUT_S, CLOSE, has_body, late_body
+from farthing.http.bodies import CLOSE, has_body
 from farthing.http.desk import HOT, MISWRITTEN, Desk, miswritten
 from farthing.http.errors import Message, Pairs, Send, guarded, send_error
 from farthing.http.head import understand
@@ -102,12 +102,24 @@ class _Answering:
             self.extra.append(miswritten(scope["path"], route))
 
     async def serve(self) -> None:
-        """Reads, answers, and lets go of the upstream when the client leaves."""
+        """Reads and answers. Raises `Stopping` where there is no time left for it."""
+        task = asyncio.current_task()
+        try:
+            await self._answer(task)
+        except asyncio.CancelledError:
+            if task is None or not (self._has_left or self._desk.is_stopping):
+                raise
+            task.uncancel()
+            if not self._has_left:
+                raise Stopping from None
+            self.has_started = True
+
+    async def _answer(self, task: asyncio.Task[Any] | None) -> None:
+        """Lets go of the upstream when the client leaves."""
         begun = self._desk.pipeline.begin(await self._read())
         if not isinstance(begun, Order):
             await self._reply(begun)
             return
-        task = asyncio.current_task()
 
         def leave() -> None:
             self._has_left = True
@@ -117,11 +129,6 @@ class _Answering:
         watch = _Watch(self._receive, leave, self._desk.spawn)
         try:
             await self._reply(await self._desk.pipeline.finish(begun))
-        except asyncio.CancelledError:
-            if not self._has_left or task is None:
-                raise
-            task.uncancel()
-            self.has_started = True
         finally:
             watch.cancel()
 
@@ -152,6 +159,10 @@ class _Answering:
             while chunk := await reply.chunk():
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
             await self._send({"type": "http.response.body", "body": b""})
+        except asyncio.CancelledError:
+            if self._desk.is_stopping and not self._has_left:
+                await self._send({"type": "http.response.body", "body": reply.cut_short()})
+            raise
         finally:
             await reply.aclose()
 
@@ -162,21 +173,17 @@ class _Answering:
 
 
 async def _body(receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises `RequestTooLarge` as soon as it is over the limit, `RequestTimeout` if it stalls."""
+    """The whole body. Raises `RequestTooLarge` as soon as it is over the limit."""
     parts: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise InvalidRequest("The connection closed before the body was complete.", code="bad_request")
-                part = message.get("body", b"")
-                size += len(part)
-                if size > limit:
-                    raise too_large(limit)
-                parts.append(part)
-                if not message.get("more_body"):
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
-    except TimeoutError as error:
-        raise late_body() from error
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("The connection closed before the body was complete.", code="bad_request")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise too_large(limit)
+        parts.append(part)
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -7,16 +7,16 @@ whatever is not whole at once, goes the server's usual way and ends at the same 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from farthing.dialects import INBOUND
-from farthing.domain.errors import FarthingError
+from farthing.domain.errors import FarthingError, Stopping
 from farthing.gateway.call import Arrival
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
-from farthing.http.bodies import BODY_TIMEOUT_S, CLOSE, late_body
+from farthing.http.bodies import CLOSE, late_body
 from farthing.http.connection import Connection
 from farthing.http.desk import HOT, Desk
 from farthing.http.errors import Guard, Pairs, error_answer
@@ -27,26 +27,16 @@ TIMER_SLACK_S = 0.01
 _CHUNKED: Pairs = [(b"transfer-encoding", b"chunked")]
 
 
-class Application(Protocol):
-    """What the server runs."""
-
-    @property
-    def desk(self) -> Desk | None:
-        """Where hot requests are taken in; None for none here."""
-
-
 class Lane(Connection):
     """One client's connection."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 (the server's own)
         super().__init__(*arguments, **named)
-        self._application: Application = self.app
         self._idle_since = 0.0
-        self._ends = False
 
     def take(self, data: bytes) -> None:
         """Lets a plain request in; all others the server has to look at."""
-        desk = self._application.desk
+        desk = self.application.desk
         if desk is not None and self.is_between:
             end = data.find(HEAD_END) + len(HEAD_END)
             found = desk.heads.find(data[:end])
@@ -62,7 +52,7 @@ class Lane(Connection):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if closes or self._ends:
+        if closes or self.is_retired:
             self.transport.close()
             return
         self._idle_since = self.loop.time()
@@ -73,7 +63,7 @@ class Lane(Connection):
 
     def head_of(self, status: int, headers: Pairs) -> bytes:
         """An answer's head as bytes."""
-        if self._ends:
+        if self.is_retired:
             headers = [*headers, *CLOSE]
         pairs = [*self.server_state.default_headers, *headers]
         return b"%b%b\r\n" % (STATUS_LINE[status], b"".join([b"%b: %b\r\n" % pair for pair in pairs]))
@@ -83,7 +73,7 @@ class Lane(Connection):
         if self.passage is None:
             super().shutdown()
         else:
-            self._ends = True
+            self.retire()
 
     def on_response_complete(self) -> None:
         """The server has answered a request that did not come this way."""
@@ -113,7 +103,6 @@ class Passage:
         self._head = head
         self._arrival: Arrival = desk.arrival()
         self._parts: list[bytes] = []
-        self._late: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._order: Order | None = None
         self._has_started = False
@@ -127,20 +116,18 @@ class Passage:
         self._parts.append(part)
         self.missing -= len(part)
         if not self.missing:
-            if self._late is not None:
-                self._late.cancel()
             self._begin(part if len(self._parts) == 1 else b"".join(self._parts))
-        elif self._late is None:
-            self._late = self._lane.loop.call_later(BODY_TIMEOUT_S, self._refuse, late_body())
         return rest
 
     def leave(self) -> None:
         """The client hung up."""
         self._has_left = True
-        if self._late is not None:
-            self._late.cancel()
         if self._task is not None and not (self._order and self._order.draft.leave_to_others()):
             self._task.cancel()
+
+    def expire(self) -> None:
+        """The body did not come in time."""
+        self._refuse(late_body())
 
     def _begin(self, body: bytes) -> None:
         call = self._desk.call(self._head.path, self._head, body, self._arrival)
@@ -176,8 +163,11 @@ class Passage:
         if self._order is not None:
             # A task that was cancelled before its first step has run nothing of `finish`, not even its record.
             self._order.draft.close(asyncio.CancelledError())
-        if not self._has_left:
-            self._lane.transport.close()
+        if self._has_left:
+            return
+        if self._desk.is_stopping:
+            self._refuse(Stopping())
+        self._lane.transport.close()
 
     def _say(self, reply: Reply) -> None:
         headers = self._desk.headers(reply, [])
@@ -192,13 +182,21 @@ class Passage:
             self._has_started = True
             lane.transport.write(lane.head_of(200, [*self._desk.headers(reply, []), *_CHUNKED]))
             while chunk := await reply.chunk():
-                lane.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                self._write(chunk)
                 if lane.flow.write_paused:
                     await lane.flow.drain()
             lane.transport.write(b"0\r\n\r\n")
+        except asyncio.CancelledError:
+            if self._desk.is_stopping and not self._has_left:
+                self._write(reply.cut_short())
+                lane.transport.write(b"0\r\n\r\n")
+            raise
         finally:
             await reply.aclose()
         lane.answered()
+
+    def _write(self, chunk: bytes) -> None:
+        self._lane.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
 
     def _refuse(self, error: FarthingError) -> None:
         """Says what is wrong; a body that was not read to its end, or an answer that broke off, ends the connection."""

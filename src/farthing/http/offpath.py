@@ -28,13 +28,18 @@ class OffPath:
         self._build = build
         self._services: Services | None = None
         self._built: asyncio.Future[Asgi] | None = None
+        self._is_leaving = False
+
+    def leave(self) -> None:
+        """`/readyz` says no from now on, and everything else goes on: time to send requests elsewhere."""
+        self._is_leaving = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the lifespan, or one request or socket."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http" and scope["path"] in PROBES:
-            await answer_probe(scope, send, is_ready=self._services is not None)
+            await answer_probe(scope, send, is_ready=self._services is not None and not self._is_leaving)
         else:
             application = await self._application()
             await application(scope, receive, send)
@@ -56,12 +61,17 @@ class OffPath:
         await send(_told(step, "complete"))
 
     async def _application(self) -> Asgi:
-        if self._built is None:
+        if self._built is None or _has_failed(self._built):
             if self._services is None:
                 raise RuntimeError("the application's lifespan has not started")
             # In a thread: answers that are on their way must not wait while FastAPI is imported.
             self._built = asyncio.get_running_loop().run_in_executor(None, self._build, self._services)
         return await asyncio.shield(self._built)
+
+
+def _has_failed(building: asyncio.Future[Asgi]) -> bool:
+    """A failure may pass, such as that of a full disk: whoever comes next tries again."""
+    return building.done() and building.exception() is not None
 
 
 def _told(step: str, end: str) -> Message:

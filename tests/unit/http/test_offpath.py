@@ -55,6 +55,31 @@ async def test_the_application_is_made_when_first_asked_for_and_once() -> None:
     assert built == [(SERVICES, False)]
 
 
+async def test_what_could_not_be_made_is_made_for_whoever_asks_next() -> None:
+    """A failure that passes is not kept for ever."""
+    failures = [OSError("no space")]
+
+    def build(_: Services) -> Asgi:
+        if failures:
+            raise failures.pop()
+        return empty
+
+    rest = OffPath(running=opened, build=build)
+    async with lifespan(rest):
+        with pytest.raises(OSError, match="no space"):
+            await Client(rest).get("/stats")
+        assert (await Client(rest).get("/stats")).status == 204
+
+
+async def test_who_leaves_is_not_ready_and_serves_on() -> None:
+    """From one moment to the next, and alive all the while."""
+    rest = OffPath(running=opened, build=lambda _: empty)
+    client = Client(rest)
+    async with lifespan(rest):
+        rest.leave()
+        assert [(await client.get(path)).status for path in ("/readyz", "/livez", "/stats")] == [503, 200, 204]
+
+
 async def test_before_the_start_there_is_nothing_to_answer_with() -> None:
     """As on the hot routes."""
     rest = OffPath(running=opened, build=lambda _: empty)
