@@ -18,7 +18,7 @@ from farthing.ports import Clock, Provider, Transport
 from farthing.settings import Settings
 
 FIRST_TRIES, FIRST_PAUSE_S = 5, 0.1
-MASTER = Caller(tenant="local", key_id="master", is_admin=True)
+MASTER = Caller(tenant="local", key_id="master", role="admin")
 
 
 class Refresher:

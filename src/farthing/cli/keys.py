@@ -127,7 +127,7 @@ def _caller(owner: str | None, key_id: str, *, models: list[str] | None, is_admi
         key_id=key_id,
         team=team,
         user=user,
-        is_admin=is_admin,
+        role="admin" if is_admin else "member",
         allowed_models=frozenset(models) if models else None,
     )
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from farthing.domain.catalogue import AUTO, VIRTUAL_MODELS
+from farthing.domain.limits import Limits, Quota
+
+Role = Literal["member", "auditor", "team_admin", "org_admin", "admin"]
+"""What a key or person may do: `farthing.domain.permissions` says what each means."""
+
+MAX_NAME = 200
+"""Characters of a name that people give."""
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -14,11 +23,20 @@ class Caller(Struct, frozen=True, kw_only=True):
     key_id: str | None = None
     team: str | None = None
     user: str | None = None
-    is_admin: bool = False
+    role: Role = "member"
     allowed_models: frozenset[str] | None = None
     """None allows every model."""
     cache: bool | None = None
     """Whether answers to this key are cached where the request does not say; None leaves it to the route."""
+    limits: Limits | None = None
+    """The key's own."""
+    quotas: tuple[Quota, ...] = ()
+    """All limits that its requests must keep: its own, its team's and its tenant's. Known in a snapshot only."""
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this caller may do everything, everywhere."""
+        return self.role == "admin"
 
     def may_use(self, model: str) -> bool:
         """Whether this key may ask for the model of this name; `auto` stands for every virtual model."""
@@ -34,9 +52,21 @@ class Key(Struct, frozen=True, kw_only=True):
     hint: str
     """Prefix and last four characters, enough for a person to recognise it."""
     is_blocked: bool = False
+    """Whether it is refused, for now or for good."""
+    is_revoked: bool = False
+    """Whether it is blocked for good."""
     expires_at_us: int | None = None
     """Microseconds since 1970 in UTC."""
+    created_at_us: int | None = None
+    """None where nobody asked for it, as in a snapshot; so is `created_by`."""
+    created_by: str | None = None
+    """The key or person that made it; None for the command line."""
 
 
-LOCAL_CALLER = Caller(tenant="local", is_admin=True)
+LOCAL_CALLER = Caller(tenant="local", role="admin")
 """Whoever reaches a gateway that is bound to loopback and has no key."""
+
+
+def is_name(text: str) -> bool:
+    """Whether this names something and looks like what it is: no controls, no invisible characters, no turned text."""
+    return 0 < len(text) <= MAX_NAME and text.isprintable() and text == text.strip()

@@ -17,7 +17,7 @@ FULL = Key(
         key_id="k2",
         team="sales",
         user="bob",
-        is_admin=True,
+        role="admin",
         allowed_models=frozenset({"small", "auto"}),
         cache=False,
     ),

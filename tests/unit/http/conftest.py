@@ -31,7 +31,7 @@ SECRETS = Secrets()
 CALLERS = {
     SECRETS.acme: Caller(tenant="acme", key_id="key-acme", team="support"),
     SECRETS.other: Caller(tenant="other", key_id="key-other"),
-    SECRETS.admin: Caller(tenant="acme", key_id="key-admin", is_admin=True),
+    SECRETS.admin: Caller(tenant="acme", key_id="key-admin", role="admin"),
     SECRETS.small_only: Caller(
         tenant="acme", key_id="key-small", allowed_models=frozenset({"demo/small", "farthing/complexity"})
     ),
