@@ -8,6 +8,7 @@ FarthingError
 │   ├── NotFound 404
 │   ├── MethodNotAllowed 405
 │   ├── RequestTimeout 408
+│   ├── Conflict 409             something of this name is there, or is being made
 │   ├── RequestTooLarge 413
 │   ├── UriTooLong 414
 │   ├── UnsupportedMediaType 415
@@ -99,6 +100,13 @@ class RequestTimeout(InvalidRequest):
 
     status = 408
     default_code = "request_timeout"
+
+
+class Conflict(InvalidRequest):
+    """What is asked for clashes with what is there."""
+
+    status = 409
+    default_code = "conflict"
 
 
 class RequestTooLarge(InvalidRequest):

@@ -10,13 +10,11 @@ from farthing.http.headers import Headers, RawHeaders, check_length, too_large
 
 CLOSE: Pairs = [(b"connection", b"close")]
 """Sent with an answer before the whole body was read, so that nobody takes the rest for the next request."""
-BODY_TIMEOUT_S = 30.0
-"""For the whole body of a hot request to arrive."""
 
 
 def late_body() -> RequestTimeout:
     """What a caller whose body does not arrive is told."""
-    return RequestTimeout(f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s.")
+    return RequestTimeout("The rest of the body did not arrive. Send it faster, and without long pauses.")
 
 
 def has_body(raw: RawHeaders) -> bool:

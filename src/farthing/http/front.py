@@ -21,7 +21,7 @@ class FrontDoor:
     def __init__(self, *, hot: Asgi, rest: Asgi, new_id: Callable[[], str], max_body_bytes: int) -> None:
         self._hot = hot
         self._rest = rest
-        self._new_id = new_id
+        self.new_id = new_id
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,7 +34,7 @@ class FrontDoor:
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = self._new_id()
+        request_id = self.new_id()
         extra = _mend(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         body = BoundedBody(receive, scope["headers"], self._max_body_bytes)

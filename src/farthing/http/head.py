@@ -19,9 +19,10 @@ from farthing.http.headers import (
 
 MOST_HEADS = 1024
 """Heads remembered at a time; when they are more, all are forgotten."""
-LONGEST_HEAD = 8 * 1024
+LONGEST_REMEMBERED = 8 * 1024
 """Bytes of a head that is remembered; longer ones are left to the server."""
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
+_NOT_PLAIN = frozenset({b"content-encoding", b"expect", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 _PLAIN_CONNECTION = frozenset({b"", b"keep-alive"})
 
 
@@ -64,7 +65,7 @@ class Heads:
         return (head, int(found[1])) if head is not None else None
 
     def _learn(self, raw: bytes) -> Head | None:
-        if len(raw) > LONGEST_HEAD:
+        if len(raw) > LONGEST_REMEMBERED:
             return None
         if len(self._known) >= MOST_HEADS:
             self._known.clear()
@@ -113,5 +114,5 @@ class _Reader:
             names.count(b"content-length") == 1
             and names.count(b"connection") <= 1
             and connection in _PLAIN_CONNECTION
-            and not {b"transfer-encoding", b"expect", b"upgrade", b"proxy-connection"}.intersection(names)
+            and _NOT_PLAIN.isdisjoint(names)
         )

@@ -20,7 +20,8 @@ _TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[^=,\x00-\x1f\x7f]{1,128}")
 _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 _FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _SESSION_HEADERS = ("x-farthing-session", "x-claude-code-session-id", "session-id", "thread-id")
-_CREDENTIALS = frozenset({"authorization", "x-api-key", "x-goog-api-key"})
+CREDENTIALS = frozenset({"authorization", "x-api-key", "x-goog-api-key"})
+"""Headers that may carry a key."""
 
 
 class Headers(dict[str, str]):
@@ -38,7 +39,7 @@ class Headers(dict[str, str]):
             self[name] = value
             if name == "host":
                 hosts.append(raw_value)
-            elif name in _CREDENTIALS:
+            elif name in CREDENTIALS:
                 self.credentials.append((name, value))
             elif raw_name in _FORWARDED:
                 forward[raw_name] = b", ".join(filter(None, (forward.get(raw_name), raw_value)))

@@ -28,6 +28,7 @@ class Pipe(asyncio.Transport):
         self.said = b""
         self.is_closed = False
         self.is_paused = False
+        self.unread = 0
 
     def write(self, data: Any) -> None:
         """Keeps it. Raises `AssertionError` where nobody reads any more."""
@@ -37,6 +38,14 @@ class Pipe(asyncio.Transport):
     def close(self) -> None:
         """Ends the connection."""
         self.is_closed = True
+
+    def abort(self) -> None:
+        """Ends the connection at once."""
+        self.is_closed = True
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that nobody has read."""
+        return self.unread
 
     def is_closing(self) -> bool:
         """Whether it has ended."""
@@ -54,7 +63,15 @@ class Pipe(asyncio.Transport):
 class Line:
     """One connection to a rig's pipeline; `others` counts the requests that took the usual way."""
 
-    def __init__(self, rig: Rig, *, has_desk: bool = True, protocol: type[Connection] = Lane, **desk: Any) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        *,
+        has_desk: bool = True,
+        protocol: type[Connection] = Lane,
+        keep_alive_s: int = KEEP_ALIVE_S,
+        **desk: Any,
+    ) -> None:
         facts: dict[str, Any] = {
             "pipeline": rig.pipeline,
             "snapshots": rig.snapshots,
@@ -65,7 +82,8 @@ class Line:
         }
         self.desk = Desk(**facts | desk) if has_desk else None
         self.others: list[str] = []
-        config = uvicorn.Config(self, interface="asgi3", ws="none", log_config=None, timeout_keep_alive=KEEP_ALIVE_S)
+        self.new_id = lambda: "the-id"
+        config = uvicorn.Config(self, interface="asgi3", ws="none", log_config=None, timeout_keep_alive=keep_alive_s)
         config.load()
         config.loaded_app = self
         self.state = ServerState()

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from farthing.http import connection
 from farthing.http.connection import MOST_UNREAD, PIECE, Connection
 from farthing.http.lane import Lane
 from tests.unit.gateway.rig import Rig
@@ -15,7 +14,6 @@ from tests.unit.http.lanes import Line
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AHEAD = PIECE // len(GET)
 """As many as the server gets at a time."""
-LONGEST_HEAD = 4 * PIECE
 POST = b"POST /feedback HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n"
 
 
@@ -98,29 +96,6 @@ async def test_nothing_waits_on_a_connection_that_is_gone(line: Line) -> None:
     assert line.lane.unread == b""
     assert timer is not None
     assert timer.cancelled()
-
-
-@pytest.mark.parametrize("begin", [b"GET /", GET[:-2] + b"X: ", GET[:-2]], ids=["target", "value", "headers"])
-async def test_a_head_has_an_end(line: Line, begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that goes on and on is refused, and let go."""
-    monkeypatch.setattr(connection, "LONGEST_HEAD", LONGEST_HEAD)
-    line.say(begin)
-    for _ in range(LONGEST_HEAD // 1000 + 1):
-        assert not line.pipe.is_closed
-        line.say(b"x:%b\r\n" % (b"y" * 996) if begin.endswith(b"\n") else b"y" * 1000)
-    assert line.pipe.said.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-    assert line.pipe.is_closed
-    assert line.others == []
-
-
-async def test_a_long_head_is_bounded_though_it_comes_at_once(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is looked at piece by piece; up to the bound it is a request like any other."""
-    monkeypatch.setattr(connection, "LONGEST_HEAD", LONGEST_HEAD)
-    line.say(GET[:-2] + b"X: " + b"y" * (LONGEST_HEAD - 100) + b"\r\n\r\n")
-    assert await heard(line) == 1
-    line.say(GET[:-2] + b"X: " + b"y" * (LONGEST_HEAD + PIECE) + b"\r\n\r\n" + GET)
-    assert line.pipe.said.count(b"HTTP/1.1 400 ") == 1
-    assert line.pipe.is_closed
 
 
 async def test_what_follows_a_body_is_no_header(line: Line) -> None:

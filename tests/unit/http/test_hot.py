@@ -208,21 +208,6 @@ async def test_a_server_that_stops_is_not_taken_for_a_client_who_leaves() -> Non
     await rig.supervisor.stop()
 
 
-async def test_a_body_that_stalls_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """408 after the time a body may take, and the connection ends."""
-    monkeypatch.setattr(hot, "BODY_TIMEOUT_S", 0.01)
-    stalling = Leaving(b"{", b"}")
-
-    async def receive() -> Any:
-        await asyncio.Event().wait()
-
-    stalling.receive = receive  # type: ignore[method-assign]
-    await stalling.ask(rig)
-    assert (stalling.answer.status, stalling.answer.json["error"]["code"]) == (408, "request_timeout")
-    assert stalling.answer.headers["connection"] == "close"
-    assert rig.journal.settled == []
-
-
 async def test_a_body_that_breaks_off_is_no_request(rig: Rig) -> None:
     """Nothing is recorded of what nobody asked."""
     broken = Leaving()

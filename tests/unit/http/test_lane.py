@@ -11,10 +11,10 @@ import pytest
 
 from farthing.domain.errors import Unavailable
 from farthing.gateway.pipeline import Pipeline
-from farthing.http.bodies import BODY_TIMEOUT_S
 from farthing.http.connection import MOST_UNREAD
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
+from farthing.http.patience import BODY_S
 from farthing.providers.fake import Behaviour, answer, break_off, hang
 from tests.faultserver.virtual import VirtualLoop
 from tests.servers.asgi import Client
@@ -312,7 +312,7 @@ def test_a_body_that_stalls_is_refused() -> None:
     async def scenario() -> None:
         line = Line(Rig([]))
         line.say(PLAIN[:-1])
-        await asyncio.sleep(BODY_TIMEOUT_S + 1)
+        await asyncio.sleep(BODY_S + 1)
         assert line.pipe.said.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert b"connection: close\r\n" in line.pipe.said
         assert line.pipe.is_closed
