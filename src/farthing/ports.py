@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from farthing.domain.alerts import Notice
 from farthing.domain.exchange import Exchange, Intent, Status
 from farthing.domain.keys import Caller
 
@@ -195,6 +196,39 @@ class Sink(Protocol):
 
     def record(self, exchange: Exchange) -> None:
         """Takes note. Must not block."""
+
+
+class Channel(Protocol):
+    """Carries notices to people or programs."""
+
+    name: str
+
+    async def send(self, notice: Notice) -> None:
+        """Returns once it is taken. Raises `NotDelivered`."""
+
+
+class Delivery(Struct, frozen=True):
+    """A notice that one channel has yet to take; `attempts` counts this one."""
+
+    notice: Notice
+    channel: str
+    attempts: int
+
+
+class Outbox(Protocol):
+    """Notices that wait for their channels, the same for all workers. Raises `Unavailable` while it is away."""
+
+    async def announce(self, notices: Sequence[Notice], channels: Sequence[str]) -> None:
+        """Keeps the notices for these channels; one that was announced before changes nothing."""
+
+    async def claim(self, *, limit: int, lease_us: int) -> Sequence[Delivery]:
+        """Up to `limit` deliveries that are due; nobody else is given them for `lease_us` microseconds."""
+
+    async def delivered(self, delivery: Delivery) -> None:
+        """It was taken, and is never claimed again."""
+
+    async def postpone(self, delivery: Delivery, pause_us: int) -> None:
+        """It was not taken: due again after `pause_us` microseconds."""
 
 
 class Verdict(Struct, frozen=True):

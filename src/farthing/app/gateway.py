@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+from farthing.app.channels import build_channels
 from farthing.app.snapshots import Refresher
 from farthing.app.storage import Storage
 from farthing.background.clock import SystemClock
@@ -24,6 +25,7 @@ from farthing.gateway.recording import Recorder
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
 from farthing.http.services import Services
+from farthing.insight.alerting import Alerting
 from farthing.insight.routing_metrics import RoutingMetrics
 from farthing.money.bookkeeper import Bookkeeper
 from farthing.money.journal import Journal
@@ -38,6 +40,7 @@ logger = logging.getLogger(__name__)
 INGEST_EVERY_S = 0.05
 REFRESH_EVERY_S = 0.5
 """A key revoked elsewhere is refused here within a second."""
+ALERT_EVERY_S = 1.0
 KEEP_EVERY_S = 1.0
 LEARN_EVERY_S = 0.5
 REPRICE_EVERY_S = 10.0
@@ -68,6 +71,10 @@ class Gateway:
         self._prometheus = PrometheusSink(version)
         self._prometheus.watch_pools(self._pools)
         self._prometheus.watch_holds(lambda: self._ledger.open_holds)
+        self._alerting = Alerting(
+            outbox=self._storage.store.outbox,
+            channels=[*build_channels(settings, transport=self._transport, clock=self._clock)],
+        )
         self._flights = Flights()
         self._hot: DataPlane | None = None
 
@@ -162,6 +169,10 @@ class Gateway:
         async with bookkeeper.paused():
             await self._refresher.refresh_spending()
 
+    async def _alert(self) -> None:
+        await self._alerting.consider(*self._refresher.spending)
+        await self._alerting.deliver()
+
     def _start_jobs(self, bookkeeper: Bookkeeper) -> None:
         every = self._supervisor.every
         every(INGEST_EVERY_S, bookkeeper.work, "bookkeeping")
@@ -169,6 +180,7 @@ class Gateway:
         every(REFRESH_EVERY_S, lambda: self._refresh_spending(bookkeeper), "refreshing what was spent")
         every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
         every(LEARN_EVERY_S, self._storage.learn_answers, "learning which answers are kept")
+        every(ALERT_EVERY_S, self._alert, "telling of budgets")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
         every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
 from farthing.app.storage import Storage
+from farthing.domain.budget import Budget
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Unavailable
 from farthing.domain.keys import Caller, Key
@@ -44,6 +45,8 @@ class Refresher:
         self._providers: Mapping[str, Provider] = build_providers(settings, transport)
         self._keys: Mapping[bytes, Key] = {}
         self._keys_known = False
+        self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
+        """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
         self.snapshots = Snapshots(self._snapshot())
 
     def configure(self, settings: Settings) -> None:
@@ -93,6 +96,7 @@ class Refresher:
             today = await self._store.queries.spent_today(at_us)
         except Unavailable:
             return
+        self.spending = budgets, spent, at_us
         self._ledger.load(budgets, spent, today=today, at_us=at_us)
 
     def _snapshot(self) -> Snapshot:

@@ -26,6 +26,10 @@ ALIASES = {
 """Names that platforms set by themselves. The same setting under its own FARTHING_… name wins over them."""
 
 
+STRUCTURED = {"models", "headers", "email_to"}
+"""Settings that are lists or tables: JSON in the environment."""
+
+
 class Variable(Struct, frozen=True):
     """A setting made by the environment: the variable's name, the setting it makes, and its value."""
 
@@ -55,7 +59,11 @@ def variables(environ: Mapping[str, str]) -> list[Variable]:
         place = tuple(name.removeprefix(PREFIX).lower().split("__"))
         # One underscore alone makes no setting: Kubernetes sets FARTHING_PORT and more for a service of this name.
         if name.startswith(PREFIX) and value and (len(place) > 1 or place == ("models",)):
-            own.append(Variable(name, place, _structured(name, value) if place[-1] in {"models", "headers"} else value))
+            own.append(
+                Variable(
+                    name, place, _structured(name, value) if place[-1] in {"models", "headers", "email_to"} else value
+                )
+            )
     return aliases + own
 
 

@@ -12,14 +12,22 @@ from pydantic import SecretStr, ValidationError
 
 from farthing.domain.plans import TenantPlan
 from farthing.domain.pricing import NANO
+from farthing.domain.signing import secret_bytes
 from farthing.ports import Deadlines
 from farthing.providers import Vendor, load_vendors
 from farthing.settings import environment
 from farthing.settings.document import Place, TomlFile, read_toml
 from farthing.settings.environment import Variable
 from farthing.settings.mistakes import Mistake, SettingsError, key_of, mistakes_of, nearest
-from farthing.settings.resolved import ProviderAccess, Settings
-from farthing.settings.sections import DatabaseSettings, Document, ModelSettings, PlanSettings, ProviderSettings
+from farthing.settings.resolved import AlertAccess, ProviderAccess, Settings
+from farthing.settings.sections import (
+    AlertSettings,
+    DatabaseSettings,
+    Document,
+    ModelSettings,
+    PlanSettings,
+    ProviderSettings,
+)
 
 DEFAULT_FILE = Path("farthing.toml")
 
@@ -34,7 +42,7 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
     file = _file(config_path, environ)
     document, source = _document(file, environment.variables(environ))
     vendors = load_vendors()
-    if mistakes := _contradictions(document, vendors, source):
+    if mistakes := [*_contradictions(document, vendors, source), *_mute_alerts(document.alerts, source, environ)]:
         raise SettingsError(mistakes)
     vendor_keys = _vendor_keys(vendors, environ)
     asked_for_demo = environ.get(environment.DEMO) == "1"
@@ -54,6 +62,7 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
         cache=document.cache,
         prices=document.prices,
         log=document.log,
+        alerts=_alerts(document.alerts, environ),
         plans={name: _plan(name, plan) for name, plan in document.plans.items()},
         providers={} if demo else _providers(document, vendors, environ),
         models=() if demo else document.models,
@@ -173,6 +182,32 @@ def _contradictions(document: Document, vendors: Mapping[str, Vendor], source: _
             note(("models", position, "name"), f'expected every name once: "{model.name}" stands above already')
         seen.add(model.name)
     return found
+
+
+def _mute_alerts(alerts: AlertSettings, source: _Sources, environ: Mapping[str, str]) -> list[Mistake]:
+    """Alerts that nobody could trust, or that could not be sent."""
+    found = []
+    if alerts.webhook_url:
+        name = alerts.webhook_secret_env
+        try:
+            secret_bytes(environ.get(name, ""))
+        except ValueError as error:
+            place = ("alerts", "webhook_url")
+            found.append(Mistake(source(place), key_of(place), f"{name} holds the secret that signs: {error}"))
+    if alerts.email_to and alerts.smtp.host is None:
+        place = ("alerts", "email_to")
+        found.append(Mistake(source(place), key_of(place), "expected alerts.smtp.host beside it"))
+    return found
+
+
+def _alerts(alerts: AlertSettings, environ: Mapping[str, str]) -> AlertAccess:
+    return AlertAccess(
+        webhook_url=alerts.webhook_url,
+        webhook_secret=_key([alerts.webhook_secret_env], environ),
+        email_to=alerts.email_to,
+        smtp=alerts.smtp,
+        smtp_password=_key([alerts.smtp.password_env], environ),
+    )
 
 
 def _master_key(environ: Mapping[str, str]) -> SecretStr | None:

@@ -17,12 +17,17 @@ from farthing.settings.sections import (
     CacheSettings,
     DatabaseSettings,
     LogSettings,
+    MailSettings,
     ModelSettings,
     PriceSettings,
     RedisSettings,
     RoutingSettings,
     ServerSettings,
 )
+
+
+LAME_DUCK_S = 5.0
+"""Enough for two probes in a row, which is when balancers give up on a gateway."""
 
 
 class ProviderAccess(Struct, frozen=True, kw_only=True):
@@ -45,6 +50,16 @@ class ProviderAccess(Struct, frozen=True, kw_only=True):
         return bool(self.api_key_envs) and self.api_key is None
 
 
+class AlertAccess(Struct, frozen=True, kw_only=True):
+    """Who hears of alerts, with the secrets that it takes."""
+
+    webhook_url: SecretStr | None = None
+    webhook_secret: SecretStr | None = None
+    email_to: tuple[str, ...] = ()
+    smtp: MailSettings = MailSettings()
+    smtp_password: SecretStr | None = None
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything that the file and the environment decide. Secrets show as asterisks."""
 
@@ -65,6 +80,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     prices: PriceSettings
     log: LogSettings
     plans: Mapping[str, TenantPlan]
+    alerts: AlertAccess
     providers: Mapping[str, ProviderAccess]
     """The configured ones; where none is, every known vendor whose key is in the environment. Empty in the demo."""
     models: tuple[ModelSettings, ...]
@@ -79,6 +95,12 @@ class Settings(Struct, frozen=True, kw_only=True):
             return ipaddress.ip_address(host.partition("%")[0]).is_loopback
         except ValueError:
             return host.lower() == "localhost"
+
+    @property
+    def lame_duck_s(self) -> float:
+        """Seconds in which balancers may find out that we are leaving; before loopback there is none, unless told."""
+        told = self.server.lame_duck_s
+        return told if told is not None else 0.0 if self.is_loopback else LAME_DUCK_S
 
     @property
     def needs_key(self) -> bool:

@@ -20,6 +20,7 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 _SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MODEL_NAME = re.compile(r"[!-~]{1,256}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}")
 _HOST = re.compile(r"[0-9A-Za-z.:_%-]+")
 _FRAMING_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "content-encoding"}
 
@@ -51,6 +52,13 @@ def _base_url(text: str) -> str:
     if not _has_host(text, {"http", "https"}) or any(mark in text for mark in "@?#"):
         raise ValueError('expected http:// or https:// with host and path only, such as "http://127.0.0.1:11434/v1"')
     return text.rstrip("/")
+
+
+def _webhook_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    if not _has_host(text, {"http", "https"}) or any(mark in text for mark in "@#"):
+        raise ValueError('expected http:// or https:// with a host, such as "https://hooks.example.com/farthing"')
+    return url
 
 
 def _has_host(url: str, schemes: set[str]) -> bool:
@@ -106,6 +114,12 @@ def _variable_name(name: str) -> str:
     return name
 
 
+def _mail_address(text: str) -> str:
+    if not _MAIL_ADDRESS.fullmatch(text):
+        raise ValueError('expected a mail address such as "finops@example.com"')
+    return text
+
+
 def _offered(wanted: bool) -> bool:  # noqa: FBT001 (pydantic calls it with the value)
     if wanted:
         raise ValueError("expected false: this version has no semantic cache")
@@ -115,6 +129,9 @@ def _offered(wanted: bool) -> bool:  # noqa: FBT001 (pydantic calls it with the 
 ModelName = Annotated[str, AfterValidator(_model_name)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
+VariableName = Annotated[str, AfterValidator(_variable_name)]
+Address = Annotated[str, AfterValidator(_mail_address)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
 UsdPerMillionTokens = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
 
 
@@ -135,8 +152,10 @@ class ServerSettings(Section):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
     fast_lane: bool = True
     """Plain requests to the hot routes are answered inside the HTTP protocol; off, everything goes through ASGI."""
+    lame_duck_s: Annotated[float, Field(ge=0, le=600)] | None = None
+    """Seconds after SIGTERM in which `/readyz` says no and requests are still taken; None leaves it to the address."""
     drain_s: Annotated[int, Field(ge=0, le=3600)] = 30
-    """Seconds that running requests have to end after SIGTERM."""
+    """Seconds that running requests have to end after that."""
 
 
 class DatabaseSettings(Section):
@@ -202,6 +221,28 @@ class PlanSettings(Section):
     """None allows every model."""
 
 
+class MailSettings(Section):
+    """The server that takes the gateway's mail."""
+
+    host: Annotated[str, AfterValidator(_host)] | None = None
+    port: Port = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password_env: VariableName = "FARTHING_SMTP_PASSWORD"  # noqa: S105 (a name)
+    sender: Address = "farthing@localhost"
+
+
+class AlertSettings(Section):
+    """Who hears that a budget nears its end."""
+
+    webhook_url: Annotated[SecretStr, AfterValidator(_webhook_url)] | None = None
+    """A secret itself: whoever knows it may post there."""
+    webhook_secret_env: VariableName = "FARTHING_WEBHOOK_SECRET"  # noqa: S105 (a name)
+    """The variable with the secret that signs; without one nothing is sent."""
+    email_to: tuple[Address, ...] = ()
+    smtp: MailSettings = MailSettings()
+
+
 class LogSettings(Section):
     """What the process writes to standard error."""
 
@@ -223,7 +264,7 @@ class ProviderSettings(Section):
 
     dialect: Literal["openai", "anthropic", "gemini"] | None = None
     base_url: Annotated[str, AfterValidator(_base_url)] | None = None
-    api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
+    api_key_env: VariableName | None = None
     headers: dict[Annotated[str, AfterValidator(_header_name)], Annotated[SecretStr, AfterValidator(_header_value)]] = (
         Field(default_factory=dict)
     )
@@ -265,6 +306,7 @@ class Document(Section):
     cache: CacheSettings = CacheSettings()
     prices: PriceSettings = PriceSettings()
     log: LogSettings = LogSettings()
+    alerts: AlertSettings = AlertSettings()
     plans: dict[Annotated[str, AfterValidator(_short_name)], PlanSettings] = Field(default_factory=dict)
     providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderSettings] = Field(default_factory=dict)
     models: tuple[ModelSettings, ...] = ()

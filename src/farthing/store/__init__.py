@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -13,7 +14,11 @@ from farthing.store.feedback import Feedback
 from farthing.store.ingest import Ingest
 from farthing.store.keys import Budgets, Keys
 from farthing.store.migrations import is_current, migrate
+from farthing.store.outbox import SqlOutbox
 from farthing.store.queries import Queries
+
+if TYPE_CHECKING:
+    from farthing.store.repricing import Repricing
 
 __all__ = ["Store", "is_current", "migrate", "open_store"]
 
@@ -29,6 +34,14 @@ class Store:
         self.feedback = Feedback(engines, clock, self.cache_level)
         self.keys = Keys(engines)
         self.budgets = Budgets(engines)
+        self.outbox = SqlOutbox(engines, clock)
+
+    @property
+    def repricing(self) -> Repricing:
+        """Gives rows without a cost the one that has become known."""
+        from farthing.store.repricing import Repricing
+
+        return Repricing(self._engines)
 
     async def ping(self) -> None:
         """Returns if the database answers. Raises `Unavailable`."""

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from farthing.domain.plans import TenantPlan
 from farthing.ports import Deadlines
 from farthing.settings import SettingsError, export, load
+from farthing.settings.resolved import AlertAccess
 from farthing.settings.sections import (
     Document,
+    MailSettings,
     ModelSettings,
     PlanSettings,
     ProviderSettings,
@@ -175,6 +178,25 @@ def test_a_plan_is_exact(settings_of: Load) -> None:
     }
 
 
+def test_alerts_are_completed_from_the_environment(settings_of: Load) -> None:
+    """Secrets come from the variables that the file names; lists are JSON."""
+    text = '[alerts]\nwebhook_url = "https://hooks.example.com/a?b=c"\nwebhook_secret_env = "HOOK"\n'
+    alerts = settings_of(
+        text,
+        HOOK="whsec_" + "QUJD" * 8,
+        FARTHING_SMTP_PASSWORD="pass",
+        FARTHING_ALERTS__EMAIL_TO='["a@b.example"]',
+        FARTHING_ALERTS__SMTP__HOST="mail.example",
+    ).alerts
+    assert alerts == AlertAccess(
+        webhook_url=SecretStr("https://hooks.example.com/a?b=c"),
+        webhook_secret=SecretStr("whsec_" + "QUJD" * 8),
+        email_to=("a@b.example",),
+        smtp=MailSettings(host="mail.example"),
+        smtp_password=SecretStr("pass"),
+    )
+
+
 def test_lists_and_tables_are_json_in_the_environment(settings_of: Load) -> None:
     """Models and headers can come from the environment as well, over what the file says of a provider."""
     settings = settings_of(
@@ -218,8 +240,12 @@ def test_no_secret_shows(settings_of: Load) -> None:
         FARTHING_MASTER_KEY="canary-4",
         DATABASE_URL="postgresql://u:canary-5@h/d",
         REDIS_URL="redis://:canary-6@h",
+        FARTHING_ALERTS__WEBHOOK_URL="https://hooks.example.com/canary-7",
+        FARTHING_WEBHOOK_SECRET="canary-8-canary-8",
+        FARTHING_SMTP_PASSWORD="canary-9",
     )
-    assert "canary" not in f"{settings!r} {settings} {settings.providers} {settings.database} {settings.vendor_keys}"
+    shown = (settings, settings.providers, settings.database, settings.vendor_keys, settings.alerts)
+    assert "canary" not in f"{shown!r} {[str(part) for part in shown]}"
 
 
 def test_what_is_exported_reaches_a_later_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -235,6 +261,7 @@ def every_setting() -> list[str]:
     sections = {name: field.annotation for name, field in Document.model_fields.items()}
     owners = {**sections, "plans.team": PlanSettings, "providers.local": ProviderSettings, "models.0": ModelSettings}
     owners["providers.local.timeouts"] = TimeoutSettings
+    owners["alerts.smtp"] = MailSettings
     return [
         f"{name}.{key}"
         for name, owner in owners.items()
@@ -253,13 +280,15 @@ def _value(data: dict[str, Any], key: str) -> object:
 def test_every_setting_is_documented() -> None:
     """docs/configuration.md names each key."""
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    keys = {re.sub(r"^(plans\.team|providers\.local|models\.0)\.", "", key) for key in every_setting()} - {"timeouts"}
+    keys = {re.sub(r"^(plans\.team|providers\.local|models\.0)\.", "", key) for key in every_setting()}
+    keys -= {"timeouts", "alerts.smtp"}
     assert {key for key in keys if f"`{key}`" not in text} == set()
 
 
 def test_the_example_shows_every_setting(settings_of: Load) -> None:
     """examples/farthing.toml.example loads as it stands and leaves no key out."""
     text = (ROOT / "examples/farthing.toml.example").read_text(encoding="utf-8")
-    assert list(settings_of(text).providers) == ["openai", "local"]
+    settings = settings_of(text, FARTHING_WEBHOOK_SECRET="sixteen bytes and more")
+    assert list(settings.providers) == ["openai", "local"]
     data = tomllib.loads(text)
     assert {key for key in every_setting() if _value(data, key) is None} == set()

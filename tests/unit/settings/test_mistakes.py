@@ -38,8 +38,8 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
         (
             "master_key = 'x'",
             (
-                "1: master_key: unknown key, expected one of cache, database, log, models, plans, "
-                "prices, providers, redis, routing, server"
+                "1: master_key: unknown key, expected one of alerts, cache, database, log, models, "
+                "plans, prices, providers, redis, routing, server"
             ),
         ),
         ("server = 1", "1: server: expected a table, got 1"),
@@ -164,6 +164,25 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
         (
             '[providers.gorq]\ndialect = "openai"',
             '1: providers.gorq.base_url: expected a value: "gorq" is no known vendor (did you mean "groq"?)',
+        ),
+        (
+            '[alerts]\nwebhook_url = "https://hooks.example.com"',
+            (
+                "2: alerts.webhook_url: FARTHING_WEBHOOK_SECRET holds the secret that signs: "
+                "expected at least 16 bytes, or nobody can trust what it signs"
+            ),
+        ),
+        ('[alerts]\nemail_to = ["a@b.example"]', "2: alerts.email_to: expected alerts.smtp.host beside it"),
+        (
+            '[alerts]\nemail_to = ["a@b.example\\r\\nBcc: c@d.example"]',
+            (
+                '2: alerts.email_to[0]: expected a mail address such as "finops@example.com", '
+                'got "a@b.example\\r\\nBcc: c@d.example"'
+            ),
+        ),
+        (
+            '[plans."a b"]',
+            '1: plans.a b: expected a name of up to 64 letters, digits, dots, dashes or underscores, got "a b"',
         ),
     ],
 )

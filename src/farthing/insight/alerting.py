@@ -1,0 +1,86 @@
+"""Notices that a budget nears its end, and sees that every channel takes what there is to tell, once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from farthing.domain.alerts import NotDelivered, budget_notices
+from farthing.domain.budget import Budget, span
+from farthing.domain.errors import Unavailable
+from farthing.ports import Channel, Delivery, Outbox
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 20
+"""Deliveries under way at a time; none waits for another channel's silence."""
+LEASE_US = 30_000_000
+"""Longer than any channel waits, so that two workers never carry the same notice."""
+FIRST_PAUSE_US = 1_000_000
+LONGEST_PAUSE_US = 30_000_000
+"""A channel that comes back has heard of everything within a minute."""
+
+
+class Alerting:
+    """Off the request path: nothing here is waited for by a request, and its failure changes none."""
+
+    def __init__(self, *, outbox: Outbox, channels: Sequence[Channel]) -> None:
+        self._outbox = outbox
+        self._channels = {channel.name: channel for channel in channels}
+        self._announced: set[str] = set()
+        self._silent: set[str] = set()
+        """Channels that did not take their last notice: said once in the log, not at every try."""
+
+    async def consider(self, budgets: Iterable[Budget], spent: Mapping[str, int], now_us: int) -> None:
+        """Announces every threshold that a budget has newly come to.
+
+        `spent` in nano-dollars by budget id, for the windows around `now_us` (µs since 1970 UTC). While the database is
+        away it is left for the next time.
+        """
+        if not self._channels:
+            return
+        notices = [
+            notice
+            for budget in budgets
+            for notice in budget_notices(budget, span(budget.window, now_us), spent.get(budget.id, 0), now_us)
+        ]
+        new = [notice for notice in notices if notice.event_id not in self._announced]
+        if not new:
+            return
+        try:
+            await self._outbox.announce(new, list(self._channels))
+        except Unavailable:
+            return
+        # What is not true any more, after a window's end, need not be remembered.
+        self._announced = {notice.event_id for notice in notices}
+
+    async def deliver(self) -> None:
+        """One round: hands what is due to its channels."""
+        if not self._channels:
+            return
+        try:
+            due = await self._outbox.claim(limit=AT_ONCE, lease_us=LEASE_US)
+            await asyncio.gather(*map(self._hand_over, due))
+        except Unavailable:
+            return
+
+    async def _hand_over(self, delivery: Delivery) -> None:
+        channel = self._channels.get(delivery.channel)
+        if channel is None:
+            # Another worker, or this one before a change of its settings, knew it.
+            await self._outbox.postpone(delivery, LONGEST_PAUSE_US)
+            return
+        try:
+            await channel.send(delivery.notice)
+        except NotDelivered as error:
+            if channel.name not in self._silent:
+                logger.warning("alerts wait: %s", error)
+                self._silent.add(channel.name)
+            pause = min(LONGEST_PAUSE_US, FIRST_PAUSE_US * 2 ** min(delivery.attempts, 10))
+            await self._outbox.postpone(delivery, pause)
+            return
+        if channel.name in self._silent:
+            logger.info("%s takes alerts again", channel.name)
+            self._silent.discard(channel.name)
+        await self._outbox.delivered(delivery)

@@ -1,0 +1,76 @@
+"""Sends notices as plain mail."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from farthing.domain.alerts import NotDelivered, Notice
+from farthing.ports import Clock
+
+PATIENCE_S = 15.0
+LONGEST_SUBJECT = 150
+
+Security = Literal["starttls", "tls", "none"]
+
+
+class MailServer(Struct, frozen=True, kw_only=True):
+    """Where mail is handed in, and as whom."""
+
+    host: str
+    port: int
+    security: Security
+    username: str | None
+    password: str | None
+
+    def __repr__(self) -> str:
+        """Without the password, which must never reach a log."""
+        return f"MailServer({self.host!r}, {self.port})"
+
+
+class Email:
+    """Implements `ports.Channel`."""
+
+    name = "email"
+
+    def __init__(self, server: MailServer, *, sender: str, recipients: tuple[str, ...], clock: Clock) -> None:
+        """Addresses as the settings have checked them."""
+        self._server = server
+        self._sender = sender
+        self._recipients = recipients
+        self._clock = clock
+
+    async def send(self, notice: Notice) -> None:
+        """Returns when the mail server has taken it. Raises `NotDelivered`."""
+        # Only a gateway that sends mail pays for the library.
+        from aiosmtplib import SMTPException, send
+
+        server = self._server
+        try:
+            await send(
+                self.message(notice),
+                hostname=server.host,
+                port=server.port,
+                username=server.username,
+                password=server.password,
+                use_tls=server.security == "tls",
+                start_tls=server.security == "starttls",
+                timeout=PATIENCE_S,
+            )
+        except (SMTPException, OSError) as error:
+            raise NotDelivered(f"the mail server did not take it: {type(error).__name__}") from error
+
+    def message(self, notice: Notice) -> EmailMessage:
+        """The mail. Names that others have chosen stand in it as text, never as a header of their own."""
+        message = EmailMessage()
+        message["From"] = self._sender
+        message["To"] = ", ".join(self._recipients)
+        message["Subject"] = " ".join(notice.text.split(":")[0].split())[:LONGEST_SUBJECT]
+        message["Date"] = format_datetime(datetime.fromtimestamp(self._clock.now_us() // 1_000_000, UTC))
+        message["Message-ID"] = f"<{notice.event_id.replace(':', '.')}@farthing>"
+        message.set_content(f"{notice.text}\n")
+        return message
