@@ -32,6 +32,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from farthing.domain.limits import Standing
+
 
 class FarthingError(Exception):
     """Carries what the caller is told: what was wrong, where, and what to do."""
@@ -138,11 +140,16 @@ class HeadersTooLarge(InvalidRequest):
 
 
 class RateLimited(FarthingError):
-    """Too many requests, tokens or streams of this key."""
+    """Too many requests, tokens or streams of this key, its team or its tenant."""
 
     status = 429
     type = "rate_limit_error"
     default_code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, standings: tuple[Standing, ...] = ()) -> None:
+        """`standings` tell how the caller's rates stand; without `retry_after` the request never fits."""
+        super().__init__(message, retry_after=retry_after)
+        self.standings = standings
 
 
 class Unavailable(FarthingError):
