@@ -66,9 +66,10 @@ class Storage:
         await self.store.cache_level.flush()
 
     async def sweep(self) -> None:
-        """Deletes expired answers from the database."""
+        """Deletes expired answers, and notices told long ago, from the database."""
         try:
             await self.store.cache_level.sweep()
+            await self.store.outbox.sweep()
         except Unavailable:
             logger.info("expired answers are swept when the database is back")
 

@@ -1,0 +1,78 @@
+"""Notices that wait for their channels, over every database."""
+
+from __future__ import annotations
+
+import asyncio
+
+from farthing.background.clock import ManualClock
+from farthing.domain.alerts import Notice
+from farthing.store import Store
+from farthing.store.outbox import KEPT_US
+from tests.conformance.store.samples import NOON_US
+
+LEASE_US = 30_000_000
+
+
+def notice(event_id: str = "e1") -> Notice:
+    """Something that happened."""
+    return Notice(event_id=event_id, kind="test", text="It is so.", occurred_at_us=NOON_US, data={"a": [1, None]})
+
+
+async def test_a_notice_is_given_out_once_to_one_worker(store: Store) -> None:
+    """As it was announced, and to nobody else while the lease lasts."""
+    await store.outbox.announce([notice()], ["email", "webhook"])
+    first, second = await asyncio.gather(*(store.outbox.claim(limit=10, lease_us=LEASE_US) for _ in range(2)))
+    claimed = sorted([*first, *second], key=lambda delivery: delivery.channel)
+    assert [(each.notice, each.channel, each.attempts) for each in claimed] == [
+        (notice(), "email", 1),
+        (notice(), "webhook", 1),
+    ]
+    assert await store.outbox.claim(limit=10, lease_us=LEASE_US) == []
+
+
+async def test_many_workers_that_notice_announce_once(store: Store) -> None:
+    """At the same moment or later, delivered or not."""
+    await asyncio.gather(*(store.outbox.announce([notice("e2"), notice("e1")], ["email"]) for _ in range(4)))
+    claimed = await store.outbox.claim(limit=10, lease_us=LEASE_US)
+    assert sorted(each.notice.event_id for each in claimed) == ["e1", "e2"]
+    for each in claimed:
+        await store.outbox.delivered(each)
+    await store.outbox.announce([notice()], ["email"])
+    assert await store.outbox.claim(limit=10, lease_us=LEASE_US) == []
+
+
+async def test_what_was_not_taken_is_due_again(store: Store, clock: ManualClock) -> None:
+    """After its pause; where its worker died in between, after the lease."""
+    await store.outbox.announce([notice()], ["email"])
+    [first] = await store.outbox.claim(limit=10, lease_us=LEASE_US)
+    await store.outbox.postpone(first, 5_000_000)
+    clock.advance(4.9)
+    assert await store.outbox.claim(limit=10, lease_us=LEASE_US) == []
+    clock.advance(0.1)
+    [second] = await store.outbox.claim(limit=10, lease_us=LEASE_US)
+    assert second.attempts == 2
+    clock.advance(30)
+    [third] = await store.outbox.claim(limit=10, lease_us=LEASE_US)
+    assert third.attempts == 3
+
+
+async def test_the_oldest_come_first(store: Store, clock: ManualClock) -> None:
+    """No more than were asked for."""
+    for event_id in ("c", "a", "b"):
+        await store.outbox.announce([notice(event_id)], ["email"])
+        clock.advance(1)
+    claimed = await store.outbox.claim(limit=2, lease_us=LEASE_US)
+    assert [each.notice.event_id for each in claimed] == ["c", "a"]
+
+
+async def test_delivered_notices_are_forgotten_in_the_end(store: Store, clock: ManualClock) -> None:
+    """Those that nobody took are not."""
+    await store.outbox.announce([notice("taken"), notice("waits")], ["email"])
+    for each in await store.outbox.claim(limit=10, lease_us=LEASE_US):
+        if each.notice.event_id == "taken":
+            await store.outbox.delivered(each)
+    clock.advance(KEPT_US / 1e6 + 1)
+    await store.outbox.sweep()
+    await store.outbox.announce([notice("taken")], ["email"])
+    claimed = await store.outbox.claim(limit=10, lease_us=LEASE_US)
+    assert sorted(each.notice.event_id for each in claimed) == ["taken", "waits"]

@@ -1,0 +1,98 @@
+"""Alerts handed to a real mail server."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from farthing.background.clock import ManualClock
+from farthing.domain.alerts import NotDelivered, Notice
+from farthing.notify.email import Email, MailServer
+
+NOTICE = Notice(
+    event_id="budget:b1:0:10:50",
+    kind="budget.threshold_reached",
+    text="The day's budget of key k1\r\nBcc: everybody@example.com has come to 50%: $1.00 of $2.00 are spent.",
+    occurred_at_us=0,
+    data={},
+)
+
+
+class Letterbox:
+    """Keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+        self.reply = "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's)
+        """Takes a mail, or says why not."""
+        self.envelopes.append(envelope)
+        return self.reply
+
+
+@pytest.fixture
+def letterbox() -> Letterbox:
+    """Nothing in it."""
+    return Letterbox()
+
+
+@pytest.fixture
+def port(letterbox: Letterbox) -> Iterator[int]:
+    """A mail server on the loopback interface."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = int(probe.getsockname()[1])
+    controller = Controller(letterbox, hostname="127.0.0.1", port=free)
+    controller.start()
+    yield free
+    controller.stop()
+
+
+def email(port: int) -> Email:
+    """The channel under test."""
+    server = MailServer(host="127.0.0.1", port=port, security="none", username=None, password="canary")
+    return Email(
+        server, sender="farthing@example.com", recipients=("a@example.com", "b@example.com"), clock=ManualClock()
+    )
+
+
+async def test_a_mail_arrives(letterbox: Letterbox, port: int) -> None:
+    """At everybody named and nobody else; what others have written stays text."""
+    await email(port).send(NOTICE)
+    [envelope] = letterbox.envelopes
+    assert envelope.mail_from == "farthing@example.com"
+    assert envelope.rcpt_tos == ["a@example.com", "b@example.com"]
+    assert isinstance(envelope.content, bytes)
+    mail = message_from_bytes(envelope.content, policy=policy.default)
+    assert isinstance(mail, EmailMessage)
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == "The day's budget of key k1 Bcc"
+    assert mail["Date"] == "Mon, 01 Dec 2025 00:00:00 +0000"
+    assert mail["Message-ID"] == "<budget.b1.0.10.50@farthing>"
+    assert "has come to 50%: $1.00 of $2.00 are spent." in mail.get_content()
+
+
+async def test_a_server_that_refuses_has_not_taken_it(letterbox: Letterbox, port: int) -> None:
+    """It is told by its kind alone: a server's own words may hold addresses."""
+    letterbox.reply = "451 try later"
+    with pytest.raises(NotDelivered, match="did not take it: SMTPDataError"):
+        await email(port).send(NOTICE)
+
+
+async def test_a_server_that_is_away_has_not_taken_it() -> None:
+    """Nobody listens."""
+    with pytest.raises(NotDelivered, match="did not take it: SMTPConnectError"):
+        await email(1).send(NOTICE)
+
+
+def test_a_mail_servers_password_does_not_show() -> None:
+    """Nor its user's name."""
+    shown = repr(MailServer(host="mail.example", port=25, security="none", username="user", password="canary"))
+    assert shown == "MailServer('mail.example', 25)"
