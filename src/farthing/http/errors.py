@@ -10,7 +10,15 @@ from typing import Any, Self
 
 from farthing.dialects import INBOUND
 from farthing.dialects.base import InboundDialect
-from farthing.domain.errors import FarthingError, InsufficientQuota, Unauthenticated, UpstreamError
+from farthing.domain.errors import (
+    Conflict,
+    FarthingError,
+    InsufficientQuota,
+    RateLimited,
+    Unauthenticated,
+    UpstreamError,
+)
+from farthing.http.ratelimits import limit_headers
 
 logger = logging.getLogger(__name__)
 Message = MutableMapping[str, Any]
@@ -35,11 +43,18 @@ def error_headers(error: FarthingError) -> Pairs:
     headers: Pairs = []
     if error.retry_after is not None and not isinstance(error, InsufficientQuota):
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
-    if isinstance(error, InsufficientQuota | UpstreamError):
+        if isinstance(error, RateLimited):
+            headers.append((b"retry-after-ms", b"%d" % math.ceil(error.retry_after * 1000)))
+    if isinstance(error, InsufficientQuota | UpstreamError) or _is_final(error):
         headers.append((b"x-should-retry", b"false"))
     if isinstance(error, Unauthenticated):
         headers.append((b"www-authenticate", b'Bearer realm="farthing"'))
     return headers
+
+
+def _is_final(error: FarthingError) -> bool:
+    """Whether the same request will never be served, though clients repeat others of this status."""
+    return isinstance(error, Conflict | RateLimited) and error.retry_after is None
 
 
 def error_answer(
@@ -52,6 +67,7 @@ def error_answer(
         (b"content-length", str(len(body)).encode()),
         *id_headers(request_id),
         *error_headers(error),
+        *(limit_headers(error.standings, dialect.name) if isinstance(error, RateLimited) else ()),
         *more,
     ]
     return error.status, headers, body

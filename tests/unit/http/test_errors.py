@@ -9,6 +9,7 @@ import pytest
 
 from farthing.dialects import INBOUND
 from farthing.domain.errors import (
+    Conflict,
     FarthingError,
     InsufficientQuota,
     InvalidRequest,
@@ -27,7 +28,10 @@ DONT = (b"x-should-retry", b"false")
     ("error", "expected"),
     [
         (InvalidRequest("x"), []),
-        (RateLimited("x", retry_after=1.2), [(b"retry-after", b"2")]),
+        (RateLimited("x", retry_after=1.2), [(b"retry-after", b"2"), (b"retry-after-ms", b"1200")]),
+        (RateLimited("x"), [DONT]),
+        (Conflict("x", retry_after=1), [(b"retry-after", b"1")]),
+        (Conflict("x"), [DONT]),
         (Unavailable("x", retry_after=0.1), [(b"retry-after", b"1")]),
         (UpstreamOverloaded("x", retry_after=3), [(b"retry-after", b"3"), DONT]),
         (InsufficientQuota("x", retry_after=3600), [DONT]),
