@@ -11,6 +11,7 @@ from farthing.cli.demo import demo
 from farthing.cli.doctor import doctor
 from farthing.cli.keys import KEYS
 from farthing.cli.migrate import migrate
+from farthing.cli.reprice import reprice
 from farthing.cli.savings import savings
 from farthing.cli.serve import serve
 from farthing.cli.spend import spend
@@ -25,7 +26,7 @@ PROGRAM = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _command in (serve, demo, migrate, doctor, spend, savings, why):
+for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice):
     PROGRAM.command()(_command)
 PROGRAM.add_typer(KEYS, name="keys")
 
