@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
+from farthing.app.keyring import Keyring
 from farthing.app.storage import Storage
 from farthing.domain.budget import Budget
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Unavailable
-from farthing.domain.keys import Caller, Key
 from farthing.domain.routing import STRATEGIES
 from farthing.domain.secrets import digest
 from farthing.gateway.snapshot import Snapshot, Snapshots
@@ -19,7 +19,6 @@ from farthing.ports import Clock, Provider, Transport
 from farthing.settings import Settings
 
 FIRST_TRIES, FIRST_PAUSE_S = 5, 0.1
-MASTER = Caller(tenant="local", key_id="master", role="admin")
 
 
 class Refresher:
@@ -43,8 +42,13 @@ class Refresher:
         self._catalogue: Catalogue = build_catalogue(settings, clock.now_us())
         self._prices_change_us = next_price_change(settings, clock.now_us())
         self._providers: Mapping[str, Provider] = build_providers(settings, transport)
-        self._keys: Mapping[bytes, Key] = {}
-        self._keys_known = False
+        master = settings.master_key
+        self._keyring = Keyring(
+            storage.store.keys,
+            clock,
+            master=None if master is None else digest(master.get_secret_value()),
+            plans=settings.plans,
+        )
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
         self.snapshots = Snapshots(self._snapshot())
@@ -57,6 +61,7 @@ class Refresher:
         )
         self._settings, self._catalogue, self._providers = settings, catalogue, providers
         self._prices_change_us = next_price_change(settings, self._clock.now_us())
+        self._keyring.configure(settings.plans)
         self.snapshots.swap(self._snapshot())
 
     async def reprice(self) -> None:
@@ -71,21 +76,20 @@ class Refresher:
         """Reads the database before the first request, which a start under load may have to try a few times."""
         for _ in range(FIRST_TRIES):
             await self.refresh()
-            if self._keys_known:
+            if self._keyring.is_known:
                 return
             await asyncio.sleep(FIRST_PAUSE_S)
 
     async def refresh(self) -> None:
-        """Reads keys and votes; while the database is away the last ones stay in force."""
+        """Reads keys and votes; while the database is away the last ones stay in force, keys for some minutes."""
+        if await self._keyring.refresh():
+            self.snapshots.swap(self._snapshot())
+        if self._keyring.is_away:
+            return
         try:
-            keys = await self._store.keys.load()
-            tombstones = await self._store.feedback.tombstones()
+            self._cache.bury(await self._store.feedback.tombstones())
         except Unavailable:
             return
-        self._cache.bury(tombstones)
-        if not self._keys_known or keys != self._keys:
-            self._keys, self._keys_known = keys, True
-            self.snapshots.swap(self._snapshot())
 
     async def refresh_spending(self) -> None:
         """Reads budgets and what was spent; must not run while rows of this worker are being committed."""
@@ -101,18 +105,15 @@ class Refresher:
 
     def _snapshot(self) -> Snapshot:
         settings = self._settings
-        master = settings.master_key
-        keys = dict(self._keys)
-        if master is not None:
-            keys[digest(master.get_secret_value())] = Key(caller=MASTER, name="master", hint="…")
+        keyring = self._keyring
         return Snapshot(
             catalogue=self._catalogue,
             providers=self._providers,
             strategies=STRATEGIES,
             strategy=settings.routing.strategy,
-            keys=keys,
-            keys_known=self._keys_known,
-            is_open=settings.is_loopback and self._keys_known and not keys,
+            keys=keyring.keys,
+            keys_known=keyring.is_known and not keyring.is_away,
+            is_open=settings.is_loopback and keyring.is_known and not keyring.keys,
             cache_native=settings.cache.enabled,
             cache_ttl_us=settings.cache.ttl_s * 1_000_000,
             refuse_unpriced=settings.prices.unpriced == "refuse",

@@ -89,7 +89,7 @@ def revoke(
 ) -> None:
     """Block a key for good."""
     from farthing.cli.configured import settings_for
-    from farthing.cli.database import with_store
+    from farthing.cli.database import CLOCK, with_store
 
     async def work(store: Store) -> str:
         found = [
@@ -100,7 +100,7 @@ def revoke(
         if len(found) != 1:
             problem = f"{len(found)} keys are" if found else "no key is"
             raise CommandError(f'{problem} called "{key}": name one by its id, as `farthing keys list` shows it')
-        await store.keys.revoke(found[0])
+        await store.keys.revoke(found[0], revoked_at_us=CLOCK.now_us())
         return found[0]
 
     key_id = with_store(settings_for(None).lasting_database, work)

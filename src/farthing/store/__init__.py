@@ -16,6 +16,7 @@ from farthing.store.keys import Budgets, Keys
 from farthing.store.migrations import is_current, migrate
 from farthing.store.outbox import SqlOutbox
 from farthing.store.queries import Queries
+from farthing.store.tenancy import Tenancy
 
 if TYPE_CHECKING:
     from farthing.store.repricing import Repricing
@@ -33,6 +34,7 @@ class Store:
         self.cache_level = SqlCacheLevel(engines, clock)
         self.feedback = Feedback(engines, clock, self.cache_level)
         self.keys = Keys(engines)
+        self.tenancy = Tenancy(engines)
         self.budgets = Budgets(engines)
         self.outbox = SqlOutbox(engines, clock)
 

@@ -173,10 +173,23 @@ keys = sa.Table(
     sa.Column("role", sa.Text),
     # The key or person that made it; NULL for the command line.
     sa.Column("created_by", sa.Text),
+    # When it was blocked for good.
+    sa.Column("revoked_at", Moment),
+    # What `counters` said under `tenancy` when the row last changed; NULL in rows of older code.
+    sa.Column("changed", sa.BigInteger),
     sa.Column("requests_per_minute", sa.BigInteger),
     sa.Column("tokens_per_minute", sa.BigInteger),
     sa.Column("concurrent_requests", sa.BigInteger),
     sa.UniqueConstraint("digest", name="uq_keys_digest"),
+    sa.Index("ix_keys_changed", "changed"),
+)
+
+counters = sa.Table(
+    "counters",
+    metadata,
+    # `tenancy` counts changes of keys, tenants and teams.
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
 )
 
 tenants = sa.Table(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from farthing.domain.budget import Budget
 from farthing.domain.errors import NotFound
 from farthing.domain.keys import Caller, Key
+from farthing.domain.permissions import Reach
 from farthing.store import Store
 from tests.conformance.store.samples import NOON_US
 
@@ -32,14 +34,15 @@ async def test_keys_come_back_as_they_were(store: Store) -> None:
     await store.keys.create(PLAIN, b"\x00" * 32, created_at_us=NOON_US)
     await store.keys.create(FULL, b"\xff" * 32, created_at_us=NOON_US - 1)
     assert await store.keys.load() == {b"\x00" * 32: PLAIN, b"\xff" * 32: FULL}
-    assert await store.keys.list() == [FULL, PLAIN]
-    assert await store.keys.list("acme") == [PLAIN]
+    listed = [replace(FULL, created_at_us=NOON_US - 1), replace(PLAIN, created_at_us=NOON_US)]
+    assert await store.keys.list() == listed
+    assert await store.keys.list("acme") == listed[1:]
 
 
 async def test_a_revoked_key_is_blocked(store: Store) -> None:
     """It stays in the list, and its digest is still known."""
     await store.keys.create(PLAIN, b"1", created_at_us=NOON_US)
-    await store.keys.revoke("k1")
+    await store.keys.revoke("k1", revoked_at_us=NOON_US)
     assert (await store.keys.load())[b"1"].is_blocked
 
 
@@ -48,7 +51,7 @@ async def test_only_a_key_within_reach_is_revoked(store: Store, key_id: str, ten
     """An unknown key and another tenant's are not found."""
     await store.keys.create(PLAIN, b"1", created_at_us=NOON_US)
     with pytest.raises(NotFound):
-        await store.keys.revoke(key_id, tenant=tenant)
+        await store.keys.revoke(key_id, revoked_at_us=NOON_US, reach=Reach(tenant))
     assert not (await store.keys.load())[b"1"].is_blocked
 
 

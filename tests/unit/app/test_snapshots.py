@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from farthing.app.snapshots import FIRST_TRIES, MASTER, Refresher
+from farthing.app.keyring import MASTER
+from farthing.app.snapshots import FIRST_TRIES, Refresher
 from farthing.app.storage import Storage
 from farthing.background.clock import ManualClock
 from farthing.domain.errors import Unauthenticated, Unavailable
@@ -69,7 +70,7 @@ async def test_the_first_key_closes_the_gateway_and_a_revoked_one_stays_out(rig:
     assert rig.admit("sk-a").tenant == "acme"
     with pytest.raises(Unauthenticated):
         rig.admit(None)
-    await rig.storage.store.keys.revoke("sk-a")
+    await rig.storage.store.keys.revoke("sk-a", revoked_at_us=NOW_US)
     await rig.refresher.refresh()
     with pytest.raises(Unauthenticated):
         rig.admit("sk-a")
@@ -87,10 +88,10 @@ async def test_known_keys_outlive_the_database(rig: Rig, monkeypatch: pytest.Mon
     await rig.make_key("sk-a")
     await rig.refresher.refresh()
 
-    async def away() -> None:
+    async def away(_: int | None) -> None:
         raise Unavailable("away")
 
-    monkeypatch.setattr(rig.storage.store.keys, "load", away)
+    monkeypatch.setattr(rig.storage.store.keys, "changes", away)
     await rig.refresher.refresh()
     assert rig.admit("sk-a").tenant == "acme"
 
@@ -102,14 +103,14 @@ async def test_a_start_without_the_database_asks_to_wait(
     rig = Rig(settings_of(FARTHING_MASTER_KEY="sk-master"))
     tries = []
 
-    async def away() -> None:
+    async def away(_: int | None) -> None:
         tries.append(1)
         raise Unavailable("away")
 
     async def at_once(_: float) -> None:
         return
 
-    monkeypatch.setattr(rig.storage.store.keys, "load", away)
+    monkeypatch.setattr(rig.storage.store.keys, "changes", away)
     monkeypatch.setattr(asyncio, "sleep", at_once)
     await rig.refresher.first_refresh()
     assert len(tries) == FIRST_TRIES

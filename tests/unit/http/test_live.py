@@ -118,7 +118,7 @@ async def test_a_key_that_is_revoked_meanwhile_ends_it(client: Client, store: St
     """No further figures are sent."""
     async with client.with_key(SECRETS.acme).socket(PATH) as socket:
         await (await socket.accepted()).json()
-        await store.keys.revoke("key-acme")
+        await store.keys.revoke("key-acme", revoked_at_us=1)
         message = await socket.next()
         while message["type"] == "websocket.send":
             message = await socket.next()

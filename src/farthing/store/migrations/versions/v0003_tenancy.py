@@ -20,6 +20,9 @@ def upgrade() -> None:
     """Tables more, and columns that older code leaves empty."""
     op.add_column("keys", sa.Column("role", sa.Text))
     op.add_column("keys", sa.Column("created_by", sa.Text))
+    op.add_column("keys", sa.Column("revoked_at", MOMENT))
+    op.add_column("keys", sa.Column("changed", sa.BigInteger))
+    op.create_index("ix_keys_changed", "keys", ["changed"])
     for name in LIMITS:
         op.add_column("keys", sa.Column(name, sa.BigInteger))
     op.create_table(
@@ -37,6 +40,13 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "team"),
     )
+    op.create_table(
+        "counters",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("value", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    _take_over()
     _create_people()
     op.create_table(
         "provider_credentials",
@@ -46,6 +56,19 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "credential_id"),
         sa.UniqueConstraint("tenant", "provider", name="uq_provider_credentials_provider"),
+    )
+
+
+def _take_over() -> None:
+    """What older code has: keys that it blocked were revoked, and their owners are tenants and teams by name alone."""
+    op.execute("UPDATE keys SET revoked_at = created_at WHERE is_blocked")
+    op.execute(
+        "INSERT INTO tenants (tenant, name, is_blocked, created_at)"
+        " SELECT tenant, tenant, false, min(created_at) FROM keys GROUP BY tenant"
+    )
+    op.execute(
+        "INSERT INTO teams (tenant, team, name, created_at)"
+        " SELECT tenant, team, team, min(created_at) FROM keys WHERE team IS NOT NULL GROUP BY tenant, team"
     )
 
 
@@ -71,7 +94,8 @@ def _create_people() -> None:
 
 def downgrade() -> None:
     """Without them."""
-    for table in ("provider_credentials", "sessions", "people", "teams", "tenants"):
+    for table in ("provider_credentials", "sessions", "people", "counters", "teams", "tenants"):
         op.drop_table(table)
-    for name in (*reversed(LIMITS), "created_by", "role"):
+    op.drop_index("ix_keys_changed", "keys")
+    for name in (*reversed(LIMITS), "changed", "revoked_at", "created_by", "role"):
         op.drop_column("keys", name)

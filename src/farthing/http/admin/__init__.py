@@ -1,0 +1,1 @@
+"""Administration over HTTP: tenants, teams, people, keys and budgets."""

@@ -1,0 +1,63 @@
+"""What the admin routes are handed to work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from farthing.domain.keys import Key
+from farthing.domain.permissions import Reach
+from farthing.domain.tenancy import Person, Team, Tenant
+
+
+class KeyStore(Protocol):
+    """Virtual keys, for those who manage them. Everything raises `Unavailable` while the database is away."""
+
+    async def create(self, key: Key, digest: bytes, *, created_at_us: int, named_once: bool = False) -> None:
+        """Adds a key. Raises `Conflict` with `named_once` where its name is taken in its tenant."""
+
+    async def page(self, reach: Reach, *, limit: int, after: str | None = None) -> Sequence[Key]:
+        """At most `limit` keys within reach, the oldest first, those after the id `after`."""
+
+    async def get(self, key_id: str, reach: Reach) -> Key:
+        """One of them. Raises `NotFound`."""
+
+    async def change(self, key: Key, reach: Reach) -> Key:
+        """Gives the key of this id this one's name, models, limits, end and block. Raises `NotFound`, `Conflict`."""
+
+    async def revoke(self, key_id: str, *, revoked_at_us: int, reach: Reach) -> None:
+        """Blocks a key for good. Raises `NotFound`."""
+
+
+class TenancyStore(Protocol):
+    """Whom keys belong to. Everything raises `Unavailable` while the database is away."""
+
+    async def add_tenant(self, tenant: Tenant) -> None:
+        """Adds a tenant. Raises `Conflict` where one of this id is there."""
+
+    async def tenants(self, reach: Reach, *, limit: int, after: str | None = None) -> Sequence[Tenant]:
+        """At most `limit` tenants within reach, by id, those after `after`."""
+
+    async def change_tenant(self, tenant: str, reach: Reach, changes: Mapping[str, Any]) -> Tenant:
+        """Sets these of `name`, `plan` and `is_blocked`. Raises `NotFound`."""
+
+    async def add_team(self, team: Team) -> None:
+        """Adds a team. Raises `Conflict` where one of this id is there, `NotFound` without its tenant."""
+
+    async def teams(self, reach: Reach, *, limit: int, after: tuple[str, str] | None = None) -> Sequence[Team]:
+        """At most `limit` teams within reach, by tenant and id, those after `after`."""
+
+    async def change_team(self, tenant: str, team: str, reach: Reach, changes: Mapping[str, Any]) -> Team:
+        """Sets its name and these of its limits. Raises `NotFound`."""
+
+    async def people(self, reach: Reach, *, limit: int, after: str | None = None) -> Sequence[Person]:
+        """At most `limit` people within reach, by id, those after `after`."""
+
+    async def person(self, person_id: str, reach: Reach) -> Person:
+        """One of them. Raises `NotFound`."""
+
+    async def change_person(self, person_id: str, reach: Reach, changes: Mapping[str, Any]) -> Person:
+        """Sets these of `role`, `team` and `is_blocked`. Raises `NotFound`."""
+
+    async def check_team(self, tenant: str, team: str | None) -> None:
+        """Raises `NotFound` where there is no such tenant, or no such team in it."""
