@@ -12,6 +12,13 @@ from farthing.cli.terminal import CommandError
 if TYPE_CHECKING:
     from farthing.ports import Stretch
 
+Month = Annotated[str, typer.Option("--month", help="The month (UTC), such as 2026-11.")]
+
+
+def stretch_between(first: str | None, last: str | None) -> Stretch:
+    """From one day or moment up to but without the other. Raises `CommandError`."""
+    from farthing.ports import Stretch
+
     return Stretch(
         None if first is None else _moment(first, "--from"),
         None if last is None else _moment(last, "--to"),
