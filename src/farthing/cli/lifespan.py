@@ -39,7 +39,7 @@ class _Lifespan(LifespanOn):
 
 
 class ServerConfig(uvicorn.Config):
-    """uvicorn's own, also in the worker processes, to which it is handed over."""
+    """uvicorn's own, but for what it says."""
 
     def load(self) -> None:
         """Loads application and protocols."""
@@ -53,5 +53,4 @@ class ServerConfig(uvicorn.Config):
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    message = record.getMessage()
-    return not ("Application startup failed" in message or "failed to start, stopping the parent" in message)
+    return "Application startup failed" not in record.getMessage()

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from types import FrameType
-from typing import Any
 
 import typer
-import uvicorn
 from msgspec import Struct
 from uvicorn.config import STARTUP_FAILURE
 
 from farthing.cli.banner import banner, ready_line
 from farthing.cli.configured import settings_for
 from farthing.cli.garbage import resume
-from farthing.cli.lifespan import EXPECTED, ServerConfig
+from farthing.cli.lifespan import EXPECTED
 from farthing.cli.listening import listen
+from farthing.cli.server import Server
 from farthing.cli.terminal import CommandError, print_json
-from farthing.settings import Settings, address, export, reachable
+from farthing.settings import Settings, address, export
 
-_KEEP_ALIVE_S = 75
-"""Longer than the 60 s of common load balancers, so that none of them reuses a connection that is just closing."""
-_MAX_FRAME_BYTES = 1024 * 1024
 _OPEN_FILES = 65_536
 """Shells allow 1,024 unless asked, where one worker can have thousands of answers under way."""
 
@@ -102,39 +95,6 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _options(settings: Settings) -> dict[str, Any]:
-    return {
-        "interface": "asgi3",
-        "loop": "uvloop",
-        "http": "farthing.http.lane:Lane" if settings.server.fast_lane else "farthing.http.connection:Connection",
-        "ws": "websockets-sansio",
-        "ws_max_size": _MAX_FRAME_BYTES,
-        "lifespan": "on",
-        "log_config": None,
-        "log_level": "warning",
-        "access_log": False,
-        "proxy_headers": False,
-        "server_header": False,
-        "timeout_keep_alive": _KEEP_ALIVE_S,
-        "timeout_graceful_shutdown": settings.server.drain_s,
-    }
-
-
-class _Server(uvicorn.Server):
-    """One process: tells when it is ready, and re-reads the configuration at SIGHUP."""
-
-    def __init__(self, config: uvicorn.Config, *, tell_ready: Callable[[], None], reload: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._tell_ready = tell_ready
-        self._reload = reload
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's own."""
-        await super().startup(sockets)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
-        self._tell_ready()
-
-
 def _serve_alone(settings: Settings, listener: socket.socket, tell_ready: Callable[[], None]) -> None:
     from farthing.app import create_app
     from farthing.cli.database import make_new
@@ -144,44 +104,22 @@ def _serve_alone(settings: Settings, listener: socket.socket, tell_ready: Callab
     except EXPECTED as error:
         raise CommandError(str(error)) from error
     make_new(settings.database)
-    config = ServerConfig(app, **_options(settings))
     try:
-        _Server(config, tell_ready=tell_ready, reload=app.reload).run(sockets=[listener])
+        Server(app, settings, tell_ready=tell_ready, reload=app.reload).run(sockets=[listener])
     except SystemExit as end:
         raise typer.Exit(1 if end.code == STARTUP_FAILURE else 0) from end
 
 
 def _serve_together(settings: Settings, listeners: Sequence[socket.socket], tell_ready: Callable[[], None]) -> None:
+    from farthing.cli.worker import Worker
     from farthing.cli.workers import Workers
+    from farthing.telemetry import logs
 
-    config = ServerConfig(
-        "farthing.cli.worker:application", factory=True, workers=settings.server.workers, **_options(settings)
-    )
-    threading.Thread(target=_await_ready, args=(listeners[0], tell_ready), daemon=True).start()
-    supervisor = Workers(config, listeners)
+    logs.configure(settings.log.level, settings.log.format)
+    workers = Workers(listeners, number=settings.server.workers, start=Worker, tell_ready=tell_ready)
     resume()
-    supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+    if not workers.run():
         raise typer.Exit(1)
-
-
-def _await_ready(listener: socket.socket, tell_ready: Callable[[], None]) -> None:
-    """Tells once that a worker answers."""
-    from http.client import HTTPConnection, HTTPException
-
-    host, port = listener.getsockname()[:2]
-    while True:
-        connection = HTTPConnection(reachable(host), port, timeout=60)
-        try:
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == HTTPStatus.OK:
-                tell_ready()
-                return
-        except (OSError, HTTPException):
-            pass
-        finally:
-            connection.close()
-        sleep(0.05)
 
 
 def _require_key(settings: Settings) -> None:
