@@ -15,6 +15,7 @@ from farthing.domain.pricing import NANO
 from farthing.domain.signing import secret_bytes
 from farthing.ports import Deadlines
 from farthing.providers import Vendor, load_vendors
+from farthing.providers.vault import sealing_key
 from farthing.settings import environment
 from farthing.settings.document import Place, TomlFile, read_toml
 from farthing.settings.environment import Variable
@@ -53,6 +54,7 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
         data_dir=data_dir,
         demo=demo,
         master_key=_master_key(environ),
+        encryption_keys=_encryption_keys(environ),
         vendor_keys={} if demo else vendor_keys,
         server=document.server,
         database=_database(document, data_dir, demo=demo),
@@ -217,6 +219,17 @@ def _master_key(environ: Mapping[str, str]) -> SecretStr | None:
         problem = "expected printable ASCII without spaces, as it must fit into an HTTP header"
         raise SettingsError([Mistake(environment.MASTER_KEY, "", problem)])
     return SecretStr(key) if key else None
+
+
+def _encryption_keys(environ: Mapping[str, str]) -> tuple[SecretStr, ...]:
+    """The keys that tenants' secrets are sealed under, the one in force first."""
+    keys = [key.strip() for key in environ.get(environment.ENCRYPTION_KEY, "").split(",") if key.strip()]
+    try:
+        for key in keys:
+            sealing_key(key)
+    except ValueError as error:
+        raise SettingsError([Mistake(environment.ENCRYPTION_KEY, "", str(error))]) from error
+    return tuple(map(SecretStr, keys))
 
 
 def _vendor_keys(vendors: Mapping[str, Vendor], environ: Mapping[str, str]) -> dict[str, SecretStr]:

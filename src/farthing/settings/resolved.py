@@ -25,7 +25,6 @@ from farthing.settings.sections import (
     ServerSettings,
 )
 
-
 LAME_DUCK_S = 5.0
 """Enough for two probes in a row, which is when balancers give up on a gateway."""
 
@@ -68,6 +67,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     demo: bool
     """Simulated models only: asked for, or because no provider and no vendor's key is known."""
     master_key: SecretStr | None
+    encryption_keys: tuple[SecretStr, ...]
+    """What tenants' own provider keys are sealed under: the first seals, any opens."""
     vendor_keys: Mapping[str, SecretStr]
     """Keys of known vendors by the name of their variable."""
     server: ServerSettings

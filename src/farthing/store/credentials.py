@@ -1,0 +1,89 @@
+"""Providers' keys that tenants bring along, sealed: the database never sees what opens them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from farthing.domain.credentials import Bond, Credential
+from farthing.domain.errors import NotFound
+from farthing.store.engine import Engines
+from farthing.store.queries.quality import of_tenant
+from farthing.store.schema import provider_credentials as table
+
+BATCH = 100
+
+
+class Credentials:
+    """One key for each tenant and provider. Everything raises `Unavailable` while the database is away."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    async def put(self, credential: Credential) -> None:
+        """Keeps the key in place of the one that the tenant had for this provider, if any."""
+        row = {
+            "tenant": credential.bond.tenant,
+            "credential_id": credential.bond.credential_id,
+            "provider": credential.provider,
+            "origin": credential.bond.origin,
+            "sealed": credential.sealed,
+            "hint": credential.hint,
+            "created_at": credential.created_at_us,
+        }
+        new = self._engines.backend.inserting(table).values(**row)
+        latest = {name: new.excluded[name] for name in row}
+        async with self._engines.writing() as connection:
+            await connection.execute(new.on_conflict_do_update(index_elements=["tenant", "provider"], set_=latest))
+
+    async def delete(self, tenant: str, provider: str) -> None:
+        """Forgets the key. Raises `NotFound`."""
+        statement = sa.delete(table).where(table.c.tenant == tenant, table.c.provider == provider)
+        async with self._engines.writing() as connection:
+            if (await connection.execute(statement)).rowcount == 0:
+                raise NotFound("This tenant has brought no key for this provider.", param="provider")
+
+    async def list(self, tenant: str | None = None) -> list[Credential]:
+        """Those of one tenant or of all, by tenant and provider."""
+        statement = sa.select(table).where(*of_tenant(table.c.tenant, tenant))
+        async with self._engines.reading("refresh") as connection:
+            rows = await connection.execute(statement.order_by(table.c.tenant, table.c.provider))
+            return [_credential(row) for row in rows]
+
+    async def version(self) -> tuple[int, int]:
+        """Differs whenever a key has come, gone or been replaced: their number, and when the newest came."""
+        statement = sa.select(sa.func.count(), sa.func.max(table.c.created_at))
+        async with self._engines.reading("refresh") as connection:
+            number, newest = (await connection.execute(statement)).one()
+        return number, newest or 0
+
+    async def reseal(self, change: Callable[[Credential], bytes | None]) -> int:
+        """Gives each key the seal that `change` makes, where it makes one; how many. A hundred in a transaction.
+
+        A key that was replaced meanwhile stays as it is.
+        """
+        changed = 0
+        every = await self.list()
+        for start in range(0, len(every), BATCH):
+            fresh = [(each, sealed) for each in every[start : start + BATCH] if (sealed := change(each)) is not None]
+            async with self._engines.writing() as connection:
+                for each, sealed in fresh:
+                    statement = sa.update(table).where(
+                        table.c.tenant == each.bond.tenant,
+                        table.c.credential_id == each.bond.credential_id,
+                        table.c.sealed == each.sealed,
+                    )
+                    changed += (await connection.execute(statement.values(sealed=sealed))).rowcount
+        return changed
+
+
+def _credential(row: sa.Row[Any]) -> Credential:
+    return Credential(
+        bond=Bond(row.tenant, row.credential_id, row.origin),
+        provider=row.provider,
+        sealed=row.sealed,
+        hint=row.hint,
+        created_at_us=row.created_at,
+    )
