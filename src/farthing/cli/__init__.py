@@ -9,6 +9,7 @@ import typer
 
 from farthing.cli.demo import demo
 from farthing.cli.doctor import doctor
+from farthing.cli.invoice import invoice
 from farthing.cli.keys import KEYS
 from farthing.cli.migrate import migrate
 from farthing.cli.reprice import reprice
@@ -26,7 +27,7 @@ PROGRAM = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice):
+for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice, invoice):
     PROGRAM.command()(_command)
 PROGRAM.add_typer(KEYS, name="keys")
 

@@ -1,0 +1,144 @@
+"""farthing invoice: what a tenant owes for a month. Reads the database, beside a running gateway."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from farthing.cli.moments import Month
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, print_json, print_table
+
+if TYPE_CHECKING:
+    from farthing.domain.invoice import Invoice, Line
+    from farthing.domain.plans import TenantPlan
+    from farthing.settings import Settings
+    from farthing.store import Store
+
+_NUMBERS = ["requests", "tokens in", "tokens out", "cost", "markup", "amount"]
+
+
+def invoice(
+    tenant: Annotated[str, typer.Argument(help="Whose invoice.")],
+    *,
+    month: Month,
+    plan: Annotated[
+        str | None, typer.Option(help="The plan to charge by.", show_default="the one the tenant is on")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a tenant owes: its usage by model, the plan's markup on it, and the plan's monthly price."""
+    from farthing.cli.configured import settings_for
+    from farthing.cli.database import with_store
+    from farthing.cli.moments import month_of
+    from farthing.insight.invoicing import invoice_of
+
+    settings, stretch = settings_for(config), month_of(month)
+    named = None if plan is None else _plan(settings, plan)
+
+    async def work(store: Store) -> Invoice:
+        charged = named or await _subscribed(store, settings, tenant)
+        return await invoice_of(store.queries, tenant, (month, stretch), charged)
+
+    found = with_store(settings.lasting_database, work)
+    if as_json:
+        print_json(_shown(found))
+    elif as_csv:
+        _print_csv(found)
+    else:
+        _print_lines(found)
+
+
+async def _subscribed(store: Store, settings: Settings, tenant: str) -> TenantPlan | None:
+    from farthing.domain.permissions import Reach
+
+    known = await store.tenancy.tenants(Reach(tenant=tenant), limit=1)
+    return _plan(settings, known[0].plan) if known and known[0].plan is not None else None
+
+
+def _plan(settings: Settings, name: str) -> TenantPlan:
+    if name not in settings.plans:
+        known = ", ".join(sorted(settings.plans)) or "none"
+        raise CommandError(f'there is no plan "{name}" in the settings: expected one of {known}')
+    return settings.plans[name]
+
+
+def _print_lines(found: Invoice) -> None:
+    from farthing.domain.budget import dollars
+
+    rows = [_row(line.model or "none", line) for line in found.lines]
+    if found.plan is not None:
+        rows.append([f"plan {found.plan}", "", "", "", "", "", dollars(found.price)])
+    rows.append([*_row("total", found.used)[:-1], dollars(found.total)])
+    print_table([f"{found.tenant} {found.month}", *_NUMBERS], rows, numbers=_NUMBERS)
+    if unpriced := found.used.unpriced:
+        typer.echo(f"requests whose cost is not known and missing here: {unpriced:,} (farthing reprice)", err=True)
+
+
+def _row(name: str, line: Line) -> list[str]:
+    from farthing.domain.budget import dollars
+
+    counts = [f"{count:,}" for count in (line.requests, line.tokens_in, line.tokens_out)]
+    return [name, *counts, dollars(line.cost), dollars(line.markup), dollars(line.amount)]
+
+
+def _print_csv(found: Invoice) -> None:
+    import csv
+
+    counts = ("requests", "tokens_in", "tokens_out", "unpriced_requests")
+    rows = [("model", line.model or "", _cells(line)) for line in found.lines]
+    if found.plan is not None:
+        rows.append(("plan", found.plan, [""] * 6 + [_amount(found.price)]))
+    rows.append(("total", "", [*_cells(found.used)[:-1], _amount(found.total)]))
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(["tenant", "month", "kind", "name", *counts, "cost_usd", "markup_usd", "amount_usd"])
+    for kind, name, cells in rows:
+        out.writerow([_harmless(found.tenant), found.month, kind, _harmless(name), *cells])
+
+
+def _cells(line: Line) -> list[str]:
+    counts = [str(count) for count in (line.requests, line.tokens_in, line.tokens_out, line.unpriced)]
+    return counts + [_amount(nano) for nano in (line.cost, line.markup, line.amount)]
+
+
+def _amount(nano: int) -> str:
+    from farthing.domain.budget import dollars
+
+    return dollars(nano).replace("$", "")
+
+
+def _harmless(text: str) -> str:
+    """Not a formula, whatever spreadsheet opens it."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _shown(found: Invoice) -> dict[str, Any]:
+    from farthing.domain.pricing import NANO
+
+    return {
+        "tenant": found.tenant,
+        "month": found.month,
+        "plan": found.plan,
+        "markup_percent": found.markup_basis_points / 100,
+        "lines": [{"model": line.model, **_figures(line)} for line in found.lines],
+        "usage": _figures(found.used),
+        "plan_price": found.price / NANO,
+        "total": found.total / NANO,
+    }
+
+
+def _figures(line: Line) -> dict[str, Any]:
+    from farthing.domain.pricing import NANO
+
+    return {
+        "requests": line.requests,
+        "tokens_in": line.tokens_in,
+        "tokens_out": line.tokens_out,
+        "unpriced_requests": line.unpriced,
+        "cost": line.cost / NANO,
+        "markup": line.markup / NANO,
+        "amount": line.amount / NANO,
+    }
