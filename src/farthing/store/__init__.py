@@ -13,6 +13,7 @@ from farthing.store.engine import Engines
 from farthing.store.feedback import Feedback
 from farthing.store.ingest import Ingest
 from farthing.store.keys import Budgets, Keys
+from farthing.store.limits import SqlLimits
 from farthing.store.migrations import is_current, migrate
 from farthing.store.outbox import SqlOutbox
 from farthing.store.queries import Queries
@@ -37,6 +38,7 @@ class Store:
         self.tenancy = Tenancy(engines)
         self.budgets = Budgets(engines)
         self.outbox = SqlOutbox(engines, clock)
+        self.limits = SqlLimits(engines, clock)
 
     @property
     def repricing(self) -> Repricing:
@@ -63,7 +65,7 @@ class Store:
 def open_store(url: str, *, clock: Clock, pool_max: int = 10) -> Store:
     """A store at `sqlite:///path` or `postgresql://…`; connects to nothing yet.
 
-    `pool_max` bounds the connections for dashboards, reports and administration; the gateway itself takes four more.
+    `pool_max` bounds the connections for dashboards, reports and administration; the gateway itself takes six more.
     Raises ValueError for any other URL.
     """
     return Store(Engines(url, people=pool_max), clock)

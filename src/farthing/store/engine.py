@@ -1,4 +1,4 @@
-"""Connections to the database: three small pools, bounded in number and in time."""
+"""Connections to the database: small pools, bounded in number and in time."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ from farthing.domain.errors import InvalidRequest, Unavailable
 from farthing.store.backends import backend_for
 from farthing.store.backends.base import Backend, PoolLimits
 
-PoolName = Literal["writer", "refresh", "people", "migration"]
+PoolName = Literal["writer", "refresh", "requests", "people", "migration"]
 
 CLOSING_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 2.0
 
 
 def _limits(backend: Backend, people: int) -> dict[PoolName, PoolLimits]:
-    """The writer's own connections, so that nobody starves it; few for what requests wait for; the rest for people."""
+    """The writer's own connections, so that nobody starves it; few for the rest of the gateway; more for people.
+
+    Requests wait for theirs, when they are limited or bear an idempotency key, and so are not patient.
+    """
     embedded = backend.name == "sqlite"
     return {
         "writer": PoolLimits(
             size=1 if embedded else 2, wait=5.0, connect=3.0, statement=10.0, total=15.0, is_durable=True
         ),
         "refresh": PoolLimits(size=2, wait=0.5, connect=1.0, statement=1.0, total=2.0),
+        "requests": PoolLimits(size=2, wait=0.25, connect=0.5, statement=0.5, total=1.0),
         "people": PoolLimits(
             size=min(people, 4) if embedded else people, wait=0.5, connect=0.8, statement=2.0, total=3.0
         ),

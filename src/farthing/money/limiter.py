@@ -1,0 +1,241 @@
+"""Holds callers to their limits: alone from memory, with other workers through what they share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from farthing.domain.keys import Caller
+from farthing.domain.limits import Bound, Round, Standing, Verdict, Wish, bounds_of, cost, standings, wish
+from farthing.money.levels import Levels
+from farthing.money.refusals import over_limit, too_long
+from farthing.ports import Clock, SharedLimits, Spawn
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S = 0.05
+"""How long a request waits for what is shared; then this worker decides alone."""
+TRUST_S = 0.25
+"""How long a round may take before this worker decides alone until it hears of the others again."""
+BEATS_TO_ATTEND = 5
+"""Calls of `beat` after which what is held is renewed. Others forget it after a minute."""
+BEATS_TO_TIDY = 60
+
+_Asking = tuple[Wish, asyncio.Future[Verdict | None]]
+
+
+class Limiter:
+    """Belongs to one loop. Implements `ports.Limiter`.
+
+    What this worker has to ask and to tell goes out in rounds, one at a time: requests of the same moment share one,
+    and what is told cannot overtake what was told before. While nobody answers each worker keeps to its share of what
+    was left when it last heard of it, which together is no more than the limit.
+    """
+
+    def __init__(
+        self, *, clock: Clock, spawn: Spawn, worker: str, workers: int = 1, shared: SharedLimits | None = None
+    ) -> None:
+        """`worker` names this one, of `workers` at least. Without `shared` it is the only one."""
+        self._clock = clock
+        self._spawn = spawn
+        self._worker = worker
+        self._least = workers
+        self._share = workers if shared is not None else 1
+        self._shared = shared
+        self._levels = Levels(clock)
+        self._owed = Levels(clock)
+        """What this worker has granted alone and the others have not heard of."""
+        self._asking: list[_Asking] = []
+        self._corrections: dict[str, int] = {}
+        self._changed: set[str] = set()
+        """Names whose places held were given back, and the others do not know."""
+        self._is_used = False
+        self._is_away = False
+        self._is_speaking = False
+        self._is_due = False
+        self._began = 0.0
+        """When the round under way began."""
+        self._beats = 0
+
+    async def take(self, caller: Caller, *, tokens_in: int, tokens_out: int) -> Allowance:
+        """Takes what a request likely needs of each of the caller's limits. Raises `RateLimited`, and takes nothing."""
+        bounds = bounds_of(caller.tenant, caller.quotas)
+        for bound in bounds:
+            if bound.kind == "tokens" and tokens_in > bound.limit:
+                raise too_long(bound, tokens_in)
+        wanted = wish(bounds, tokens_in + tokens_out)
+        verdict = None if self._shared is None or self._is_away else await self._ask(wanted)
+        is_alone = verdict is None
+        if verdict is None:
+            verdict = self._decide(wanted)
+        rates = standings(wanted, verdict, self._clock.now_us())
+        if verdict.refused is not None:
+            raise over_limit(wanted, verdict, rates)
+        return Allowance(self, wanted, rates, is_alone=is_alone)
+
+    async def beat(self) -> None:
+        """To be called about once a second: tells what is left to tell, and finds out whether somebody answers."""
+        self._beats += 1
+        if self._beats % BEATS_TO_TIDY == 0:
+            self._levels.forget_drained()
+        if self._shared is None or not self._is_used:
+            return
+        if self._is_away or self._corrections or self._changed or self._beats % BEATS_TO_ATTEND == 0:
+            self._is_due = True
+            self._speak()
+
+    def settle(self, allowance: Allowance, tokens: int) -> None:
+        """As `Allowance.settle`, once."""
+        for bound, price in zip(allowance.wanted.bounds, allowance.wanted.costs, strict=True):
+            if bound.kind == "concurrency":
+                self._release(bound)
+            elif bound.kind == "tokens":
+                self._correct(bound, cost(tokens, bound.limit) - price, is_alone=allowance.is_alone)
+        if self._changed and not self._is_away:
+            self._speak()
+
+    def _decide(self, wanted: Wish) -> Verdict:
+        verdict = self._levels.take(wanted, share=self._share)
+        if verdict.refused is None and self._shared is not None:
+            for bound, price in zip(wanted.bounds, wanted.costs, strict=True):
+                if bound.kind != "concurrency":
+                    self._owed.correct(bound.name, price * self._share)
+        return verdict
+
+    def _correct(self, bound: Bound, more: int, *, is_alone: bool) -> None:
+        if self._shared is None:
+            self._levels.correct(bound.name, more)
+        elif self._is_away or is_alone:
+            self._levels.correct(bound.name, more * self._share)
+            if is_alone:
+                self._owed.correct(bound.name, more * self._share)
+        else:
+            self._levels.correct(bound.name, more)
+            self._corrections[bound.name] = self._corrections.get(bound.name, 0) + more
+
+    def _release(self, bound: Bound) -> None:
+        self._levels.release(bound.name)
+        if self._shared is not None:
+            self._changed.add(bound.name)
+
+    async def _ask(self, wanted: Wish) -> Verdict | None:
+        """The verdict of all workers; None where it does not come in time."""
+        self._is_used = True
+        answer: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
+        self._asking.append((wanted, answer))
+        self._speak()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await answer
+        except TimeoutError:
+            if not answer.cancelled():
+                return answer.result()
+            if self._clock.monotonic() - self._began > TRUST_S:
+                self._went_away()
+            return None
+        except asyncio.CancelledError:
+            if not answer.cancelled() and (verdict := answer.result()) is not None and verdict.refused is None:
+                self._give_back(wanted)
+            raise
+
+    def _speak(self) -> None:
+        if not self._is_speaking:
+            self._is_speaking = True
+            self._spawn(self._rounds(), "agree on limits")
+
+    async def _rounds(self) -> None:
+        """Speaks until there is nothing more to say, or nobody listens."""
+        assert self._shared is not None  # noqa: S101 - alone, nobody speaks
+        try:
+            while self._asking or self._is_due or ((self._corrections or self._changed) and not self._is_away):
+                if self._is_due:
+                    self._is_due = False
+                    await self._attend(self._shared)
+                else:
+                    await self._round(self._shared)
+        finally:
+            self._is_speaking = False
+
+    async def _attend(self, shared: SharedLimits) -> None:
+        self._began = self._clock.monotonic()
+        told, self._changed = self._changed, set()
+        number = await shared.attend(self._worker, dict.fromkeys(told, 0) | self._levels.held)
+        if number is None:
+            self._changed |= told
+            self._went_away()
+            return
+        self._share = max(number, self._least)
+        if self._is_away and self._clock.monotonic() - self._began < PATIENCE_S:
+            self._is_away = False
+            self._corrections = {name: level // self._share for name, level in self._owed.drain().items()}
+            logger.info("limits are counted by all workers together again")
+
+    async def _round(self, shared: SharedLimits) -> None:
+        self._began = self._clock.monotonic()
+        asking = [(wanted, answer) for wanted, answer in self._asking if not answer.done()]
+        self._asking.clear()
+        asked = self._round_of([wanted for wanted, _ in asking])
+        verdicts = None if self._is_away else await shared.round(self._worker, asked)
+        if verdicts is not None:
+            self._heard(asking, verdicts)
+            return
+        self._changed.update(asked.held)
+        self._went_away()
+        for _, answer in asking:
+            if not answer.done():
+                answer.set_result(None)
+
+    def _round_of(self, wishes: Sequence[Wish]) -> Round:
+        bounds = [bound for wanted in wishes for bound in wanted.bounds]
+        names = self._changed.union(bound.name for bound in bounds if bound.kind == "concurrency")
+        corrections, self._corrections, self._changed = self._corrections, {}, set()
+        return Round(
+            wishes=wishes,
+            corrections=corrections,
+            held={name: self._levels.held.get(name, 0) for name in names},
+            known=self._levels.known(bound.name for bound in bounds),
+        )
+
+    def _heard(self, asking: Sequence[_Asking], verdicts: Sequence[Verdict]) -> None:
+        for (wanted, answer), verdict in zip(asking, verdicts, strict=True):
+            self._levels.note(wanted, verdict)
+            if not answer.done():
+                answer.set_result(verdict)
+            elif verdict.refused is None:
+                self._give_back(wanted)
+
+    def _give_back(self, wanted: Wish) -> None:
+        """Nobody waits for this verdict any more."""
+        for bound, price in zip(wanted.bounds, wanted.costs, strict=True):
+            if bound.kind == "concurrency":
+                self._release(bound)
+            else:
+                self._correct(bound, -price, is_alone=False)
+
+    def _went_away(self) -> None:
+        if not self._is_away:
+            self._is_away = True
+            # What was not told by now drains within a minute by itself.
+            self._corrections.clear()
+            logger.warning("limits cannot be counted with the other workers; each keeps to a share of them")
+
+
+class Allowance:
+    """What one request has taken. Implements `ports.Allowance`."""
+
+    __slots__ = ("_limiter", "is_alone", "standings", "wanted")
+
+    def __init__(self, limiter: Limiter, wanted: Wish, rates: tuple[Standing, ...], *, is_alone: bool) -> None:
+        """Made by `Limiter.take`."""
+        self._limiter: Limiter | None = limiter
+        self.wanted = wanted
+        self.standings = rates
+        self.is_alone = is_alone
+        """Whether this worker granted it without the others."""
+
+    def settle(self, tokens: int) -> None:
+        """Gives the place back, and corrects the tokens to what was used. Calling it again changes nothing."""
+        limiter, self._limiter = self._limiter, None
+        if limiter is not None:
+            limiter.settle(self, tokens)
