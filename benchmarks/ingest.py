@@ -140,7 +140,7 @@ async def ingest(store: Store, rows: Sequence[Exchange], meter: Meter) -> dict[s
     with journalled(rows) as (journal, root):
         writing = 0.0
 
-        async def write(batch: Sequence[Exchange]) -> int:
+        async def write(batch: Sequence[Exchange], _worker: str) -> int:
             nonlocal writing
             began = time.process_time()
             try:

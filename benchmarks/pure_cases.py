@@ -22,7 +22,7 @@ from farthing.domain.exchange import Attempt, Exchange, Intent
 from farthing.domain.ids import RANDOM_BITS, uuid7
 from farthing.domain.keys import Caller
 from farthing.domain.routing import STRATEGIES, concrete
-from farthing.domain.routing.plan import Plan
+from farthing.domain.routing.plan import Needs, Plan
 from farthing.domain.secrets import digest, mint
 from farthing.domain.tokens import last_user_text
 from farthing.money.journal import Journal
@@ -32,6 +32,8 @@ from farthing.telemetry.logs import LogSink
 from farthing.telemetry.prometheus import PrometheusSink
 
 Call = Callable[[], object]
+_MODEL = next(iter(catalogue(1).models.values()))
+_NEEDS = Needs(tokens_in=100, tokens_out=250, max_tokens=1_000)
 VARIANTS = 64
 """Different requests of one kind take turns, so that nothing is measured that only repetition makes quick."""
 
@@ -131,8 +133,8 @@ def _money(folder: Path) -> Iterator[tuple[str, Call]]:
 
 
 def _held(ledger: Ledger, caller: Caller) -> None:
-    hold = ledger.hold(caller, 100_000)
-    hold.raise_to(100_000)
+    hold = ledger.open(caller)
+    hold.raise_to(_MODEL, _NEEDS)
     hold.settle(40_000)
 
 

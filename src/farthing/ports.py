@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
 from farthing.domain.alerts import Notice
+from farthing.domain.catalogue import Model
 from farthing.domain.exchange import Exchange, Intent, Status
 from farthing.domain.keys import Caller
 from farthing.domain.limits import Round, Standing
 from farthing.domain.limits import Verdict as RateVerdict
+from farthing.domain.routing.plan import Needs
 
 Spawn = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
 """Starts a supervised task under a name."""
@@ -166,8 +168,11 @@ class AnswerCache(Protocol):
 class Ledger(Protocol):
     """What may still be spent."""
 
-    def hold(self, caller: Caller, ceiling: int | None) -> Hold:
-        """Reserves `ceiling` nano-dollars (None: unknown). Raises `InsufficientQuota` where a budget is too small."""
+    def open(self, caller: Caller, user: str | None, tags: Mapping[str, str], *, at_us: int) -> Hold:
+        """A hold of nothing yet, in every budget that such a request counts for. It must be settled.
+
+        `at_us` is when the request arrived, in µs since 1970 UTC.
+        """
 
     def spent_today(self, tenant: str | None = None) -> int:
         """Nano-dollars spent since midnight UTC by a tenant, or by all of them."""
@@ -186,8 +191,16 @@ class Journal(Protocol):
 class Hold(Protocol):
     """Money reserved for one request."""
 
-    def raise_to(self, ceiling: int | None) -> None:
-        """Reserves up to `ceiling` nano-dollars in all (None: unknown). Raises `InsufficientQuota`."""
+    @property
+    def is_thrifty(self) -> bool:
+        """Whether a budget is so near its end that cheaper models are to be preferred."""
+
+    def raise_to(self, model: Model, needs: Needs) -> Awaitable[None] | None:
+        """Reserves what this model may cost in all. What must be awaited before the model is asked, or None.
+
+        Both raise `InsufficientQuota` where a budget is too small or the cost unknown, and `Unavailable` where that
+        cannot be told.
+        """
 
     def settle(self, cost: int) -> None:
         """Books `cost` nano-dollars and frees the rest. Calling it again changes nothing."""

@@ -17,6 +17,7 @@ from farthing.background.supervisor import Supervisor
 from farthing.domain.exchange import Exchange
 from farthing.domain.ids import RANDOM_BITS, uuid7
 from farthing.gateway.answers import Answers
+from farthing.domain.secrets import RANDOM_BYTES, mint
 from farthing.gateway.breaker import Breakers, RetryBudget
 from farthing.gateway.coalesce import Flights
 from farthing.gateway.dispatch import Dispatch
@@ -30,9 +31,11 @@ from farthing.insight.routing_metrics import RoutingMetrics
 from farthing.money.bookkeeper import Bookkeeper
 from farthing.money.journal import Journal
 from farthing.money.ledger import Ledger
+from farthing.money.leases import Purse
 from farthing.providers.transport import HttpTransport
 from farthing.settings import Settings, SettingsError, load
 from farthing.telemetry.logs import LogSink
+from farthing.store.leases import Lessee
 from farthing.telemetry.prometheus import PrometheusSink
 
 logger = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ INGEST_EVERY_S = 0.05
 REFRESH_EVERY_S = 0.5
 """A key revoked elsewhere is refused here within a second."""
 ALERT_EVERY_S = 1.0
+LEASE_EVERY_S = 0.25
 KEEP_EVERY_S = 1.0
 LEARN_EVERY_S = 0.5
 REPRICE_EVERY_S = 10.0
@@ -112,11 +116,22 @@ class Gateway:
         root.mkdir(parents=True, exist_ok=True)
         journal = Journal(root=root, name=self.new_id())
         bookkeeper = Bookkeeper(
-            journal=journal, root=root, write=self._write, clock=self._clock, committed=self._ledger.committed
+            journal=journal,
+            root=root,
+            write=self._write,
+            clock=self._clock,
+            committed=self._ledger.committed,
+            bury=self._storage.store.leases.drop,
         )
         self._hot = self._build_hot(journal)
+        if not self._storage.is_alone:
+            self._ledger.purse = self._purse(journal.name)
         await self._refresher.refresh_spending()
         self._start_jobs(bookkeeper)
+        if self._storage.is_alone and self._ledger.has_budgets:
+            # What a predecessor that died has spent must count before the first request.
+            await bookkeeper.work()
+            await self._refresher.refresh_spending()
         try:
             yield self._services(bookkeeper)
         finally:
@@ -125,9 +140,14 @@ class Gateway:
             await self._transport.aclose()
             await self._storage.aclose()
 
-    async def _write(self, exchanges: Sequence[Exchange]) -> int:
+    async def _write(self, exchanges: Sequence[Exchange], worker: str) -> int:
         await self._storage.prepare()
-        return await self._storage.store.ingest.write(exchanges)
+        lessee = None if self._storage.is_alone else Lessee(worker, self._ledger.charges)
+        return await self._storage.store.ingest.write(exchanges, lessee)
+
+    def _purse(self, worker: str) -> Purse:
+        spawn = self._supervisor.spawn
+        return Purse(lessor=self._storage.store.leases, worker=worker, clock=self._clock, spawn=spawn)
 
     def _pools(self) -> dict[str, Mapping[str, int]]:
         upstream = {
@@ -143,7 +163,7 @@ class Gateway:
             recorder=Recorder(
                 journal=journal,
                 ledger=self._ledger,
-                sinks=(self._prometheus, LogSink()),
+                sinks=(self._prometheus, LogSink(), self._ledger),
                 clock=clock,
             ),
             answers=Answers(cache=self._storage.cache, clock=clock, spawn=spawn),
@@ -179,6 +199,8 @@ class Gateway:
         every(REFRESH_EVERY_S, self._refresher.refresh, "refreshing the snapshot")
         every(REFRESH_EVERY_S, lambda: self._refresh_spending(bookkeeper), "refreshing what was spent")
         every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
+        if self._ledger.purse is not None:
+            every(LEASE_EVERY_S, self._ledger.purse.tidy, "leasing ahead")
         every(LEARN_EVERY_S, self._storage.learn_answers, "learning which answers are kept")
         every(ALERT_EVERY_S, self._alert, "telling of budgets")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
 from farthing.app.keyring import Keyring
@@ -102,6 +103,9 @@ class Refresher:
             return
         self.spending = budgets, spent, at_us
         self._ledger.load(budgets, spent, today=today, at_us=at_us)
+        if self._ledger.purse is not None:
+            with suppress(Unavailable):
+                await self._ledger.purse.refresh()
 
     def _snapshot(self) -> Snapshot:
         settings = self._settings

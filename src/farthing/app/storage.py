@@ -23,7 +23,8 @@ class Storage:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._url = settings.database.url.get_secret_value()
         self._is_prepared = False
-        self._is_alone = settings.server.workers == 1 and self._url.startswith("sqlite")
+        self.is_alone = settings.server.workers == 1 and self._url.startswith("sqlite")
+        """Whether no other process can have the database."""
         self._knows_answers = False
         self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
         self._redis = self._link(settings, clock)
@@ -58,7 +59,7 @@ class Storage:
 
     async def learn_answers(self) -> None:
         """Hears of answers that other processes have kept; where there are none, of those of earlier runs."""
-        if not (self._is_alone and self._knows_answers):
+        if not (self.is_alone and self._knows_answers):
             self._knows_answers = await self.store.cache_level.learn()
 
     async def flush_answers(self) -> None:

@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
 from msgspec import Struct
 
+from farthing.domain.exchange import Exchange
+from farthing.domain.keys import Caller
 from farthing.domain.pricing import NANO
 
-Scope = Literal["key", "team", "tenant"]
+Scope = Literal["key", "team", "user", "tag", "model", "tenant", "gateway"]
+"""Whose spending counts; `gateway` is everybody's, of all tenants."""
 Window = Literal["day", "week", "month", "total"]
+Action = Literal["cheaper", "cache_only"]
+"""What happens before a refusal: `auto` plans one tier lower, or only kept answers are given."""
+Subject = tuple[Scope, str, str]
+"""Scope, tenant, and whom a budget is for."""
+
+LARGEST = 2**63 - 1
+"""Nano-dollars that the database can hold."""
+LONGEST_SUBJECT = 200
+"""Characters by which the ledger tells subjects apart."""
+_AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 
 DAY_US = 86_400_000_000
 _MONDAY_US = 4 * DAY_US
 """1970 began on a Thursday; its first Monday was the 5th of January."""
 
 
+class Step(Struct, frozen=True):
+    """From `at_percent` of the limit on, `action` is taken."""
+
+    at_percent: int
+    action: Action
+
+
 class Budget(Struct, frozen=True, kw_only=True):
-    """A limit in nano-dollars for one key, team or tenant within each window. Windows begin at midnight UTC."""
+    """A limit in nano-dollars for `subject` within each window. Windows begin at midnight UTC."""
 
     id: str
     tenant: str
+    """Empty for the scope `gateway`."""
     scope: Scope
     subject: str
-    """The key's id, the team's name within the tenant, or the tenant itself."""
+    """A key's id; a team, user, model or tag (`name=value`) within the tenant; the tenant itself; empty for all."""
     window: Window
     limit: int
     is_hard: bool = True
     """A soft budget is watched and refuses nothing."""
+    name: str | None = None
+    degrade: tuple[Step, ...] = ()
+    """What happens before it is spent, in rising order."""
+
+    @property
+    def key(self) -> Subject:
+        """Under what it is found."""
+        return self.scope, self.tenant, self.subject
+
+    def stage(self, spent: int) -> Action | None:
+        """What is in force when so many nano-dollars are spent."""
+        actions = [step.action for step in self.degrade if spent * 100 >= step.at_percent * self.limit]
+        return actions[-1] if actions else None
 
 
 class Span(Struct, frozen=True):
@@ -59,6 +95,61 @@ def span(window: Window, moment_us: int) -> Span:
 
 def _first_of(year: int, month: int) -> int:
     return int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+class Place(Struct, frozen=True, order=True):
+    """One window of one budget. `starts_us` in µs since 1970 UTC."""
+
+    budget_id: str
+    starts_us: int
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How one window of one budget stands in the ledger that all workers share, in nano-dollars."""
+
+    limit: int
+    spent: int
+    leased: int
+    """Set aside for workers, all together."""
+
+    @property
+    def free(self) -> int:
+        """What nobody has spent or leased."""
+        return max(0, self.limit - self.spent - self.leased)
+
+
+def subjects(caller: Caller, user: str | None, tags: Mapping[str, str]) -> list[Subject]:
+    """Everything that a request counts for, but for the model, which may change on its way."""
+    tenant = caller.tenant
+    found: list[Subject] = [("gateway", "", ""), ("tenant", tenant, tenant)]
+    if caller.team is not None:
+        found.append(("team", tenant, caller.team[:LONGEST_SUBJECT]))
+    if caller.key_id is not None:
+        found.append(("key", tenant, caller.key_id[:LONGEST_SUBJECT]))
+    if user:
+        found.append(("user", tenant, user[:LONGEST_SUBJECT]))
+    found += {("tag", tenant, f"{name}={value}"[:LONGEST_SUBJECT]) for name, value in tags.items()}
+    return found
+
+
+def charged(exchange: Exchange) -> list[Subject]:
+    """Everything that a finished request counts for."""
+    caller = Caller(tenant=exchange.tenant, key_id=exchange.key_id, team=exchange.team)
+    found = subjects(caller, exchange.user, exchange.tags)
+    if exchange.model:
+        found.append(("model", exchange.tenant, exchange.model[:LONGEST_SUBJECT]))
+    return found
+
+
+def nano_dollars(text: str) -> int:
+    """The exact amount that a text such as `12.50` names. Raises `ValueError` for anything else."""
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError("expected an amount in US dollars such as 12.50, with at most nine decimals")
+    whole, _, decimals = text.partition(".")
+    amount = int(whole) * NANO + int(decimals.ljust(9, "0"))
+    if amount > LARGEST:
+        raise ValueError(f"the largest amount is {dollars(LARGEST).removeprefix('$')}")
+    return amount
 
 
 def dollars(nano: int) -> str:

@@ -12,7 +12,6 @@ from farthing.dialects.base import UpstreamDialect
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import Completion
 from farthing.domain.errors import (
-    FarthingError,
     InsufficientQuota,
     NoHealthyDeployment,
     UpstreamError,
@@ -56,22 +55,22 @@ class Dispatch:
         self._retries.request()
         models = order.draft.plan.models if order.draft.plan else ()
         last: UpstreamError | None = None
+        refusal: InsufficientQuota | None = None
         tried: tuple[Model, Breaker] | None = None
         for model, breaker in self._healthy(models):
-            tried = model, breaker
             try:
                 return await self._ask(order, model, breaker, on_complete)
             except UpstreamError as error:
                 if not error.fallback:
                     raise
-                last = error
-            except InsufficientQuota:
+                last, tried = error, (model, breaker)
+            except InsufficientQuota as error:
                 # What the budget does not hold is no candidate: the caller learns what went wrong before.
-                if last is None:
-                    raise
-                raise last from None
+                if last is not None:
+                    raise last from None
+                refusal = refusal or error
         if last is None or tried is None:
-            raise self._nobody(models)
+            raise refusal or self._nobody(models)
         if len(order.draft.attempts) < MOST_ATTEMPTS and await self._may_repeat(last) and tried[1].admits():
             return await self._ask(order, *tried, on_complete)
         raise last
@@ -96,8 +95,10 @@ class Dispatch:
         draft = order.draft
         provider = order.snapshot.providers[model.provider]
         try:
+            if (grant := draft.reserve(model)) is not None:
+                await grant
             draft.asking(model)
-        except FarthingError:
+        except BaseException:
             breaker.abandoned()
             raise
         started = self._clock.monotonic()

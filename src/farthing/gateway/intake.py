@@ -1,4 +1,4 @@
-"""What is to be bought: reading a request, its cache identity, its plan, and the most it may cost."""
+"""What is to be bought: reading a request, its cache identity, and its plan."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.pricing import NANO
 from farthing.domain.routing import concrete, strategy_for
 from farthing.domain.routing.plan import Plan
+from farthing.domain.routing.thrift import Thrift
 from farthing.gateway.admission import check_model, model_not_found
 from farthing.gateway.call import Call
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
+
+THRIFT = Thrift()
 
 
 def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
@@ -80,7 +83,12 @@ def decide(order: Order) -> Plan:
     chat, snapshot = order.chat, order.snapshot
     if chat.model in VIRTUAL_MODELS:
         strategy = snapshot.strategies[strategy_for(chat.model, snapshot.strategy)]
-        return _affordable(order, strategy.plan(chat, _speakable(order), allowed=order.draft.caller.allowed_models))
+        models, allowed = _speakable(order), order.draft.caller.allowed_models
+        plan = strategy.plan(chat, models, allowed=allowed)
+        if order.draft.hold.is_thrifty:
+            chosen, plan = plan, THRIFT.lower(plan, models, allowed)
+            order.draft.is_thrifty = plan is not chosen
+        return _affordable(order, plan)
     model = snapshot.catalogue.find(chat.model)
     if model is None:
         raise model_not_found(chat.model)
@@ -95,7 +103,7 @@ def _affordable(order: Order, plan: Plan) -> Plan:
     limit, refuses = order.call.directives.max_cost, order.snapshot.refuse_unpriced
     if limit is None and not refuses:
         return plan
-    costs = {model: _likely_cost(model, plan) for model in plan.models}
+    costs = {model: _highest_cost(model, plan) for model in plan.models}
     models = tuple(model for model, cost in costs.items() if cost is not None and (limit is None or cost <= limit))
     if models:
         return replace(plan, models=models)
@@ -109,14 +117,17 @@ def _affordable(order: Order, plan: Plan) -> Plan:
             param="model",
         )
     raise InvalidRequest(
-        f"This request would cost about ${cost / NANO:.6f} at `{first.name}`, "
+        f"This request could cost ${cost / NANO:.6f} at `{first.name}`, "
         f"over the ${limit / NANO:.6f} that x-farthing-max-cost-usd allows.",
         code="cost_limit_exceeded",
     )
 
 
-def _likely_cost(model: Model, plan: Plan) -> int | None:
-    return model.price.estimate(plan.needs.tokens_in, plan.needs.tokens_out) if model.price else None
+def _highest_cost(model: Model, plan: Plan) -> int | None:
+    """Nano-dollars for an answer as long as the caller allows, else of likely length; None where it is unpriced."""
+    needs = plan.needs
+    longest = needs.tokens_out if needs.max_tokens is None else needs.max_tokens * needs.answers
+    return model.price.estimate(needs.tokens_in, longest) if model.price else None
 
 
 def _speakable(order: Order) -> Catalogue:
@@ -126,9 +137,3 @@ def _speakable(order: Order) -> Catalogue:
         return catalogue
     models = {name: model for name, model in catalogue.models.items() if model.dialect == order.call.dialect.name}
     return replace(catalogue, models=models)
-
-
-def ceiling(order: Order) -> int | None:
-    """Nano-dollars the plan's first model is likely to cost; None where it is unpriced."""
-    plan = order.draft.plan
-    return _likely_cost(plan.models[0], plan) if plan else None

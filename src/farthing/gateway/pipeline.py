@@ -14,7 +14,7 @@ from farthing.gateway.coalesce import Flights
 from farthing.gateway.delivery import Reply, StreamReply, deliver, replay
 from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.echo import Echoes, repeat
-from farthing.gateway.intake import ceiling, decide, identify, read
+from farthing.gateway.intake import decide, identify, read
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Recorder
 from farthing.gateway.snapshot import Snapshots
@@ -56,6 +56,7 @@ class Pipeline(Struct, frozen=True, kw_only=True):
 
     async def finish(self, order: Order) -> Reply | StreamReply:
         """The answer to an order that was begun, kept elsewhere, shared or bought. Raises `FarthingError`."""
+        call = order.call
         with order.draft as draft:
             key = draft.cache_key
             if key and not self.flights.find(order) and (kept := await self.answers.find(key)):
@@ -63,8 +64,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             while key and (flight := self.flights.find(order)):
                 if shared := await flight.join(draft):
                     return deliver(order, shared)
+            draft.hold = self.ledger.open(draft.caller, draft.user, call.directives.tags, at_us=call.received_us)
             draft.plan = decide(order)
-            draft.hold = self.ledger.hold(draft.caller, ceiling(order))
             buying = self._buy(order)
             return deliver(order, await (self.flights.start(order).lead(buying) if key else buying))
 

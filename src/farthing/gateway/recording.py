@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ from farthing.domain.chat import ChatRequest, Completion, Usage
 from farthing.domain.errors import FarthingError, Stopping, UpstreamError
 from farthing.domain.exchange import Attempt, Exchange, Intent, Status
 from farthing.domain.keys import Caller
-from farthing.domain.routing.plan import Plan
+from farthing.domain.routing.plan import Needs, Plan
 from farthing.gateway.call import Call
 from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Sink
 
@@ -59,7 +59,9 @@ class Recorder:
 class _NothingHeld:
     """A request's hold before any money is reserved for it."""
 
-    def raise_to(self, ceiling: int | None) -> None:
+    is_thrifty = False
+
+    def raise_to(self, model: Model, needs: Needs) -> None:
         """Nothing."""
 
     def settle(self, cost: int) -> None:
@@ -81,6 +83,8 @@ class Draft:
     hold: Hold = _NothingHeld()
     model: Model | None = None
     is_asked = False
+    is_thrifty = False
+    """Whether it was planned one tier lower because a budget nears its end."""
     was_answered = False
     """Whether the vendor has said that the answer follows: from then on it charges."""
     cache = "off"
@@ -152,13 +156,12 @@ class Draft:
             self.upstream_id,
         )
 
-    def asking(self, model: Model) -> None:
-        """Holds the money for `model` and journals that it is about to be asked.
+    def reserve(self, model: Model) -> Awaitable[None] | None:
+        """Holds the money for `model`. What must be awaited before it is asked, or None. Raises as `Hold.raise_to`."""
+        return self.hold.raise_to(model, self.plan.needs) if self.plan else None
 
-        Raises `InsufficientQuota`, or `Unavailable` where it cannot be noted.
-        """
-        needs = self.plan.needs if self.plan else None
-        self.hold.raise_to(model.price.estimate(needs.tokens_in, needs.tokens_out) if needs and model.price else None)
+    def asking(self, model: Model) -> None:
+        """Journals that `model` is about to be asked, for which money is held. Raises `Unavailable` if it cannot."""
         self.model, self.was_answered, self._noted = model, False, None
         noted = self._build("interrupted", self.estimate(None), {"http_status": 0})
         self._recorder.journal.open(Intent(exchange=noted))

@@ -107,6 +107,8 @@ class Desk:
         ]
         if upstream_id:
             headers.append((b"x-farthing-upstream-request-id", header_value(upstream_id)))
+        if draft.is_thrifty:
+            headers.append((b"x-farthing-budget", b"cheaper"))
         if exchange is not None and exchange.cost is not None:
             headers.append((b"x-farthing-cost-usd", b"%.9f" % (exchange.cost / NANO)))
         return headers

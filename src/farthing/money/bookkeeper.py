@@ -25,11 +25,14 @@ LONGEST_PAUSE_S = 5.0
 SEARCH_EVERY_S = 5.0
 """How often to look for journals whose worker has died."""
 
-Write = Callable[[Sequence[Exchange]], Awaitable[int]]
-"""Commits exchanges in one transaction, passing over those it knows, and says how many were new."""
+Write = Callable[[Sequence[Exchange], str], Awaitable[int]]
+"""Commits a worker's exchanges in one transaction, passing over those it knows, and says how many were new."""
 
 
 class _Source(Protocol):
+    @property
+    def name(self) -> str: ...
+
     def drain(self, limit: int) -> Batch | None: ...
 
     def commit(self, batch: Batch) -> None: ...
@@ -46,13 +49,18 @@ class Bookkeeper:
         write: Write,
         clock: Clock,
         committed: Callable[[Sequence[Exchange]], None] = lambda _: None,
+        bury: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """`committed` hears of every batch of this worker's own once it is in the database."""
+        """`committed` hears of every batch of this worker's own once it is in the database.
+
+        `bury` hears of every worker whose rows all are and that will bring no more, by its journal's name.
+        """
         self._journal = journal
         self._root = root
         self._write = write
         self._clock = clock
         self._committed = committed
+        self._bury = bury
         self._lock = asyncio.Lock()
         self._estate: Estate | None = None
         self._recovered = 0
@@ -91,6 +99,8 @@ class Bookkeeper:
         """Commits what can be committed and closes the journal; the rest is found at the next start."""
         try:
             await self.flush()
+            if self._bury is not None:
+                await self._bury(self._journal.name)
         except (Unavailable, OSError) as error:
             logger.warning("the last requests stay in the journal until the next start: %s", error)
         if self._estate is not None:
@@ -108,6 +118,8 @@ class Bookkeeper:
             self._estate = estate
             while not estate.is_done:
                 self._recovered += await self._move(estate, lambda _: None)
+            if self._bury is not None:
+                await self._bury(estate.name)
             estate.close()
             logger.info("recovered %d requests from the journal of a worker that died", self._recovered)
             self._estate, self._recovered = None, 0
@@ -129,7 +141,7 @@ class Bookkeeper:
         while is_behind and (batch := source.drain(BATCH)) is not None:
             # Reading and summing a batch take milliseconds each: requests get their turn in between.
             await asyncio.sleep(0)
-            rows += await self._write(batch.exchanges)
+            rows += await self._write(batch.exchanges, source.name)
             source.commit(batch)
             committed(batch.exchanges)
             is_behind = len(batch.exchanges) == BATCH

@@ -53,6 +53,11 @@ class Journal:
         self._survey()
 
     @property
+    def name(self) -> str:
+        """As it was given."""
+        return self._folder.path.name
+
+    @property
     def open_requests(self) -> int:
         """Requests with an intent and no settlement yet."""
         return len(self._reserves)

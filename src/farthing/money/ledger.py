@@ -2,65 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
-from farthing.domain.budget import Budget, Scope, Span, Window, dollars, span
-from farthing.domain.errors import InsufficientQuota
+from farthing.domain.budget import Budget, Place, Span, Subject, Window, charged, span, subjects
+from farthing.domain.catalogue import Model
 from farthing.domain.exchange import Exchange
+from farthing.domain.holding import Bid
 from farthing.domain.keys import Caller
+from farthing.domain.lengths import Lengths
+from farthing.domain.routing.plan import Needs
+from farthing.money import shortage
+from farthing.money.account import Account
+from farthing.money.leases import Limit, Purse, Wish
 from farthing.ports import Clock
 
-_NEVER = 2**63
-"""A moment in µs that no clock reaches."""
-_Subject = tuple[Scope, str, str]
-"""Scope, tenant, and whom the budget is for."""
-
-
-class Account:
-    """What was spent within one window, in nano-dollars, known exactly for this process and by reports for others."""
-
-    __slots__ = ("committed", "ends_us", "held", "others", "settled", "span")
-
-    def __init__(self, window: Span) -> None:
-        self.span = window
-        self.ends_us = _NEVER if window.end_us is None else window.end_us
-        self.held = 0
-        self.settled = 0
-        """Spent through this process."""
-        self.committed = 0
-        """The part of `settled` that the database has."""
-        self.others = 0
-        """Spent by everybody else, as far as the database has told."""
-
-    @property
-    def spent(self) -> int:
-        """Everything that is known to be spent."""
-        return self.settled + self.others
-
-    def commit(self, cost: int) -> None:
-        """A row of this process has reached the database."""
-        # Rows from before this account was opened are committed too, and were never settled in it.
-        self.committed = min(self.settled, self.committed + cost)
-
-    def reported(self, spent: int) -> None:
-        """The database's figure, read while no batch of this process was on its way there. Never frees money."""
-        self.others = max(self.others, spent - self.committed)
+_MOST_KINDS = 10_000
+"""Pairs of tenant and model whose answers' lengths are learned."""
+_NOBODY: Mapping[str, str] = {}
 
 
 class Ledger:
-    """Exact within this process: of requests whose cost was held in full, no hard budget lets one too many pass.
+    """Exact within this process, and with leases within all that share the database.
 
-    Belongs to one thread. Implements `ports.Ledger`.
+    Of requests whose cost was held in full, no hard budget lets one too many pass. Belongs to one thread. Implements
+    `ports.Ledger`, and `ports.Sink` to learn how long answers are.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, purse: Purse | None = None) -> None:
+        """`purse` leases money where other processes spend from the same budgets; None where there are none."""
         self.open_holds = 0
-        """Holds that are not settled yet."""
+        """Requests that are not settled yet."""
+        self.accounts: dict[Place, Account] = {}
+        self.purse = purse
         self._clock = clock
-        self._budgets: dict[_Subject, list[Budget]] = {}
-        self._accounts: dict[tuple[str, Window], Account] = {}
+        self._budgets: dict[Subject, list[Budget]] = {}
+        self._by_id: dict[str, Budget] = {}
+        self._has_model_budgets = False
+        self._spans: dict[Window, Span] = {}
         self._today: dict[str, Account] = {}
+        self._lengths: dict[tuple[str, str], Lengths] = {}
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether anybody has one."""
+        return bool(self._by_id)
 
     def load(
         self, budgets: Iterable[Budget], spent: Mapping[str, int], *, today: Mapping[str, int], at_us: int
@@ -70,41 +56,90 @@ class Ledger:
         `spent` is by budget id and for the window around `at_us`, `today` by tenant and for the day around it, both in
         nano-dollars. `at_us` is a moment before the figures were read, in microseconds since 1970 UTC.
         """
-        self._budgets = {}
-        known = self._accounts
-        self._accounts = {}
-        for budget in budgets:
-            self._budgets.setdefault((budget.scope, budget.tenant, budget.subject), []).append(budget)
-            if (account := known.get((budget.id, budget.window))) is not None:
-                self._accounts[budget.id, budget.window] = account
-            account = self._account(budget, at_us)
-            if account.span.holds(at_us):
-                account.reported(spent.get(budget.id, 0))
+        by_subject: dict[Subject, list[Budget]] = {}
+        self._by_id = {budget.id: budget for budget in budgets}
+        self._forget_old(at_us)
+        for budget in self._by_id.values():
+            by_subject.setdefault(budget.key, []).append(budget)
+            self._account(budget, at_us).reported(spent.get(budget.id, 0))
+        self._budgets = by_subject
+        self._has_model_budgets = any(budget.scope == "model" for budget in self._by_id.values())
+        if self.purse is not None:
+            self.purse.attend(self.accounts, self._by_id)
         for tenant, nano in today.items():
             account = self._day(tenant, at_us)
             if account.span.holds(at_us):
                 account.reported(nano)
 
-    def hold(self, caller: Caller, ceiling: int | None, *, at_us: int | None = None) -> Reservation:
-        """Reserves `ceiling` nano-dollars in every budget of the caller, or in none.
+    def open(
+        self,
+        caller: Caller,
+        user: str | None = None,
+        tags: Mapping[str, str] = _NOBODY,
+        *,
+        at_us: int | None = None,
+    ) -> Reservation:
+        """A hold of nothing yet, in every budget that a request of this caller counts for.
 
-        A request that costs nothing passes a spent budget. `at_us` tells the windows it counts in, if not now's. Raises
-        `InsufficientQuota` where a hard budget has not that much left, or where the cost is unknown (None).
+        `at_us` is when it arrived, which decides the windows it counts in; now if not given.
         """
         moment = self._clock.now_us() if at_us is None else at_us
-        accounts = [self._day(caller.tenant, moment)]
-        limits = []
-        for budget in self._of(caller):
-            account = self._account(budget, moment)
-            accounts.append(account)
-            if budget.is_hard:
-                limits.append((budget, account))
-        hold = Reservation(self, accounts, limits)
-        if limits and ceiling is None:
-            raise _unpriced(limits[0][0])
-        hold.raise_to(ceiling or 0)
+        limits = self._limits(subjects(caller, user, tags), moment) if self._budgets else []
         self.open_holds += 1
-        return hold
+        return Reservation(self, caller.tenant, moment, self._day(caller.tenant, moment), limits)
+
+    def reserve(self, hold: Reservation, models: Sequence[Limit], bid: Bid) -> Awaitable[None] | None:
+        """Holds what the bid asks for in all budgets, the model's included, or in none; None for no need to wait.
+
+        Raises `InsufficientQuota` at once where it surely does not fit.
+        """
+        wanted: list[tuple[Budget, Account, int]] = []
+        for budget, account in (*hold.fixed, *models):
+            more = bid.under(budget.limit) - hold.held.get(account, 0)
+            if more <= 0:
+                continue
+            if budget.degrade and budget.stage(account.spent) == "cache_only":
+                raise shortage.only_kept(budget, account.span, spent=account.spent)
+            if not budget.is_hard:
+                continue
+            if account.spent + account.held + more > budget.limit:
+                raise shortage.not_enough(
+                    budget, account.span, spent=account.spent, held=account.held, asked=bid.under(budget.limit)
+                )
+            wanted.append((budget, account, more))
+        if self.purse is None or all(more <= account.room for _, account, more in wanted):
+            for _, account, more in wanted:
+                hold.take(account, more)
+            hold.adopt(models)
+            return None
+        return self.purse.wait_for(Wish(hold, wanted, models))
+
+    def model_limits(self, tenant: str, model: str, moment_us: int) -> list[Limit]:
+        """The budgets of one model."""
+        return self._limits([("model", tenant, model)], moment_us) if self._has_model_budgets else []
+
+    def bid(self, tenant: str, model: Model, needs: Needs) -> Bid | None:
+        """What a request may cost at a model; None where that has no price."""
+        price = model.price
+        if price is None:
+            return None
+        kind = self._lengths.get((tenant, model.name))
+        learned = kind.p95 if kind is not None else None
+        tokens_out = needs.tokens_out if learned is None else learned
+        most = None
+        if needs.max_tokens is not None:
+            longest = needs.max_tokens * needs.answers
+            most, tokens_out = price.estimate(needs.tokens_in, longest), min(tokens_out, longest)
+        return Bid(price.estimate(needs.tokens_in, tokens_out), most, learned is not None)
+
+    def record(self, exchange: Exchange) -> None:
+        """Learns from a finished request how long answers are."""
+        if not self._budgets or exchange.status != "ok" or exchange.usage.estimated or exchange.model is None:
+            return
+        kind = exchange.tenant, exchange.model
+        if kind not in self._lengths and len(self._lengths) >= _MOST_KINDS:
+            del self._lengths[next(iter(self._lengths))]
+        self._lengths.setdefault(kind, Lengths()).add(exchange.usage.tokens_out)
 
     def spent_today(self, tenant: str | None = None) -> int:
         """Nano-dollars spent since midnight UTC by a tenant, or by all of them; settled here counts at once."""
@@ -112,34 +147,45 @@ class Ledger:
         accounts = self._today.values() if tenant is None else [self._day(tenant, now)]
         return sum(account.spent for account in accounts if account.span.holds(now))
 
+    def charges(self, exchanges: Iterable[Exchange]) -> Mapping[Place, int]:
+        """What these exchanges cost each window of each budget, in nano-dollars."""
+        sums: dict[Place, int] = defaultdict(int)
+        if self._budgets:
+            for exchange in exchanges:
+                if exchange.cost:
+                    moment = exchange.created_at_us
+                    for subject in charged(exchange):
+                        for budget in self._budgets.get(subject, ()):
+                            sums[Place(budget.id, self._span(budget.window, moment).start_us)] += exchange.cost
+        return sums
+
     def committed(self, exchanges: Sequence[Exchange]) -> None:
         """Takes note that these exchanges, all settled by this process, are in the database."""
         for exchange in exchanges:
             if exchange.cost:
-                moment = exchange.created_at_us
-                caller = Caller(tenant=exchange.tenant, key_id=exchange.key_id, team=exchange.team)
-                accounts = [self._day(caller.tenant, moment)]
-                accounts += [self._account(budget, moment) for budget in self._of(caller)]
-                for account in accounts:
-                    if account.span.holds(moment):
-                        account.commit(exchange.cost)
+                day = self._day(exchange.tenant, exchange.created_at_us)
+                if day.span.holds(exchange.created_at_us):
+                    day.commit(exchange.cost)
+        for place, cost in self.charges(exchanges).items():
+            if (account := self.accounts.get(place)) is not None:
+                account.commit(cost)
 
-    def _of(self, caller: Caller) -> list[Budget]:
-        if not self._budgets:
-            return []
-        find, tenant = self._budgets.get, caller.tenant
-        budgets = [*find(("tenant", tenant, tenant), ())]
-        if caller.team is not None:
-            budgets += find(("team", tenant, caller.team), ())
-        if caller.key_id is not None:
-            budgets += find(("key", tenant, caller.key_id), ())
-        return budgets
+    def _limits(self, who: Iterable[Subject], moment_us: int) -> list[Limit]:
+        find = self._budgets.get
+        return [(budget, self._account(budget, moment_us)) for subject in who for budget in find(subject, ())]
+
+    def _span(self, window: Window, moment_us: int) -> Span:
+        known = self._spans.get(window)
+        if known is None or not known.holds(moment_us):
+            known = self._spans[window] = span(window, moment_us)
+        return known
 
     def _account(self, budget: Budget, moment_us: int) -> Account:
-        """The account of the budget's newest window, opened when the first request of a window comes."""
-        account = self._accounts.get((budget.id, budget.window))
-        if account is None or moment_us >= account.ends_us:
-            account = self._accounts[budget.id, budget.window] = Account(span(budget.window, moment_us))
+        window = self._span(budget.window, moment_us)
+        place = Place(budget.id, window.start_us)
+        account = self.accounts.get(place)
+        if account is None:
+            account = self.accounts[place] = Account(window)
         return account
 
     def _day(self, tenant: str, moment_us: int) -> Account:
@@ -148,67 +194,91 @@ class Ledger:
             account = self._today[tenant] = Account(span("day", moment_us))
         return account
 
+    def _forget_old(self, at_us: int) -> None:
+        """Lets go of windows that are over, and of budgets that are gone, once nothing of theirs is under way."""
+        for place, account in [*self.accounts.items()]:
+            is_over = account.ends_us <= at_us and account.is_quiet and not account.lease
+            if is_over or place.budget_id not in self._by_id:
+                del self.accounts[place]
+
 
 class Reservation:
     """Money reserved for one request. Implements `ports.Hold`."""
 
-    __slots__ = ("_accounts", "_amount", "_ledger", "_limits")
+    __slots__ = ("_day", "_ledger", "_models", "_moment_us", "_tenant", "fixed", "held")
 
-    def __init__(self, ledger: Ledger, accounts: list[Account], limits: list[tuple[Budget, Account]]) -> None:
-        """Made by `Ledger.hold`."""
+    def __init__(self, ledger: Ledger, tenant: str, moment_us: int, day: Account, limits: Sequence[Limit]) -> None:
+        """Made by `Ledger.open`."""
+        self.fixed = limits
+        """Budgets that are the same whichever model is asked."""
+        self.held: dict[Account, int] = {}
         self._ledger: Ledger | None = ledger
-        self._accounts = accounts
-        self._limits = limits
-        self._amount = 0
+        self._tenant = tenant
+        self._moment_us = moment_us
+        self._day = day
+        self._models: Sequence[Limit] = ()
 
-    def raise_to(self, ceiling: int | None) -> None:
-        """Reserves up to `ceiling` nano-dollars in all, for a dearer model; never less than before.
+    @property
+    def is_over(self) -> bool:
+        """Whether it was settled."""
+        return self._ledger is None
 
-        Raises `InsufficientQuota`, also for an unknown cost (None) under a hard budget, and leaves the hold as it was.
+    @property
+    def is_thrifty(self) -> bool:
+        """Whether a budget is so near its end that cheaper models are to be preferred."""
+        return any(budget.stage(account.spent) is not None for budget, account in self.fixed if budget.degrade)
+
+    def raise_to(self, model: Model, needs: Needs) -> Awaitable[None] | None:
+        """Reserves what this model may cost in all; never less than before, but in budgets of another model.
+
+        What must be awaited before the model is asked, or None. Both raise `InsufficientQuota`, also for an unknown
+        cost under a hard budget, or `Unavailable`, and then leave the hold as it was.
         """
-        if ceiling is None:
-            if self._limits:
-                raise _unpriced(self._limits[0][0])
+        ledger = self._ledger
+        if ledger is None:
+            return None
+        models = ledger.model_limits(self._tenant, model.name, self._moment_us)
+        if not (models or self._models or self.fixed):
+            return None
+        bid = ledger.bid(self._tenant, model, needs)
+        if bid is not None:
+            return ledger.reserve(self, models, bid)
+        for budget, _ in (*self.fixed, *models):
+            if budget.is_hard:
+                raise shortage.unpriced(budget)
+        self.adopt(models)
+        return None
+
+    def take(self, account: Account, amount: int) -> None:
+        """Holds so much more in one account."""
+        account.hold(amount)
+        self.held[account] = self.held.get(account, 0) + amount
+
+    def give_back(self, account: Account, amount: int) -> None:
+        """Holds so much less, unless it was settled meanwhile."""
+        if self._ledger is not None:
+            account.held -= amount
+            self.held[account] -= amount
+
+    def adopt(self, models: Sequence[Limit]) -> None:
+        """The request is now one of the model with these budgets, and of no other."""
+        if self._ledger is None:
             return
-        more = ceiling - self._amount
-        if more <= 0 or self._ledger is None:
-            return
-        for budget, account in self._limits:
-            if account.spent + account.held + more > budget.limit:
-                raise _spent(budget, account, ceiling)
-        for account in self._accounts:
-            account.held += more
-        self._amount = ceiling
+        stays = {account for _, account in models}
+        for _, account in self._models:
+            if account not in stays:
+                account.held -= self.held.pop(account, 0)
+        self._models = models
 
     def settle(self, cost: int) -> None:
         """Books `cost` nano-dollars and frees the rest. Calling it again changes nothing."""
         if self._ledger is None:
             return
-        for account in self._accounts:
-            account.held -= self._amount
+        self._day.settled += cost
+        for _, account in (*self.fixed, *self._models):
             account.settled += cost
+        for account, amount in self.held.items():
+            account.held -= amount
+        self.held.clear()
         self._ledger.open_holds -= 1
         self._ledger = None
-
-
-def _name(budget: Budget) -> str:
-    whose = f"{budget.scope} {budget.subject}"
-    return f"The budget of {whose}" if budget.window == "total" else f"The {budget.window}'s budget of {whose}"
-
-
-def _spent(budget: Budget, account: Account, ceiling: int) -> InsufficientQuota:
-    end = account.span.end_us
-    until = "" if end is None else f" until it resets at {datetime.fromtimestamp(end // 1_000_000, UTC):%FT%TZ}"
-    return InsufficientQuota(
-        f"{_name(budget)} does not hold this request: {dollars(account.spent)} of {dollars(budget.limit)} are spent, "
-        f"{dollars(account.held)} are reserved by requests under way, and this one may cost {dollars(ceiling)}. "
-        f"Ask for less or for a cheaper model{until}, or have the limit raised."
-    )
-
-
-def _unpriced(budget: Budget) -> InsufficientQuota:
-    return InsufficientQuota(
-        f"{_name(budget)} is limited, and this model's price is not known, so its cost cannot be reserved. "
-        "Ask for another model, or have a price set for this one.",
-        code="unpriced_model",
-    )

@@ -14,6 +14,11 @@ class Estate:
         self._reader = Reader([Part(path) for path in folder.segments()], quarantine=folder.quarantine)
 
     @property
+    def name(self) -> str:
+        """The dead worker's journal's."""
+        return self._folder.path.name
+
+    @property
     def is_done(self) -> bool:
         """Whether everything in it was committed."""
         return self._reader.is_done

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from farthing.ports import Clock
+from farthing.store.budgets import Budgets
 from farthing.store.cache_level import SqlCacheLevel
+from farthing.store.credentials import Credentials
 from farthing.store.engine import Engines
 from farthing.store.feedback import Feedback
 from farthing.store.ingest import Ingest
-from farthing.store.keys import Budgets, Keys
+from farthing.store.keys import Keys
+from farthing.store.leases import Leases
 from farthing.store.limits import SqlLimits
 from farthing.store.migrations import is_current, migrate
 from farthing.store.outbox import SqlOutbox
@@ -37,6 +40,8 @@ class Store:
         self.keys = Keys(engines)
         self.tenancy = Tenancy(engines)
         self.budgets = Budgets(engines)
+        self.leases = Leases(engines)
+        self.credentials = Credentials(engines)
         self.outbox = SqlOutbox(engines, clock)
         self.limits = SqlLimits(engines, clock)
 

@@ -8,6 +8,7 @@ from farthing.domain.errors import InvalidRequest
 from farthing.domain.exchange import Exchange
 from farthing.store.aggregates import Cell, fold, hits
 from farthing.store.engine import Engines
+from farthing.store.leases import Lessee
 from farthing.store.rows import LAST_MOMENT_US, mended
 
 ABSURD = 2**53
@@ -21,9 +22,10 @@ class Ingest:
         self._engines = engines
         self._backend = engines.backend
 
-    async def write(self, exchanges: Sequence[Exchange]) -> int:
+    async def write(self, exchanges: Sequence[Exchange], lessee: Lessee | None = None) -> int:
         """How many of the exchanges are new; one whose id is known changes nothing.
 
+        What the new ones cost is taken off the leases of `lessee` at the same moment.
         All of them are committed on return, or none. Raises `Unavailable`; the same batch may then be tried again.
         """
         # Writers that go through ids in one order wait for one another but never deadlock.
@@ -36,15 +38,15 @@ class Ingest:
             batch = [mended(exchange) for exchange in batch]
             cells = fold(batch)
         try:
-            return await self._write(batch, cells)
+            return await self._write(batch, cells, lessee)
         except InvalidRequest:
             batch = [mended(exchange) for exchange in batch]
-            return await self._write(batch, fold(batch))
+            return await self._write(batch, fold(batch), lessee)
         except BaseException:
             self._backend.forget()
             raise
 
-    async def _write(self, batch: Sequence[Exchange], cells: Sequence[Cell]) -> int:
+    async def _write(self, batch: Sequence[Exchange], cells: Sequence[Cell], lessee: Lessee | None) -> int:
         if missing := self._backend.unprepared(batch):
             async with self._engines.writing("writer") as connection:
                 await self._backend.prepare(connection, missing)
@@ -57,6 +59,8 @@ class Ingest:
                 await self._backend.add(connection, cells)
                 if served := hits(batch):
                     await self._backend.count(connection, served)
+                if lessee is not None:
+                    await lessee.settle(connection, batch)
         return len(new)
 
 

@@ -7,13 +7,39 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from farthing.domain.catalogue import Model
 from farthing.domain.chat import Usage
 from farthing.domain.exchange import Exchange, Intent
+from farthing.domain.pricing import PriceSheet, Rates
+from farthing.domain.routing.plan import Needs
 from farthing.money import folder
 from farthing.money.journal import Journal
 from farthing.money.recovery import Estate
 
 DECISION = '{"candidates":[{"model":"demo/small","reason":"cheapest"}],"metadata":{"length":0.1}}'
+
+
+_ONE_NANO = 1_000_000
+MODEL = Model(
+    name="demo/small",
+    provider="demo",
+    upstream="small",
+    dialect="openai",
+    tier="simple",
+    price=PriceSheet(
+        version="test",
+        steps=(
+            (0, Rates(**dict.fromkeys((name for name in Rates.__struct_fields__ if name != "per_request"), _ONE_NANO))),
+        ),
+    ),
+)
+"""A nano-dollar for each token."""
+UNPRICED = replace(MODEL, name="demo/unpriced", price=None)
+
+
+def needs(amount: int) -> Needs:
+    """Of a request that costs so many nano-dollars at `MODEL`, at most and as a rule."""
+    return Needs(tokens_in=0, tokens_out=amount, max_tokens=amount)
 
 
 def exchange(number: int, *, cost: int = 1000, tenant: str = "local") -> Exchange:

@@ -28,7 +28,7 @@ class Database:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def write(self, exchanges: Sequence[Exchange]) -> int:
+    async def write(self, exchanges: Sequence[Exchange], worker: str = "me") -> int:
         """Commits what is new."""
         self.tries += 1
         await self.gate.wait()

@@ -16,7 +16,7 @@ from farthing.domain.keys import Caller
 from farthing.money.ledger import Ledger, Reservation
 from farthing.ports import Hold
 from farthing.ports import Ledger as Port
-from tests.unit.money.samples import exchange
+from tests.unit.money.samples import MODEL, UNPRICED, exchange, needs
 
 CALLER = Caller(tenant="acme", key_id="k1", team="support")
 BUDGET = Budget(id="b1", tenant="acme", scope="key", subject="k1", window="day", limit=1_000)
@@ -40,6 +40,17 @@ def load(ledger: Ledger, *budgets: Budget, spent: int = 0, at_us: int = START, t
     ledger.load(budgets, {budget.id: spent for budget in budgets}, today={"acme": today}, at_us=at_us)
 
 
+def reserve(ledger: Ledger, caller: Caller, amount: int | None, *, at_us: int | None = None) -> Reservation:
+    """A hold of so many nano-dollars; None for a model without a price."""
+    opened = ledger.open(caller, at_us=at_us)
+    try:
+        assert opened.raise_to(MODEL if amount is not None else UNPRICED, needs(amount or 0)) is None
+    except InsufficientQuota:
+        opened.settle(0)
+        raise
+    return opened
+
+
 def row(cost: int | None, *, at_us: int = START) -> Exchange:
     """A settled request of the caller."""
     return replace(exchange(1), tenant="acme", key_id="k1", team="support", cost=cost, created_at_us=at_us)
@@ -47,7 +58,7 @@ def row(cost: int | None, *, at_us: int = START) -> Exchange:
 
 def spend(ledger: Ledger, cost: int) -> None:
     """Holds and settles the same amount."""
-    ledger.hold(CALLER, cost).settle(cost)
+    reserve(ledger, CALLER, cost).settle(cost)
 
 
 def test_a_budget_is_used_up_exactly_and_not_a_nano_dollar_more(ledger: Port) -> None:
@@ -58,74 +69,74 @@ def test_a_budget_is_used_up_exactly_and_not_a_nano_dollar_more(ledger: Port) ->
     refused = 0
     for _ in range(100):
         try:
-            holds.append(ledger.hold(CALLER, 30))
+            holds.append(reserve(ledger, CALLER, 30))
         except InsufficientQuota:
             refused += 1
     assert (len(holds), refused, ledger.open_holds) == (33, 67, 33)
     with pytest.raises(InsufficientQuota):
-        ledger.hold(CALLER, 11)
-    ledger.hold(CALLER, 10)
+        reserve(ledger, CALLER, 11)
+    reserve(ledger, CALLER, 10)
 
 
 def test_what_was_held_and_not_used_can_be_spent_by_others(ledger: Ledger) -> None:
     """With reserves of five times the cost, the whole budget is usable by requests one after another."""
     load(ledger, BUDGET)
     for _ in range(192):
-        ledger.hold(CALLER, 25 * 5 // 3).settle(5)
+        reserve(ledger, CALLER, 25 * 5 // 3).settle(5)
     assert ledger.spent_today("acme") == 960
 
 
 def test_settling_again_changes_nothing(ledger: Ledger) -> None:
     """Whoever ends a request may do so twice."""
     load(ledger, BUDGET)
-    hold = ledger.hold(CALLER, 900)
+    hold = reserve(ledger, CALLER, 900)
     hold.settle(400)
     hold.settle(900)
-    hold.raise_to(5_000)
+    assert hold.raise_to(MODEL, needs(5_000)) is None
     assert (ledger.open_holds, ledger.spent_today("acme")) == (0, 400)
-    ledger.hold(CALLER, 600)
+    reserve(ledger, CALLER, 600)
 
 
 def test_a_request_dearer_than_its_reserve_is_booked_in_full(ledger: Ledger) -> None:
     """Then the budget may be exceeded by this request, and is closed."""
     load(ledger, BUDGET)
-    ledger.hold(CALLER, 10).settle(1_200)
+    reserve(ledger, CALLER, 10).settle(1_200)
     with pytest.raises(InsufficientQuota, match=r"\$0\.0000012 of \$0\.000001 are spent"):
-        ledger.hold(CALLER, 1)
+        reserve(ledger, CALLER, 1)
 
 
 def test_a_fallback_to_a_dearer_model_holds_more_or_keeps_what_it_had(ledger: Ledger) -> None:
     """It is the total that is held; a cheaper model needs nothing, and a refusal changes nothing."""
     load(ledger, BUDGET)
-    hold = ledger.hold(CALLER, 300)
-    hold.raise_to(800)
-    hold.raise_to(100)
+    hold = reserve(ledger, CALLER, 300)
+    hold.raise_to(MODEL, needs(800))
+    hold.raise_to(MODEL, needs(100))
     with pytest.raises(InsufficientQuota):
-        hold.raise_to(1_001)
+        hold.raise_to(MODEL, needs(1_001))
     with pytest.raises(InsufficientQuota):
-        ledger.hold(CALLER, 201)
-    ledger.hold(CALLER, 200).settle(0)
+        reserve(ledger, CALLER, 201)
+    reserve(ledger, CALLER, 200).settle(0)
     hold.settle(0)
-    ledger.hold(CALLER, 1_000)
+    reserve(ledger, CALLER, 1_000)
 
 
 def test_what_costs_nothing_passes_a_spent_budget(ledger: Ledger) -> None:
     """A free model needs no money."""
     load(ledger, BUDGET, spent=1_000)
-    ledger.hold(CALLER, 0).settle(0)
+    reserve(ledger, CALLER, 0).settle(0)
     with pytest.raises(InsufficientQuota):
-        ledger.hold(CALLER, 1)
+        reserve(ledger, CALLER, 1)
     assert ledger.open_holds == 0
 
 
 def test_a_model_without_a_price_is_refused_under_a_hard_budget_only(ledger: Ledger) -> None:
     """Unknown is never zero."""
-    ledger.hold(CALLER, None).settle(0)
+    reserve(ledger, CALLER, None).settle(0)
     load(ledger, replace(BUDGET, is_hard=False))
-    ledger.hold(CALLER, None).settle(0)
+    reserve(ledger, CALLER, None).settle(0)
     load(ledger, BUDGET)
     with pytest.raises(InsufficientQuota) as refusal:
-        ledger.hold(CALLER, None)
+        reserve(ledger, CALLER, None)
     assert (refusal.value.status, refusal.value.code) == (402, "unpriced_model")
     assert ledger.open_holds == 0
 
@@ -154,8 +165,8 @@ def test_a_budget_binds_those_it_is_for(ledger: Ledger, scope: str, subject: str
     """A team is one within its tenant."""
     load(ledger, replace(BUDGET, scope=scope, subject=subject))
     with pytest.raises(InsufficientQuota):
-        ledger.hold(CALLER, 1_001)
-    ledger.hold(other, 1_001)
+        reserve(ledger, CALLER, 1_001)
+    reserve(ledger, other, 1_001)
 
 
 def test_every_budget_must_hold_the_request_or_none_is_charged(ledger: Ledger) -> None:
@@ -163,17 +174,17 @@ def test_every_budget_must_hold_the_request_or_none_is_charged(ledger: Ledger) -
     team = replace(BUDGET, id="b2", scope="team", subject="support", window="month", limit=600)
     load(ledger, BUDGET, team)
     with pytest.raises(InsufficientQuota, match="The month's budget of team support"):
-        ledger.hold(CALLER, 601)
-    ledger.hold(CALLER, 600).settle(600)
-    ledger.hold(Caller(tenant="acme", key_id="k1"), 400).settle(400)
+        reserve(ledger, CALLER, 601)
+    reserve(ledger, CALLER, 600).settle(600)
+    reserve(ledger, Caller(tenant="acme", key_id="k1"), 400).settle(400)
 
 
 def test_a_refusal_says_whose_budget_how_much_and_until_when(ledger: Ledger, clock: ManualClock) -> None:
     """Everything the caller needs to go on."""
     load(ledger, replace(BUDGET, window="month", limit=10_000_000_000), spent=9_900_000_000)
-    hold = ledger.hold(CALLER, 50_000_000)
+    hold = reserve(ledger, CALLER, 50_000_000)
     with pytest.raises(InsufficientQuota) as refusal:
-        ledger.hold(CALLER, 75_000_000)
+        reserve(ledger, CALLER, 75_000_000)
     hold.settle(0)
     assert (refusal.value.status, refusal.value.type, refusal.value.code) == (402, *("insufficient_quota",) * 2)
     assert refusal.value.message == (
@@ -187,7 +198,7 @@ def test_a_budget_for_ever_does_not_promise_a_reset(ledger: Ledger) -> None:
     """Waiting would be in vain."""
     load(ledger, replace(BUDGET, window="total"), spent=1_000)
     with pytest.raises(InsufficientQuota, match=r"^The budget of key k1 .* cheaper model, or have"):
-        ledger.hold(CALLER, 1)
+        reserve(ledger, CALLER, 1)
 
 
 def test_a_new_window_begins_with_nothing_spent_at_midnight_utc(ledger: Ledger, clock: ManualClock) -> None:
@@ -196,23 +207,23 @@ def test_a_new_window_begins_with_nothing_spent_at_midnight_utc(ledger: Ledger, 
     clock.set(START + DAY_US - 1)
     spend(ledger, 1_000)
     with pytest.raises(InsufficientQuota):
-        ledger.hold(CALLER, 1)
+        reserve(ledger, CALLER, 1)
     clock.set(START + DAY_US)
     assert ledger.spent_today("acme") == 0
     spend(ledger, 600)
     clock.set(START + DAY_US - 1)
     with pytest.raises(InsufficientQuota):
-        ledger.hold(CALLER, 401)
+        reserve(ledger, CALLER, 401)
 
 
 def test_a_request_counts_in_the_window_it_began_in(ledger: Ledger, clock: ManualClock) -> None:
     """A stream over midnight is paid by the day it was asked for, as its row says."""
     load(ledger, BUDGET)
     clock.set(START + DAY_US - 1)
-    yesterday = ledger.hold(CALLER, 900)
+    yesterday = reserve(ledger, CALLER, 900)
     clock.set(START + DAY_US)
-    late = ledger.hold(CALLER, 50, at_us=START + DAY_US - 1)
-    today = ledger.hold(CALLER, 1_000)
+    late = reserve(ledger, CALLER, 50, at_us=START + DAY_US - 1)
+    today = reserve(ledger, CALLER, 1_000)
     for hold in (yesterday, late, today):
         hold.settle(10)
     ledger.committed([row(10, at_us=START + DAY_US - 1)] * 2)
@@ -232,9 +243,9 @@ def test_what_others_spent_is_added_to_what_was_spent_here(ledger: Ledger) -> No
     assert ledger.spent_today("acme") == 300
     load(ledger, BUDGET, spent=450, today=450)
     assert ledger.spent_today("acme") == 450
-    ledger.hold(CALLER, 550).settle(0)
+    reserve(ledger, CALLER, 550).settle(0)
     with pytest.raises(InsufficientQuota):
-        ledger.hold(CALLER, 551)
+        reserve(ledger, CALLER, 551)
 
 
 def test_figures_read_before_a_commit_and_told_after_it_do_not_free_money(ledger: Ledger) -> None:
@@ -244,17 +255,17 @@ def test_figures_read_before_a_commit_and_told_after_it_do_not_free_money(ledger
     ledger.committed([row(900)])
     load(ledger, BUDGET, spent=100)
     with pytest.raises(InsufficientQuota):
-        ledger.hold(CALLER, 1)
+        reserve(ledger, CALLER, 1)
 
 
 def test_figures_of_yesterday_do_not_count_today(ledger: Ledger, clock: ManualClock) -> None:
     """Read before midnight, told after it."""
     load(ledger, BUDGET)
     clock.set(START + DAY_US)
-    ledger.hold(CALLER, 1).settle(0)
+    reserve(ledger, CALLER, 1).settle(0)
     load(ledger, BUDGET, spent=1_000, today=1_000, at_us=START + DAY_US - 1)
     assert ledger.spent_today("acme") == 0
-    ledger.hold(CALLER, 1_000)
+    reserve(ledger, CALLER, 1_000)
 
 
 def test_a_budget_made_while_rows_are_on_their_way_counts_them_once(ledger: Ledger) -> None:
@@ -263,11 +274,11 @@ def test_a_budget_made_while_rows_are_on_their_way_counts_them_once(ledger: Ledg
     load(ledger, BUDGET)
     ledger.committed([row(300)])
     load(ledger, BUDGET, spent=300)
-    ledger.hold(CALLER, 700).settle(700)
+    reserve(ledger, CALLER, 700).settle(700)
     ledger.committed([row(700)])
     load(ledger, BUDGET, spent=1_000)
     with pytest.raises(InsufficientQuota, match=r"\$0\.000001 of \$0\.000001"):
-        ledger.hold(CALLER, 1)
+        reserve(ledger, CALLER, 1)
 
 
 def test_a_raised_limit_counts_at_once_and_a_removed_budget_no_more(ledger: Ledger) -> None:
@@ -277,9 +288,9 @@ def test_a_raised_limit_counts_at_once_and_a_removed_budget_no_more(ledger: Ledg
     load(ledger, replace(BUDGET, limit=1_500))
     spend(ledger, 500)
     with pytest.raises(InsufficientQuota):
-        ledger.hold(CALLER, 1)
+        reserve(ledger, CALLER, 1)
     load(ledger)
-    ledger.hold(CALLER, 10_000)
+    reserve(ledger, CALLER, 10_000)
 
 
 def test_spending_today_is_known_by_tenant_and_in_all(ledger: Ledger, clock: ManualClock) -> None:
@@ -303,7 +314,7 @@ def test_settled_and_held_money_never_exceeds_a_hard_limit(costs: Sequence[tuple
     held = spent = 0
     for ceiling, cost, stays_open in costs:
         try:
-            hold = ledger.hold(CALLER, ceiling)
+            hold = reserve(ledger, CALLER, ceiling)
         except InsufficientQuota:
             assert held + spent + ceiling > limit
             continue

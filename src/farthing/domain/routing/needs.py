@@ -37,6 +37,7 @@ def read_needs(chat: ChatRequest, tier: Tier) -> Needs:
         tokens_in=tokens_in,
         tokens_out=(likely if limit is None else min(likely, limit)) * chat.n,
         max_tokens=limit,
+        answers=chat.n,
         capabilities=_capabilities(chat, has_pictures=has_pictures),
     )
 

@@ -33,6 +33,9 @@ class Needs(Struct, frozen=True, kw_only=True):
     tokens_out: int
     """Likely output, not the caller's limit."""
     max_tokens: int | None
+    """The caller's limit for each answer."""
+    answers: int = 1
+    """How many are asked for."""
     capabilities: frozenset[Capability] = frozenset()
 
 

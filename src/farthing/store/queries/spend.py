@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from farthing.domain.budget import Budget, Scope, Window, span
+from farthing.domain.budget import DAY_US, LONGEST_SUBJECT, Budget, Place, Scope, Span, Standing, Window, span
 from farthing.ports import Stretch
-from farthing.store.aggregates import LONGEST_VALUE, TOTAL
-from farthing.store.queries.sums import covered, pieces
+from farthing.store.aggregates import TOTAL
+from farthing.store.columns import Moment
+from farthing.store.queries.sums import DAY_MINUTES, LAST_US, covered, pieces
+from farthing.store.schema import budget_leases, value_metrics
 
-_DIMENSIONS: dict[Scope, str] = {"key": "key", "team": "team", "tenant": TOTAL}
+_DIMENSIONS: dict[Scope, str] = {
+    "key": "key",
+    "team": "team",
+    "user": "user",
+    "tag": "tag",
+    "model": "model",
+    "tenant": TOTAL,
+    "gateway": TOTAL,
+}
+_MOST_DAYS = 31
+"""Days of a window that are looked up one by one: among all subjects' days the database would read them all."""
 
 
 async def spent_today(connection: AsyncConnection, now_us: int) -> Mapping[str, int]:
@@ -32,12 +44,60 @@ async def spent(connection: AsyncConnection, budgets: Iterable[Budget], now_us: 
         present = span(window, now_us)
         stretch = Stretch(present.start_us, present.end_us)
         costs = await _costs(connection, _DIMENSIONS[scope], stretch, {_value(budget) for budget in members})
-        found |= {budget.id: costs.get((budget.tenant, _value(budget)), 0) for budget in members}
+        everything = sum(costs.values())
+        found |= {
+            budget.id: everything if scope == "gateway" else costs.get((budget.tenant, _value(budget)), 0)
+            for budget in members
+        }
     return found
 
 
+async def standing(
+    connection: AsyncConnection, places: Mapping[Place, tuple[Budget, Span]], limits: Mapping[str, int]
+) -> Mapping[Place, Standing]:
+    """How each place stands, all seen at one moment: a row that reaches the ledger leaves its lease at that moment.
+
+    `limits` by budget id.
+    """
+    order = list(places)
+    parts = [part for number, place in enumerate(order) for part in _parts(number, place, *places[place])]
+    sums = {(number, kind): int(nano) for number, kind, nano in await connection.execute(sa.union_all(*parts))}
+    return {
+        place: Standing(limit=limits[place.budget_id], spent=sums[number, 0], leased=sums[number, 1])
+        for number, place in enumerate(order)
+    }
+
+
+def _parts(number: int, place: Place, budget: Budget, window: Span) -> Iterator[sa.Select[int, int, int]]:
+    table, lease = value_metrics.c, budget_leases.c
+    costs = [
+        table.dimension == _DIMENSIONS[budget.scope],
+        table.grain == DAY_MINUTES,
+        *_days(window),
+        table.value == _value(budget),
+    ]
+    if budget.scope != "gateway":
+        costs.append(table.tenant == budget.tenant)
+    yield _sum(number, 0, table.cost).where(*costs)
+    yield _sum(number, 1, lease.amount).where(
+        lease.budget_id == place.budget_id, lease.starts_at == sa.literal(place.starts_us, Moment)
+    )
+
+
+def _days(window: Span) -> list[sa.ColumnElement[bool]]:
+    bucket, start, end = value_metrics.c.bucket, max(0, window.start_us), window.end_us
+    if end is not None and (end - start) <= _MOST_DAYS * DAY_US:
+        return [bucket.in_(range(start, end, DAY_US))]
+    return [bucket >= start, bucket < (LAST_US if end is None else end)]
+
+
+def _sum(number: int, kind: int, column: sa.Column[int]) -> sa.Select[int, int, int]:
+    total = sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
+    return sa.select(sa.literal(number, sa.Integer), sa.literal(kind, sa.Integer), total)
+
+
 def _value(budget: Budget) -> str:
-    return "" if budget.scope == "tenant" else budget.subject[:LONGEST_VALUE]
+    return "" if budget.scope in ("tenant", "gateway") else budget.subject[:LONGEST_SUBJECT]
 
 
 async def _costs(

@@ -1,0 +1,105 @@
+"""Budgets as people make and change them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from farthing.domain.budget import Budget, Step
+from farthing.domain.errors import NotFound
+from farthing.store.engine import Engines
+from farthing.store.queries.quality import of_tenant
+from farthing.store.schema import budget_leases, budgets
+
+
+class Budgets:
+    """What may be spent. Everything raises `Unavailable` while the database is away."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    async def create(self, budget: Budget, *, created_at_us: int) -> None:
+        """Adds a budget."""
+        row = {
+            "budget_id": budget.id,
+            "tenant": budget.tenant,
+            "scope": budget.scope,
+            "subject": budget.subject,
+            "period": budget.window,
+            "created_at": created_at_us,
+            **_changeable(budget),
+        }
+        async with self._engines.writing() as connection:
+            await connection.execute(sa.insert(budgets), row)
+
+    async def change(self, budget: Budget, *, tenant: str | None = None) -> None:
+        """Gives the budget of this id this one's limit, hardness, name and steps; the rest of it stays for good.
+
+        Raises `NotFound`, also for a budget of another tenant than `tenant`.
+        """
+        statement = sa.update(budgets).where(budgets.c.budget_id == budget.id, *of_tenant(budgets.c.tenant, tenant))
+        async with self._engines.writing() as connection:
+            if (await connection.execute(statement.values(**_changeable(budget)))).rowcount == 0:
+                raise _unknown()
+
+    async def delete(self, budget_id: str, *, tenant: str | None = None) -> None:
+        """Ends a budget and what workers had leased of it. Raises `NotFound`."""
+        async with self._engines.writing() as connection:
+            mine = sa.delete(budgets).where(budgets.c.budget_id == budget_id, *of_tenant(budgets.c.tenant, tenant))
+            if (await connection.execute(mine)).rowcount == 0:
+                raise _unknown()
+            await connection.execute(sa.delete(budget_leases).where(budget_leases.c.budget_id == budget_id))
+
+    async def get(self, budget_id: str, *, tenant: str | None = None) -> Budget:
+        """One of them. Raises `NotFound`."""
+        statement = sa.select(budgets).where(budgets.c.budget_id == budget_id, *of_tenant(budgets.c.tenant, tenant))
+        async with self._engines.reading() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        if row is None:
+            raise _unknown()
+        return _budget(row)
+
+    async def list(self, tenant: str | None = None) -> Sequence[Budget]:
+        """Every budget, or a tenant's, the oldest first."""
+        async with self._engines.reading() as connection:
+            return [_budget(row) for row in await connection.execute(_all(tenant))]
+
+    async def load(self) -> Sequence[Budget]:
+        """Every budget, the oldest first, for those who hold money in them."""
+        async with self._engines.reading("refresh") as connection:
+            return [_budget(row) for row in await connection.execute(_all(None))]
+
+
+def _all(tenant: str | None) -> sa.Select[Any]:
+    found = sa.select(budgets).where(*of_tenant(budgets.c.tenant, tenant))
+    return found.order_by(budgets.c.created_at, budgets.c.budget_id)
+
+
+def _changeable(budget: Budget) -> dict[str, Any]:
+    return {
+        "limit_nano": budget.limit,
+        "is_hard": budget.is_hard,
+        "name": budget.name,
+        "degrade": msgspec.to_builtins(budget.degrade) if budget.degrade else None,
+    }
+
+
+def _budget(row: sa.Row[Any]) -> Budget:
+    return Budget(
+        id=row.budget_id,
+        tenant=row.tenant,
+        scope=row.scope,
+        subject=row.subject,
+        window=row.period,
+        limit=row.limit_nano,
+        is_hard=row.is_hard,
+        name=row.name,
+        degrade=msgspec.convert(row.degrade or (), tuple[Step, ...]),
+    )
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no budget with this id.", param="budget_id")
