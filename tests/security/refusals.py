@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.security.conftest import VENDOR_KEY
 from tests.security.wire import Answer
+from tests.servers.gateway import Gateway
 
 ANTHROPIC_TYPES: Mapping[int, str] = {
     400: "invalid_request_error",
     401: "authentication_error",
     404: "not_found_error",
     405: "invalid_request_error",
+    408: "timeout_error",
     413: "request_too_large",
+    414: "invalid_request_error",
     415: "invalid_request_error",
+    431: "invalid_request_error",
     503: "overloaded_error",
 }
 LEAKS = re.compile(
@@ -60,3 +65,10 @@ def echoes_little(answer: Answer, said: str) -> None:
     text = answer.body.decode()
     longest = MOST_ECHOED + 1
     assert not any(said[start : start + longest] in text for start in range(len(said) - longest + 1))
+
+
+def resident_mib(gateway: Gateway) -> float:
+    """Memory of the gateway in MiB."""
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{gateway.pid}/status").read_text())
+    assert match
+    return int(match[1]) / 1024

@@ -25,7 +25,7 @@ from tests.security.fields import (
     TOO_DEEP,
     Wrong,
 )
-from tests.security.refusals import echoes_little, refused
+from tests.security.refusals import echoes_little, refused, resident_mib
 from tests.security.wire import Answer, Wire
 from tests.servers.gateway import Gateway
 
@@ -141,17 +141,10 @@ def test_refusals_cost_nothing_and_hold_nothing(wire: Wire) -> None:
 
 def test_the_gateway_outlives_them_all(gateway: Gateway, wire: Wire) -> None:
     """C5: memory stays within twice the cap of a body above the start, however large the bodies were."""
-    status = Path(f"/proc/{gateway.pid}/status")
-    before = _resident_mib(status)
+    before = resident_mib(gateway)
     for bad in BAD_JSON:
         wire.ask("POST", "/v1/chat/completions", bad.body)
-    assert _resident_mib(status) - before < 2 * 32
-
-
-def _resident_mib(status: Path) -> float:
-    match = re.search(r"VmRSS:\s+(\d+) kB", status.read_text())
-    assert match
-    return int(match[1]) / 1024
+    assert resident_mib(gateway) - before < 2 * 32
 
 
 class TestSoundRequests:

@@ -63,6 +63,8 @@ def locked(settings: str, started: Callable[[Gateway], Gateway]) -> tuple[Gatewa
     with closing(sqlite3.connect(gateway.folder / "farthing.db")) as database, database:
         database.execute("UPDATE keys SET expires_at = 1 WHERE name = 'expired'")
         database.execute("DELETE FROM keys WHERE name = 'deleted'")
+        database.execute("UPDATE keys SET changed = changed + 1 WHERE name = 'expired'")
+        database.execute("UPDATE counters SET value = value + 1")
     command: list[str | Path] = [Path(sys.executable).with_name("farthing"), "keys", "revoke", "revoked"]
     subprocess.run(command, env=dict(gateway.environment or {}), cwd=gateway.folder, check=True, capture_output=True)
     expected = {keys.good: 200, keys.expired: 401, keys.revoked: 401, keys.deleted: 401}

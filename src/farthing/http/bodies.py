@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
+import zlib
 from collections.abc import Awaitable, Callable
 
-from farthing.domain.errors import RequestTimeout
+from farthing.domain.errors import InvalidRequest, RequestTimeout
 from farthing.http.errors import Message, Pairs
 from farthing.http.headers import Headers, RawHeaders, check_length, too_large
 
 CLOSE: Pairs = [(b"connection", b"close")]
 """Sent with an answer before the whole body was read, so that nobody takes the rest for the next request."""
+
+
+_PACKED_PIECE, _PLAIN_PIECE = 64 * 1024, 1024 * 1024
+"""Bytes unpacked, and made of them, at a time: a few milliseconds, after which it is the others' turn."""
+_GZIP_BITS = 31
+"""To zlib: gzip's header, and the largest window."""
+
+
+async def unpacked(body: bytes, limit: int) -> bytes:
+    """What gzip packed into `body`. Raises `RequestTooLarge` over `limit` bytes, `InvalidRequest` if it is no gzip."""
+    unpacker = zlib.decompressobj(wbits=_GZIP_BITS)
+    parts: list[bytes] = []
+    left = limit
+    try:
+        for start in range(0, len(body), _PACKED_PIECE):
+            packed = body[start : start + _PACKED_PIECE]
+            while packed:
+                parts.append(unpacker.decompress(packed, _PLAIN_PIECE))
+                left -= len(parts[-1])
+                if left < 0:
+                    # Whoever handles the error may keep it, and with it this frame.
+                    parts.clear()
+                    raise too_large(limit)
+                packed = unpacker.unconsumed_tail
+                if packed:
+                    await asyncio.sleep(0)
+    except zlib.error:
+        raise _not_gzip() from None
+    if not unpacker.eof or unpacker.unused_data:
+        raise _not_gzip()
+    return b"".join(parts)
+
+
+def _not_gzip() -> InvalidRequest:
+    return InvalidRequest("The body is not what gzip makes: send one whole gzip member.", code="invalid_encoding")
 
 
 def late_body() -> RequestTimeout:

@@ -105,7 +105,8 @@ class Guard:
         if not isinstance(error, Exception):
             return False
         if isinstance(error, FarthingError):
-            self.error = error
+            # Its frames hold the body, and themselves through this guard: 32 MiB that would wait for the collector.
+            self.error = error.with_traceback(None)
         else:
             logger.error("request %s failed", self._request_id, exc_info=error)
             self.error = InternalError(

@@ -27,16 +27,23 @@ class FrontDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection's request, socket or lifespan."""
         if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                self._name(scope)
             await self._rest(scope, receive, send)
         elif scope["path"] in _HOT_PATHS:
             await self._hot(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _name(self, scope: Scope) -> str:
+        """Tells the routes the request's id, and how large a body may be."""
         request_id = self.new_id()
+        scope.setdefault("state", {}).update(request_id=request_id, max_body_bytes=self._max_body_bytes)
+        return request_id
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = self._name(scope)
         extra = _mend(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
         body = BoundedBody(receive, scope["headers"], self._max_body_bytes)
         has_started = False
 

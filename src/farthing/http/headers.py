@@ -19,6 +19,7 @@ _JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json\s*(;\s*charset\s*=\s*\"?u
 _TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[^=,\x00-\x1f\x7f]{1,128}")
 _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 _FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
+_GZIP = ("gzip", "x-gzip")
 _SESSION_HEADERS = ("x-farthing-session", "x-claude-code-session-id", "session-id", "thread-id")
 CREDENTIALS = frozenset({"authorization", "x-api-key", "x-goog-api-key"})
 """Headers that may carry a key."""
@@ -95,12 +96,16 @@ def _presented(name: str, value: str) -> str:
 
 
 def check_media_type(headers: Headers) -> None:
-    """Raises `UnsupportedMediaType` for a body that is no JSON in UTF-8, or is compressed."""
+    """Raises `UnsupportedMediaType` for a body that is no JSON in UTF-8, or compressed otherwise than by gzip."""
     if not _JSON.fullmatch(headers.get("content-type", "")):
         raise UnsupportedMediaType("Send the body as `Content-Type: application/json`, in UTF-8.")
-    encoding = headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
-        raise UnsupportedMediaType("Send the body uncompressed.", code="unsupported_encoding")
+    if headers.get("content-encoding", "identity").strip().lower() not in ("identity", *_GZIP):
+        raise UnsupportedMediaType("Send the body as it is, or compressed by gzip alone.", code="unsupported_encoding")
+
+
+def is_packed(headers: Headers) -> bool:
+    """Whether the body is compressed."""
+    return headers.get("content-encoding", "").strip().lower() in _GZIP
 
 
 def check_length(headers: Headers, limit: int) -> None:

@@ -11,11 +11,11 @@ from farthing.domain.errors import InvalidRequest, MethodNotAllowed, Stopping
 from farthing.gateway.call import Arrival, Call
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
-from farthing.http.bodies import CLOSE, has_body
+from farthing.http.bodies import CLOSE, has_body, unpacked
 from farthing.http.desk import HOT, MISWRITTEN, Desk, miswritten
 from farthing.http.errors import Message, Pairs, Send, guarded, send_error
 from farthing.http.head import understand
-from farthing.http.headers import Headers, check_length, check_media_type, is_local, not_local, too_large
+from farthing.http.headers import Headers, check_length, check_media_type, is_local, is_packed, not_local, too_large
 from farthing.ports import Spawn
 
 Receive = Callable[[], Awaitable[Message]]
@@ -144,6 +144,8 @@ class _Answering:
         check_length(headers, limit)
         body = await _body(self._receive, limit)
         self.is_read = True
+        if is_packed(headers):
+            body = await unpacked(body, limit)
         return self._desk.call(self._route, understand(headers), body, self.arrival)
 
     async def _reply(self, reply: Reply | StreamReply) -> None:

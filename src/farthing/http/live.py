@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import WebSocket, WebSocketDisconnect
+from fastapi import Response, WebSocket, WebSocketDisconnect
 
-from farthing.dialects import strict
+from farthing.dialects import INBOUND, strict
 from farthing.domain.errors import FarthingError, Forbidden, InvalidRequest, Unavailable
+from farthing.http.errors import error_answer
 from farthing.http.headers import Headers
 from farthing.http.moments import rfc3339
 from farthing.http.policy import caller_behind
@@ -26,12 +27,32 @@ async def live_metrics(socket: WebSocket) -> None:
     services = services_of(socket)
     try:
         _tenant(socket, services)
+    except FarthingError as error:
+        await _deny(socket, error)
+        return
+    try:
         await socket.accept()
         await _converse(socket, services)
     except WebSocketDisconnect:
         return
     except FarthingError as error:
-        await socket.close(TRY_AGAIN_LATER if isinstance(error, Unavailable) else POLICY_VIOLATION)
+        await socket.close(_close_code(error))
+
+
+async def _deny(socket: WebSocket, error: FarthingError) -> None:
+    """Refuses the handshake as any other request is refused, where the server can tell it."""
+    if "websocket.http.response" not in socket.scope.get("extensions", {}):
+        await socket.close(_close_code(error))
+        return
+    request_id = socket.scope["state"]["request_id"]
+    status, headers, body = error_answer(error, INBOUND["native"], request_id, [])
+    response = Response(body, status_code=status)
+    response.raw_headers = headers
+    await socket.send_denial_response(response)
+
+
+def _close_code(error: FarthingError) -> int:
+    return TRY_AGAIN_LATER if isinstance(error, Unavailable) else POLICY_VIOLATION
 
 
 async def _converse(socket: WebSocket, services: Services) -> None:

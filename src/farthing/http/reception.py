@@ -242,6 +242,9 @@ class Reception(HttpToolsProtocol):
             if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
                 raise InvalidRequest("`chunked` is the only transfer coding that is taken.", code="bad_request")
 
+        if self.parser.should_upgrade() and self._should_upgrade():
+            _check_handshake(dict(self.headers))
+
     def _await(self, awaits: Awaits) -> None:
         self._awaits = awaits
         if awaits:
@@ -258,6 +261,11 @@ class Reception(HttpToolsProtocol):
         elif now >= self._stalls:
             self._patience.forget(self)
             self.transport.abort()
+
+
+def _check_handshake(headers: dict[bytes, bytes]) -> None:
+    if not headers.get(b"sec-websocket-key") or headers.get(b"sec-websocket-version") != b"13":
+        raise InvalidRequest("A WebSocket needs Sec-WebSocket-Key, and Sec-WebSocket-Version 13.", code="bad_request")
 
 
 def _long_target() -> UriTooLong:

@@ -18,8 +18,7 @@ from farthing.ports import Filter, GroupBy, Stretch
 DAY_US = 86_400_000_000
 DEFAULT_SPAN_US = 30 * DAY_US
 
-From = Annotated[str | None, Query(alias="from", max_length=40)]
-To = Annotated[str | None, Query(alias="to", max_length=40)]
+Moment = Annotated[str | None, Field(max_length=40)]
 Name = Annotated[str | None, Field(pattern=r"^[^\x00]+$", max_length=256)]
 
 
@@ -36,40 +35,44 @@ async def routing_metrics(request: Request) -> dict[str, Any]:
     return {**as_object(await services.metrics(tenant_of(request))), "demo": _is_demo(services)}
 
 
-async def usage(
-    request: Request,
-    group_by: GroupBy = "model",
-    since: From = None,
-    until: To = None,
-) -> dict[str, Any]:
+class StretchQuery(BaseModel):
+    """Which time is asked for; whatever else is sent is refused, for it would be taken to have been heeded."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    since: Annotated[Moment, Field(alias="from")] = None
+    until: Annotated[Moment, Field(alias="to")] = None
+
+
+class UsageQuery(StretchQuery):
+    """What is asked of the usage."""
+
+    group_by: GroupBy = "model"
+
+
+async def usage(request: Request, query: Annotated[UsageQuery, Query()]) -> dict[str, Any]:
     """Requests, tokens and money by group; the last 30 days unless said otherwise."""
-    stretch = _stretch(request, since, until)
+    stretch = _stretch(request, query)
     services = await _caught_up(request)
-    figures = as_object(await services.queries.usage(tenant_of(request), group_by, stretch))
-    if group_by in ("day", "hour"):
+    figures = as_object(await services.queries.usage(tenant_of(request), query.group_by, stretch))
+    if query.group_by in ("day", "hour"):
         figures["rows"] = [{**row, "group": rfc3339(row["group"])} for row in figures["rows"]]
-    return {**figures, **_shown(stretch), "group_by": group_by, "demo": _is_demo(services)}
+    return {**figures, **_shown(stretch), "group_by": query.group_by, "demo": _is_demo(services)}
 
 
-async def savings(
-    request: Request,
-    since: From = None,
-    until: To = None,
-) -> dict[str, Any]:
+async def savings(request: Request, query: Annotated[StretchQuery, Query()]) -> dict[str, Any]:
     """What was saved against the baseline, and by what; the last 30 days unless said otherwise.
 
     The interval has no width: the baseline is the same tokens at another price, which is counted, not estimated.
     """
-    stretch = _stretch(request, since, until)
+    stretch = _stretch(request, query)
     services = await _caught_up(request)
     figures = as_object(await services.queries.savings(tenant_of(request), stretch))
     return {**figures, "method": "counted", **_shown(stretch), "demo": _is_demo(services)}
 
 
-class LedgerQuery(BaseModel):
+class LedgerQuery(StretchQuery):
     """Which page of the ledger is wanted."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
     cursor: Annotated[str | None, Field(max_length=512)] = None
@@ -81,8 +84,6 @@ class LedgerQuery(BaseModel):
     user: Name = None
     session: Name = None
     tag: Annotated[str | None, Field(pattern=r"^[^=\x00]+=[^\x00]+$", max_length=256)] = None
-    since: Annotated[str | None, Field(alias="from", max_length=40)] = None
-    until: Annotated[str | None, Field(alias="to", max_length=40)] = None
 
     def filter(self) -> Filter:
         """The rows wanted. Raises `InvalidRequest` for a moment that is none."""
@@ -129,9 +130,9 @@ async def _caught_up(request: Request) -> Services:
     return services
 
 
-def _stretch(request: Request, since: str | None, until: str | None) -> Stretch:
-    until_us = parse_moment(until, "to") if until else services_of(request).clock.now_us() + 1
-    since_us = parse_moment(since, "from") if since else until_us - DEFAULT_SPAN_US
+def _stretch(request: Request, query: StretchQuery) -> Stretch:
+    until_us = parse_moment(query.until, "to") if query.until else services_of(request).clock.now_us() + 1
+    since_us = parse_moment(query.since, "from") if query.since else until_us - DEFAULT_SPAN_US
     if since_us > until_us:
         raise InvalidRequest("`from` must not be later than `to`.", code="invalid_parameter", param="from")
     return Stretch(since_us, until_us)

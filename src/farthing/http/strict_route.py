@@ -9,7 +9,8 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from farthing.dialects import strict
-from farthing.http.headers import Headers, check_media_type
+from farthing.http.bodies import unpacked
+from farthing.http.headers import Headers, check_media_type, is_packed
 
 
 class StrictRoute(APIRoute):
@@ -22,8 +23,10 @@ class StrictRoute(APIRoute):
             return handle
 
         async def handle_strictly(request: Request) -> Response:
-            check_media_type(Headers(request.scope["headers"]))
-            return await handle(_StrictRequest(request.scope, request.receive))
+            headers = Headers(request.scope["headers"])
+            check_media_type(headers)
+            kind = _PackedRequest if is_packed(headers) else _StrictRequest
+            return await handle(kind(request.scope, request.receive))
 
         return handle_strictly
 
@@ -32,3 +35,9 @@ class _StrictRequest(Request):
     async def json(self) -> dict[str, Any]:
         """The object in the body. Raises `InvalidRequest`."""
         return strict.decode(await self.body())
+
+
+class _PackedRequest(_StrictRequest):
+    async def json(self) -> dict[str, Any]:
+        """The object in the compressed body. Raises `InvalidRequest`."""
+        return strict.decode(await unpacked(await self.body(), self.state.max_body_bytes))

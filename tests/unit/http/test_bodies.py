@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import zlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from farthing.domain.errors import RequestTooLarge
-from farthing.http.bodies import BoundedBody, has_body
+from farthing.domain.errors import InvalidRequest, RequestTooLarge
+from farthing.http.bodies import BoundedBody, has_body, unpacked
 from farthing.http.headers import Headers
 from tests.servers.asgi import Client
 
@@ -125,3 +130,60 @@ async def test_one_byte_too_many_is_refused() -> None:
         await body()
     with pytest.raises(RequestTooLarge):
         body.check(Headers([(b"host", b"a"), (b"content-length", b"10")]))
+
+
+@given(st.binary(max_size=200))
+async def test_what_gzip_packed_is_unpacked(plain: bytes) -> None:
+    """At any level, to the very limit and not over it."""
+    for level in (0, 9):
+        packed = gzip.compress(plain, level)
+        assert await unpacked(packed, len(plain)) == plain
+        if plain:
+            with pytest.raises(RequestTooLarge):
+                await unpacked(packed, len(plain) - 1)
+
+
+async def test_a_bomb_bursts_nowhere() -> None:
+    """No more than the limit is unpacked of it, and others have their turn meanwhile."""
+    bomb = gzip.compress(bytes(64 * 1024 * 1024))
+    assert len(bomb) * 1000 < 64 * 1024 * 1024 + 2_000_000
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    with pytest.raises(RequestTooLarge):
+        await unpacked(bomb, 8 * 1024 * 1024)
+    task.cancel()
+    assert turns == 8
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"",
+        b"{}",
+        gzip.compress(b"{}")[:-1],
+        gzip.compress(b"{}") + b"x",
+        gzip.compress(b"{}") * 2,
+        zlib.compress(b"{}"),
+    ],
+)
+async def test_what_is_not_one_whole_gzip_is_refused(packed: bytes) -> None:
+    """Cut off, with something behind it, or packed otherwise."""
+    with pytest.raises(InvalidRequest) as caught:
+        await unpacked(packed, 1000)
+    assert (caught.value.code, caught.value.status) == ("invalid_encoding", 400)
+
+
+async def test_a_packed_body_is_read_off_the_path(open_client: Client) -> None:
+    """As an unpacked one, and as strictly."""
+    packed = [("content-encoding", "gzip")]
+    assert (await open_client.post("/feedback", gzip.compress(GOOD), packed)).status == 404
+    broken = await open_client.post("/feedback", gzip.compress(b"{"), packed)
+    assert (broken.status, broken.json["error"]["code"]) == (400, "invalid_json")
+    assert (await open_client.post("/feedback", GOOD, packed)).json["error"]["code"] == "invalid_encoding"

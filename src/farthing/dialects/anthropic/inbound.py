@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from farthing.dialects import schemas, strict
+from farthing.dialects import pictures, schemas, strict
 from farthing.dialects.anthropic import wire
 from farthing.dialects.anthropic.generations import REDACTED
 from farthing.domain.chat import (
@@ -220,8 +220,10 @@ class _Reader:
     def _image(self, block: wire.ImageBlock, path: str) -> Iterator[Part]:
         source = block.source
         if isinstance(source, wire.Base64Source):
+            pictures.check_data(source.media_type, source.data, f"{path}.source.data")
             yield Image(media_type=source.media_type, data=source.data)
         elif isinstance(source, wire.UrlSource):
+            pictures.check_address(source.url, f"{path}.source.url")
             yield Image(url=source.url)
         else:
             self._note(path)
@@ -231,6 +233,8 @@ class _Reader:
         if source.get("type") == "text" and isinstance(source.get("data"), str):
             yield Text(f"{block.title}\n\n{source['data']}" if block.title else source["data"])
         else:
+            if source.get("type") == "url" and isinstance(source.get("url"), str):
+                pictures.check_address(source["url"], f"{path}.source.url")
             self._note(path)
 
     def _note(self, path: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, get_args
 
-from farthing.dialects import schemas, strict
+from farthing.dialects import pictures, schemas, strict
 from farthing.dialects.openai import wire
 from farthing.domain.chat import (
     ChatRequest,
@@ -243,6 +243,7 @@ def _image(wired: wire.ImageUrl | str, path: str) -> Image:
     scheme, _, rest = url.partition(":")
     scheme = scheme.lower()
     if scheme in {"http", "https"}:
+        pictures.check_address(url, path)
         return Image(url=url, detail=detail)
     kind, _, data = rest.partition(",")
     media_type, _, encoding = kind.partition(";")
@@ -250,6 +251,7 @@ def _image(wired: wire.ImageUrl | str, path: str) -> Image:
         raise strict.invalid(path, "Send an https address or a data URL", code="url_not_allowed")
     if encoding.rpartition(";")[2] != "base64" or not media_type.startswith("image/") or not data:
         raise strict.invalid(path, "Write a data URL as data:image/…;base64,…", code="invalid_image")
+    pictures.check_data(media_type, data, path)
     return Image(media_type, data, detail=detail)
 
 
