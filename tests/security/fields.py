@@ -1,4 +1,4 @@
-"""Bodies that are good JSON and ask for what cannot be (rows B28 to B36)."""
+"""Bodies that are good JSON and ask for what cannot be (rows B28 to B37, B42, B44)."""
 
 from __future__ import annotations
 
@@ -55,6 +55,18 @@ def _tool(**function: Any) -> dict[str, Any]:
 def _talk(*messages: Any) -> dict[str, Any]:
     return {"messages": [USER, USER, USER, *messages]}
 
+
+def _picture(url: Any) -> dict[str, Any]:
+    return _talk({"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": url}]})
+
+
+def _source(kind: str, **source: Any) -> dict[str, Any]:
+    return _talk({"role": "user", "content": [{"type": kind, "source": source}]})
+
+
+PICTURE = "messages[3].content[1].image_url"
+CANARIES = ("file:///etc/passwd", "http://169.254.169.254/latest", "http://127.0.0.1:9/a.png", "http://[::1]/", "x")
+"""Addresses that nobody may be sent to for a picture."""
 
 MODELS = [
     Wrong("B28 no model", {"model": ABSENT}, MISSING, "model"),
@@ -121,6 +133,12 @@ CHAT = [
     Wrong("B33 five stops", {"stop": ["x"] * 5}, VALUE, "stop"),
     Wrong("B33 seed 2^70", {"seed": 2**70}, VALUE, "seed"),
     Wrong("B33 two limits", {"max_tokens": 9, "max_completion_tokens": 9}, VALUE, "max_completion_tokens"),
+    Wrong("B33 top_logprobs 21", {"logprobs": True, "top_logprobs": 21}, VALUE, "top_logprobs"),
+    Wrong("B33 logprobs text", {"logprobs": "yes"}, TYPE, "logprobs"),
+    Wrong("B33 stop of numbers", {"stop": [1]}, TYPE, "stop[0]"),
+    Wrong("B33 seed text", {"seed": "1"}, TYPE, "seed"),
+    Wrong("B33 penalty", {"frequency_penalty": 3}, VALUE, "frequency_penalty"),
+    Wrong("B33 bias", {"logit_bias": {"1": 101}}, VALUE, "logit_bias"),
     Wrong("B34 text", {"stream": "yes"}, TYPE, "stream"),
     Wrong("B34 number", {"stream": 1}, TYPE, "stream"),
     Wrong("B34 options alone", {"stream_options": {"include_usage": True}}, VALUE, "stream"),
@@ -130,6 +148,26 @@ CHAT = [
     Wrong("B35 no object", _schema([]), TYPE, "response_format"),
     Wrong("B35 40 levels", _schema(_deep(40)), VALUE, "response_format"),
     Wrong("B35 exploding pattern", _schema({"type": "string", "pattern": "^(a+)+$"}), VALUE, "response_format"),
+    Wrong("B37 user of 65 KiB", {"user": "u" * 65 * 1024}, VALUE, "user"),
+    Wrong("B37 user", {"user": {"name": "x"}}, TYPE, "user"),
+    Wrong("B37 17 keys", {"metadata": {f"k{n}": "x" for n in range(17)}}, VALUE, "metadata"),
+    Wrong("B37 nested", {"metadata": {"a": {"b": "c"}}}, TYPE, "metadata"),
+    Wrong("B37 list", {"metadata": ["a"]}, TYPE, "metadata"),
+    Wrong("B37 65 KiB", {"metadata": {"a": "x" * 65 * 1024}}, VALUE, "metadata"),
+    Wrong("B37 long key", {"metadata": {"k" * 65: "x"}}, VALUE, "metadata"),
+    Wrong("B37 class", {"metadata": {"__class__": "x"}}, VALUE, "metadata"),
+    Wrong("B37 line break", {"metadata": {"a\nb": "x"}}, VALUE, "metadata"),
+    *(Wrong(f"B42 {url}", _picture({"url": url}), "url_not_allowed", f"{PICTURE}.url") for url in CANARIES),
+    Wrong("B42 bare", _picture(CANARIES[0]), "url_not_allowed", PICTURE),
+    Wrong("B42 no url", _picture({}), MISSING, f"{PICTURE}.url"),
+    Wrong("B42 base64", _picture({"url": "data:image/png;base64,%%%"}), "invalid_image", f"{PICTURE}.url"),
+    Wrong("B42 cut off", _picture({"url": "data:image/png;base64,AAAAA"}), "invalid_image", f"{PICTURE}.url"),
+    Wrong("B42 svg", _picture({"url": "data:image/svg+xml;base64,PHN2Zz4="}), "invalid_image", f"{PICTURE}.url"),
+    Wrong("B42 text", _picture({"url": "data:text/html;base64,PHN2Zz4="}), "invalid_image", f"{PICTURE}.url"),
+    Wrong("B42 not base64", _picture({"url": "data:image/png,x"}), "invalid_image", f"{PICTURE}.url"),
+    Wrong(
+        "B42 30 MB", _picture({"url": f"data:image/png;base64,{'A' * 30_000_000}"}), "invalid_image", f"{PICTURE}.url"
+    ),
 ]
 
 TOO_DEEP = Wrong("B35 500 levels", _schema(_deep(500)), "json_too_deep", "")
@@ -176,6 +214,23 @@ MESSAGES = [
         "",
         "output_config.format.schema",
     ),
+    Wrong("B37 user", {"metadata": {"user_id": "u" * 65 * 1024}}, "", "metadata.user_id"),
+    Wrong("B37 more", {"metadata": {"user_id": "u", "__class__": "x"}}, "", "metadata"),
+    Wrong("B37 nested", {"metadata": {"user_id": {"a": "b"}}}, "", "metadata.user_id"),
+    *(
+        Wrong(f"B42 {kind} {url}", _source(kind, type="url", url=url), "", "messages[3].content[0].source.url")
+        for kind in ("image", "document")
+        for url in CANARIES
+    ),
+    *(
+        Wrong(
+            f"B42 {kind} {data}",
+            _source("image", type="base64", media_type=kind, data=data),
+            "",
+            "messages[3].content[0].source.data",
+        )
+        for kind, data in (("image/png", "%%%"), ("image/svg+xml", "AAAA"), ("text/html", "AAAA"))
+    ),
 ]
 """The same for Anthropic's dialect, whose envelope has neither code nor param: the message names the field."""
 
@@ -197,6 +252,12 @@ INPUTS = [
     Wrong("B44 2,049", {"input": ["x"] * 2049}, VALUE, "input"),
     Wrong("B44 negative token", {"input": [-1]}, VALUE, "input"),
     Wrong("B44 mixed", {"input": ["x", 1]}, VALUE, "input"),
+    Wrong("B44 absent", {"input": ABSENT}, MISSING, "input"),
+    Wrong("B44 number", {"input": 1}, VALUE, "input"),
+    Wrong("B44 empty among others", {"input": ["x", ""]}, VALUE, "input"),
+    Wrong("B44 no tokens", {"input": [[]]}, VALUE, "input"),
+    Wrong("B44 format", {"encoding_format": "int8"}, VALUE, "encoding_format"),
+    Wrong("B44 dimensions text", {"dimensions": "9"}, TYPE, "dimensions"),
     Wrong("B44 dimensions", {"dimensions": 0}, VALUE, "dimensions"),
 ]
 """The embeddings route's."""

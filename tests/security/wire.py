@@ -57,6 +57,11 @@ class Wire:
         length = (("content-length", str(len(body))),) if body else ()
         return self.exchange(request(method, path, (("host", self.host), *headers, *length)) + body, method)
 
+    def hear_out(self, data: bytes) -> bytes:
+        """All that is said to these bytes until the gateway hangs up."""
+        self._socket.sendall(data)
+        return b"".join(iter(lambda: self._socket.recv(65_536), b""))
+
     def is_closed(self) -> bool:
         """Whether the gateway has hung up, which it does right after its answer or not at all."""
         try:

@@ -9,6 +9,7 @@ import httptools
 from farthing.domain.errors import FarthingError
 from farthing.http.facts import Head
 from farthing.http.headers import (
+    MOST_HEADERS,
     Headers,
     app_name,
     check_media_type,
@@ -111,7 +112,8 @@ class _Reader:
         names = [name for name, _ in self._headers]
         connection = dict(self._headers).get(b"connection", b"").strip().lower()
         return (
-            names.count(b"content-length") == 1
+            len(names) <= MOST_HEADERS
+            and names.count(b"content-length") == 1
             and names.count(b"connection") <= 1
             and connection in _PLAIN_CONNECTION
             and _NOT_PLAIN.isdisjoint(names)

@@ -13,6 +13,8 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 
 LONGEST_VALUE = 256
 MOST_TAGS = 16
+MOST_HEADERS = 100
+"""Of one request."""
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?")
 _LOCAL = re.compile(r"(([a-z0-9-]+\.)*localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json\s*(;\s*charset\s*=\s*\"?utf-?8\"?\s*)?;?\s*", re.IGNORECASE)

@@ -15,7 +15,7 @@ from farthing.domain.errors import FarthingError, HeadersTooLarge, InvalidReques
 from farthing.http.bodies import CLOSE, late_body
 from farthing.http.desk import HOT, Desk
 from farthing.http.errors import error_answer
-from farthing.http.headers import CREDENTIALS
+from farthing.http.headers import CREDENTIALS, MOST_HEADERS
 from farthing.http.patience import BODY_S, HEAD_S, SLOWEST_BODY, STALL_S, patience_of
 
 LONGEST_HEAD = 2 * 1024 * 1024
@@ -24,7 +24,6 @@ LONGEST_TARGET = 8 * 1024
 """Bytes of an address with its query."""
 LONGEST_HEADER = 16 * 1024
 """Bytes of one header, name and value."""
-MOST_HEADERS = 100
 _JUDGED_LATER = frozenset({b"host"}).union(name.encode() for name in CREDENTIALS)
 """Headers that are told what is wrong with them, however long they are."""
 _VERSIONS = frozenset({"1.0", "1.1"})

@@ -182,6 +182,8 @@ PLAIN = request(QUESTION)
         PLAIN.replace(b"Host", b"X-Api-Key: sk-another\r\nHost"),
         PLAIN.replace(b"Host", b"x-farthing-cache: maybe\r\nHost"),
         PLAIN.replace(b"Host", b"bad header\r\nHost"),
+        PLAIN.replace(b"Host", b"Content-Encoding: gzip\r\nHost"),
+        PLAIN.replace(b"Host", b"a: b\r\n" * 100 + b"Host"),
         PLAIN.replace(b"\r\n", b"\n"),
         PLAIN.replace(b"POST", b"\xffOST"),
         request(b" " * (LIMIT + 1)),

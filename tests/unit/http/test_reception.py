@@ -11,9 +11,10 @@ import pytest
 
 from farthing.http import reception
 from farthing.http.connection import PIECE, Connection
+from farthing.http.headers import MOST_HEADERS
 from farthing.http.lane import Lane
 from farthing.http.patience import BODY_S, HEAD_S, SLOWEST_BODY, STALL_S, TURN_S
-from farthing.http.reception import LONGEST_HEADER, LONGEST_TARGET, MOST_HEADERS
+from farthing.http.reception import LONGEST_HEADER, LONGEST_TARGET
 from tests.faultserver.virtual import VirtualLoop
 from tests.unit.gateway.rig import Rig, chat
 from tests.unit.http.lanes import KEEP_ALIVE_S, Line, request
