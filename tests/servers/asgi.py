@@ -52,11 +52,11 @@ class Client:
         """A request without a body."""
         return await self.send(_scope("http", path, [*self._headers, *headers], method=method), b"")
 
-    async def post(self, path: str, body: Any, headers: Pairs = ()) -> Answer:
+    async def post(self, path: str, body: Any, headers: Pairs = (), method: str = "POST") -> Answer:
         """A request with this object as JSON, or with these bytes declared as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         described = [*self._headers, ("content-type", "application/json"), ("content-length", str(len(data))), *headers]
-        return await self.send(_scope("http", path, described, method="POST"), data)
+        return await self.send(_scope("http", path, described, method=method), data)
 
     async def send(self, scope: dict[str, Any], body: bytes) -> Answer:
         """One request in ASGI's own words."""

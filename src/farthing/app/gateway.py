@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from random import Random
+from secrets import token_bytes
 from typing import Any
 
 from farthing.app.channels import build_channels
@@ -16,8 +17,8 @@ from farthing.background.clock import SystemClock
 from farthing.background.supervisor import Supervisor
 from farthing.domain.exchange import Exchange
 from farthing.domain.ids import RANDOM_BITS, uuid7
-from farthing.gateway.answers import Answers
 from farthing.domain.secrets import RANDOM_BYTES, mint
+from farthing.gateway.answers import Answers
 from farthing.gateway.breaker import Breakers, RetryBudget
 from farthing.gateway.coalesce import Flights
 from farthing.gateway.dispatch import Dispatch
@@ -30,12 +31,12 @@ from farthing.insight.alerting import Alerting
 from farthing.insight.routing_metrics import RoutingMetrics
 from farthing.money.bookkeeper import Bookkeeper
 from farthing.money.journal import Journal
-from farthing.money.ledger import Ledger
 from farthing.money.leases import Purse
+from farthing.money.ledger import Ledger
 from farthing.providers.transport import HttpTransport
 from farthing.settings import Settings, SettingsError, load
-from farthing.telemetry.logs import LogSink
 from farthing.store.leases import Lessee
+from farthing.telemetry.logs import LogSink
 from farthing.telemetry.prometheus import PrometheusSink
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ logger = logging.getLogger(__name__)
 INGEST_EVERY_S = 0.05
 REFRESH_EVERY_S = 0.5
 """A key revoked elsewhere is refused here within a second."""
-ALERT_EVERY_S = 1.0
 LEASE_EVERY_S = 0.25
+ALERT_EVERY_S = 1.0
 KEEP_EVERY_S = 1.0
 LEARN_EVERY_S = 0.5
 REPRICE_EVERY_S = 10.0
@@ -123,15 +124,15 @@ class Gateway:
             committed=self._ledger.committed,
             bury=self._storage.store.leases.drop,
         )
-        self._hot = self._build_hot(journal)
         if not self._storage.is_alone:
             self._ledger.purse = self._purse(journal.name)
+        self._hot = self._build_hot(journal)
         await self._refresher.refresh_spending()
-        self._start_jobs(bookkeeper)
         if self._storage.is_alone and self._ledger.has_budgets:
             # What a predecessor that died has spent must count before the first request.
             await bookkeeper.work()
             await self._refresher.refresh_spending()
+        self._start_jobs(bookkeeper)
         try:
             yield self._services(bookkeeper)
         finally:
@@ -198,9 +199,9 @@ class Gateway:
         every(INGEST_EVERY_S, bookkeeper.work, "bookkeeping")
         every(REFRESH_EVERY_S, self._refresher.refresh, "refreshing the snapshot")
         every(REFRESH_EVERY_S, lambda: self._refresh_spending(bookkeeper), "refreshing what was spent")
-        every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
         if self._ledger.purse is not None:
             every(LEASE_EVERY_S, self._ledger.purse.tidy, "leasing ahead")
+        every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
         every(LEARN_EVERY_S, self._storage.learn_answers, "learning which answers are kept")
         every(ALERT_EVERY_S, self._alert, "telling of budgets")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
@@ -215,6 +216,11 @@ class Gateway:
             breakers=self._breakers,
             queries=store.queries,
             feedback=store.feedback,
+            keys=store.keys,
+            tenancy=store.tenancy,
+            new_secret=lambda: mint(token_bytes(RANDOM_BYTES)),
+            new_id=self.new_id,
+            refresh=self._refresher.refresh,
             forget=self._forget,
             metrics=metrics.latest,
             flush=bookkeeper.flush,

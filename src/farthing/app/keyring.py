@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from farthing.domain.errors import Unavailable
@@ -33,6 +34,7 @@ class Keyring:
         self._number = 0
         self._turn = 0
         self._census = (0, 0)
+        self._lock = asyncio.Lock()
         self._seen_s = clock.monotonic()
         self.keys: Mapping[bytes, Key] = self._own
         """Swapped whole."""
@@ -54,6 +56,11 @@ class Keyring:
 
     async def refresh(self) -> bool:
         """Follows the database; whether anything is different now for requests."""
+        # Of two at once, the one that read first may end last, and would bring back what the other saw revoked.
+        async with self._lock:
+            return await self._follow()
+
+    async def _follow(self) -> bool:
         before = (self.keys, self.is_known, self.is_away)
         try:
             changes = await self._changes()

@@ -116,6 +116,7 @@ class Refresher:
             strategies=STRATEGIES,
             strategy=settings.routing.strategy,
             keys=keyring.keys,
+            plans=frozenset(settings.plans),
             keys_known=keyring.is_known and not keyring.is_away,
             is_open=settings.is_loopback and keyring.is_known and not keyring.keys,
             cache_native=settings.cache.enabled,

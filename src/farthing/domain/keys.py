@@ -62,6 +62,14 @@ class Key(Struct, frozen=True, kw_only=True):
     created_by: str | None = None
     """The key or person that made it; None for the command line."""
 
+    def state(self, now_us: int) -> Literal["active", "blocked", "expired", "revoked"]:
+        """Whether a caller can come in with it at this moment, in microseconds since 1970, and why not."""
+        if self.is_revoked:
+            return "revoked"
+        if self.is_blocked:
+            return "blocked"
+        return "expired" if self.expires_at_us is not None and self.expires_at_us <= now_us else "active"
+
 
 LOCAL_CALLER = Caller(tenant="local", role="admin")
 """Whoever reaches a gateway that is bound to loopback and has no key."""

@@ -101,7 +101,7 @@ def _strays(child: Grant, creator: Grant) -> Iterator[str]:
         yield "tenant"
     if may(creator.role, "audit_tenant"):
         return
-    if child.team != creator.team:
+    if child.team != creator.team or (may(creator.role, "manage_team") and creator.team is None):
         yield "team"
     if not may(creator.role, "manage_team") and child.user != creator.user:
         yield "user"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from farthing.domain.errors import NotFound, Unauthenticated, Unavailable
+from farthing.domain.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from farthing.domain.keys import LOCAL_CALLER, Caller
-from farthing.domain.secrets import digest
+from farthing.domain.secrets import PREFIX, digest, is_well_formed
 from farthing.gateway.snapshot import Snapshot
 
 UNKNOWN_KEY = (
@@ -32,6 +32,9 @@ def admit(snapshot: Snapshot, credential: str | None, now_us: int) -> Caller:
 def _without_key(snapshot: Snapshot, credential: str | None) -> Caller:
     if snapshot.is_open:
         return LOCAL_CALLER
+    if credential is not None and credential.startswith(PREFIX) and not is_well_formed(credential):
+        # A typing error is one, whether the key store is in reach or not.
+        raise Unauthenticated(UNKNOWN_KEY)
     if not snapshot.keys_known:
         raise Unavailable(
             "Keys cannot be checked at the moment because the key store is out of reach. Try again shortly.",
@@ -47,7 +50,12 @@ def _without_key(snapshot: Snapshot, credential: str | None) -> Caller:
 
 
 def check_model(caller: Caller, model: str) -> None:
-    """Raises the same `NotFound` for a model outside the key's list as for one that does not exist."""
+    """Raises the same `NotFound` for a model outside the key's list as for one that does not exist.
+
+    Raises `Forbidden` for an auditor, who reads and spends nothing.
+    """
+    if caller.role == "auditor":
+        raise Forbidden("An auditor's key reads figures and asks no models. Use another key.")
     if not caller.may_use(model):
         raise model_not_found(model)
 

@@ -24,6 +24,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """By digest of the secret."""
     keys_known: bool = True
     """False until the key table has been read, and while it cannot be: an unknown key is then not yet a wrong one."""
+    plans: frozenset[str] = frozenset()
+    """Names of the plans that tenants can be put on."""
     is_open: bool = False
     """Bound to loopback with no key made: whoever reaches us may do everything."""
     cache_native: bool = True

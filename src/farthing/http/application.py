@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from farthing.dialects.strict import MAX_ECHO
 from farthing.domain.errors import FarthingError, InvalidRequest, MethodNotAllowed, NotFound
 from farthing.http.errors import envelope, error_headers
-from farthing.http.policy import Policy, Route, require_admin, require_key
+from farthing.http.policy import Policy, Route, enforce
 from farthing.http.services import Services
 from farthing.http.strict_route import StrictRoute
 
-GUARDS = {Policy.PUBLIC: [], Policy.KEY: [Depends(require_key)], Policy.ADMIN: [Depends(require_admin)]}
+ADMIN = "/admin/"
+"""How the addresses of all admin routes begin."""
+
+
+class Unlisted(APIRoute):
+    """What a route is that does not stand in the registry."""
+
+    def __init__(self, path: str, *_: Any, **__: Any) -> None:  # noqa: ANN401 (whatever FastAPI gives)
+        raise _unlisted(path)
+
+
+@cache
+def guarded(policy: Policy) -> type[StrictRoute]:
+    """The class of routes of this policy: nothing of a request is looked at before its caller is let in."""
+
+    class Guarded(StrictRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handle_guarded(request: Request) -> Response:
+                enforce(policy, request)
+                return await handle(request)
+
+            return handle_guarded
+
+    return Guarded
 
 
 def build_application(routes: Sequence[Route], *, services: Services, page: Mapping[str, tuple[bytes, str]]) -> FastAPI:
@@ -28,27 +57,57 @@ def build_application(routes: Sequence[Route], *, services: Services, page: Mapp
         openapi_url=None,
         redirect_slashes=False,
     )
-    app.router.route_class = StrictRoute
+    app.router.route_class = Unlisted
     app.state.page = page
     app.state.services = services
     for route in routes:
-        if route.answer is None:
-            continue
-        if route.methods == "WS":
-            app.add_api_websocket_route(route.path, route.answer)
-        else:
-            app.add_api_route(
-                route.path,
-                route.answer,
-                methods=route.methods.split(),
-                dependencies=GUARDS[route.policy],
-                # FastAPI would give both methods of a route one operation id.
-                include_in_schema=" " not in route.methods,
-            )
+        _add(app, route)
+    check_listed(app.routes, routes)
     app.add_exception_handler(FarthingError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     return app
+
+
+def _add(app: FastAPI, route: Route) -> None:
+    if route.answer is None:
+        return
+    if route.methods == "WS":
+        app.add_api_websocket_route(route.path, route.answer)
+        return
+    app.router.add_api_route(
+        route.path,
+        route.answer,
+        methods=route.methods.split(),
+        status_code=route.status,
+        route_class_override=guarded(route.policy),
+        tags=[route.answer.__module__.rpartition(".")[2]],
+        # FastAPI would give both methods of a route one operation id.
+        include_in_schema=" " not in route.methods,
+    )
+
+
+def check_listed(served: Iterable[BaseRoute], routes: Sequence[Route]) -> None:
+    """Raises TypeError for a route that is served and was not made as the registry says."""
+    sockets = {route.path for route in routes if route.methods == "WS"}
+    guards = {
+        (route.path, method): guarded(route.policy)
+        for route in routes
+        if route.methods != "WS"
+        for method in route.methods.split()
+    }
+    for route in served:
+        path: str = getattr(route, "path", "?")
+        if isinstance(route, APIRoute):
+            is_listed = all(type(route) is guards.get((path, method)) for method in route.methods or ())
+        else:
+            is_listed = isinstance(route, APIWebSocketRoute) and path in sockets
+        if not is_listed:
+            raise _unlisted(path)
+
+
+def _unlisted(path: str) -> TypeError:
+    return TypeError(f"{path} has no policy: list it in farthing.http.routes")
 
 
 async def _known(request: Request, error: Exception) -> Response:
@@ -67,7 +126,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     name = (".".join(place) or "body").encode("unicode_escape").decode()[:MAX_ECHO]
-    return await _known(request, InvalidRequest(f"`{name}`: {first['msg']}.", code="invalid_parameter", param=name))
+    is_write = first["loc"][0] == "body" and request.scope["path"].startswith(ADMIN)
+    code = "invalid_value" if is_write else "invalid_parameter"
+    return await _known(request, InvalidRequest(f"`{name}`: {first['msg']}.", code=code, param=name))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -11,17 +11,31 @@ from msgspec import Struct
 
 from farthing.domain.errors import Forbidden
 from farthing.domain.keys import Caller
+from farthing.domain.permissions import Grant, Privilege, Reach, grant_of, may, reach_of
+from farthing.domain.secrets import digest
 from farthing.gateway.admission import admit
 from farthing.http.headers import Headers, check_is_local, credential
 from farthing.http.services import Services, services_of
 
 
 class Policy(Enum):
-    """PUBLIC needs nothing, KEY any valid key, ADMIN an admin key."""
+    """PUBLIC needs nothing and KEY any valid key; the others a role with the privilege in `NEEDED`."""
 
     PUBLIC = "public"
     KEY = "key"
+    AUDIT = "audit"
+    TEAM_ADMIN = "team admin"
+    ORG_ADMIN = "org admin"
     ADMIN = "admin"
+
+
+NEEDED: Mapping[Policy, tuple[Privilege, str]] = {
+    Policy.AUDIT: ("audit_team", "an auditor's or an admin's key"),
+    Policy.TEAM_ADMIN: ("manage_team", "the key of a team admin, an org admin or an admin"),
+    Policy.ORG_ADMIN: ("manage_tenant", "the key of an org admin or an admin"),
+    Policy.ADMIN: ("manage_all", "an admin key"),
+}
+"""The privilege that lets in, and in words who has it."""
 
 
 class Route(Struct, frozen=True):
@@ -31,6 +45,8 @@ class Route(Struct, frozen=True):
     path: str
     policy: Policy
     answer: Callable[..., Any] | None
+    status: int = 200
+    """Of an answer that went well."""
 
 
 def caller_of(request: Request) -> Caller:
@@ -45,6 +61,19 @@ def tenant_of(request: Request) -> str | None:
     return None if caller.is_admin else caller.tenant
 
 
+def reach_behind(request: Request) -> Reach:
+    """Whose keys, people and budgets the caller may see and, with the privilege, change."""
+    caller = caller_of(request)
+    return reach_of(caller.role, caller.tenant, caller.team)
+
+
+def grant_behind(request: Request) -> Grant:
+    """Everything that the caller is allowed, and so may allow others."""
+    presented = credential(Headers(request.scope["headers"]))
+    key = services_of(request).snapshots.current.keys.get(digest(presented)) if presented else None
+    return grant_of(caller_of(request), key.expires_at_us if key is not None else None)
+
+
 def caller_behind(headers: Headers, services: Services) -> Caller:
     """Who sends these headers. Raises `Unauthenticated`, and `InvalidRequest` for another host of an open gateway."""
     snapshot = services.snapshots.current
@@ -53,13 +82,12 @@ def caller_behind(headers: Headers, services: Services) -> Caller:
     return admit(snapshot, credential(headers), services.clock.now_us())
 
 
-async def require_key(request: Request) -> None:
-    """Lets in any valid key. Raises `Unauthenticated`."""
-    request.state.caller = caller_behind(Headers(request.scope["headers"]), services_of(request))
-
-
-async def require_admin(request: Request) -> None:
-    """Lets in admin keys. Raises `Unauthenticated` or `Forbidden`."""
-    await require_key(request)
-    if not caller_of(request).is_admin:
-        raise Forbidden("This needs an admin key.")
+def enforce(policy: Policy, request: Request) -> None:
+    """Lets in who may use a route of this policy. Raises `Unauthenticated` or `Forbidden`."""
+    if policy is Policy.PUBLIC:
+        return
+    request.state.caller = caller = caller_behind(Headers(request.scope["headers"]), services_of(request))
+    if policy in NEEDED:
+        privilege, who = NEEDED[policy]
+        if not may(caller.role, privilege):
+            raise Forbidden(f"This needs {who}.")

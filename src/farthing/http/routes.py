@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from farthing.http import description, feedback, health, live, models, page, recommendation, reports
+from farthing.http.admin import keys, people, tenants
 from farthing.http.desk import HOT
 from farthing.http.policy import Policy, Route
 from farthing.http.probes import PROBES
 
-KEY, PUBLIC, ADMIN = Policy.KEY, Policy.PUBLIC, Policy.ADMIN
+PUBLIC, KEY, AUDIT = Policy.PUBLIC, Policy.KEY, Policy.AUDIT
+TEAM_ADMIN, ORG_ADMIN, ADMIN = Policy.TEAM_ADMIN, Policy.ORG_ADMIN, Policy.ADMIN
+CREATED = 201
 
 
 ROUTES = (
@@ -28,6 +31,20 @@ ROUTES = (
     Route("GET", "/cache/stats", KEY, reports.cache_stats),
     Route("POST", "/feedback", KEY, feedback.give_feedback),
     Route("GET", "/quality/stats", KEY, reports.quality_stats),
+    Route("GET", "/admin/tenants", AUDIT, tenants.list_tenants),
+    Route("POST", "/admin/tenants", ADMIN, tenants.create_tenant, CREATED),
+    Route("PATCH", "/admin/tenants/{tenant}", ADMIN, tenants.change_tenant),
+    Route("GET", "/admin/teams", AUDIT, tenants.list_teams),
+    Route("POST", "/admin/teams", ORG_ADMIN, tenants.create_team, CREATED),
+    Route("PATCH", "/admin/teams/{tenant}/{team}", ORG_ADMIN, tenants.change_team),
+    Route("GET", "/admin/people", AUDIT, people.list_people),
+    Route("GET", "/admin/people/{person_id}", AUDIT, people.one_person),
+    Route("PATCH", "/admin/people/{person_id}", TEAM_ADMIN, people.change_person),
+    Route("GET", "/admin/keys", AUDIT, keys.list_keys),
+    Route("POST", "/admin/keys", TEAM_ADMIN, keys.create_key, CREATED),
+    Route("GET", "/admin/keys/{key_id}", AUDIT, keys.one_key),
+    Route("PATCH", "/admin/keys/{key_id}", TEAM_ADMIN, keys.change_key),
+    Route("DELETE", "/admin/keys/{key_id}", TEAM_ADMIN, keys.revoke_key),
     Route("GET", "/metrics", ADMIN, health.metrics),
     Route("GET", "/health", KEY, health.health),
     Route("GET", "/api/openapi.json", KEY, description.description),

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from farthing.gateway.breaker import Breakers
 from farthing.gateway.snapshot import Snapshots
+from farthing.http.admin.stores import KeyStore, TenancyStore
 from farthing.ports import Clock, Feedback, Queries
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ class Services(Struct, frozen=True, kw_only=True):
     breakers: Breakers
     queries: Queries
     feedback: Feedback
+    keys: KeyStore
+    tenancy: TenancyStore
+    new_secret: Callable[[], str]
+    """A fresh secret of a virtual key."""
+    new_id: Callable[[], str]
+    """A fresh id."""
+    refresh: Callable[[], Awaitable[None]]
+    """Brings what was changed in the database to this worker's requests now; the others follow within a second."""
     forget: Callable[[str], Awaitable[None]]
     """Takes a kept answer out of service for good."""
     metrics: Callable[[str | None], Awaitable[Mapping[str, Any]]]
