@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from farthing.domain.errors import Unavailable
-from farthing.store import is_current, migrate
+from farthing.store import is_current, migrate, migrations
 from farthing.store.engine import Engines
 from farthing.store.ingest import Ingest
 from farthing.store.migrations import HEAD, VERSION_TABLE
@@ -148,6 +149,31 @@ async def test_later_columns_do_not_disturb_older_code(empty_url: str) -> None:
     async with engines.reading() as connection:
         assert await connection.scalar(sa.text("SELECT later FROM requests")) == 7
     await engines.aclose()
+
+
+async def test_a_table_in_use_is_waited_for_in_short_turns(postgres_database: str, monkeypatch: Any) -> None:
+    """Nobody queues behind a migration for long: it gives way and tries again, at last in vain."""
+    await migrate(postgres_database, "0002")
+    holder = await asyncpg.connect(postgres_database)
+    reader = await asyncpg.connect(postgres_database)
+    async with holder.transaction():
+        await holder.execute("LOCK TABLE keys IN ACCESS SHARE MODE")
+        waiting = asyncio.create_task(migrate(postgres_database))
+        longest = 0.0
+        for _ in range(30):
+            began = asyncio.get_running_loop().time()
+            await reader.fetchval("SELECT count(*) FROM keys")
+            longest = max(longest, asyncio.get_running_loop().time() - began)
+            await asyncio.sleep(0.02)
+        assert not waiting.done()
+        monkeypatch.setattr(migrations, "_ATTEMPTS", 2)
+        with pytest.raises(Unavailable):
+            await migrate(postgres_database)
+    assert longest < 2
+    assert await waiting
+    assert await is_current(postgres_database)
+    for connection in (holder, reader):
+        await connection.close()
 
 
 async def test_a_database_that_is_away_is_unavailable() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from random import Random
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from farthing.domain.errors import Unavailable
 from farthing.store.engine import Engines
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
@@ -18,6 +22,12 @@ VERSION_TABLE = "farthing_version"
 
 _LOCK = 0x6661_7274_6831
 """Held by the one process that migrates."""
+_LOCK_PATIENCE_MS = 150
+"""How long a change of a table may queue for it. Whoever asks after it waits as well, requests' rows among them."""
+_ATTEMPTS = 180
+_REST_S = 0.1, 0.3
+"""Between two attempts, in which everybody else gets on."""
+_NO_LOCK = "55P03"
 _FOLDER = Path(__file__).parent
 
 
@@ -35,24 +45,43 @@ async def migrate(url: str, revision: str = HEAD) -> bool:
     """Brings the schema to a revision, or takes it back to one (`base` is an empty database); whether it had to.
 
     Everything happens in one transaction, so a process killed meanwhile leaves nothing behind. Of several processes one
-    migrates and the others wait for it. Raises `Unavailable`.
+    migrates and the others wait for it. Where a table is in use for longer, it begins anew a little later, for about a
+    minute. Raises `Unavailable`.
     """
-    engines = Engines(url)
+    engines, dice = Engines(url), Random()  # noqa: S311 - spreads attempts, guards nothing
     try:
-        async with engines.writing("migration") as connection:
-            if engines.backend.name == "postgresql":
-                await connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
-            current = await _revision(connection)
-            if (
-                current == revision
-                or (revision == HEAD and _serves(current))
-                or (current is None and revision == "base")
-            ):
-                return False
-            await connection.run_sync(_run, current, revision)
-            return True
+        left = _ATTEMPTS
+        while True:
+            try:
+                return await _attempt(engines, revision)
+            except Unavailable as error:
+                left -= 1
+                if not left or not _is_locked(error):
+                    raise
+            await asyncio.sleep(dice.uniform(*_REST_S))
     finally:
         await engines.aclose()
+
+
+async def _attempt(engines: Engines, revision: str) -> bool:
+    is_shared = engines.backend.name == "postgresql"
+    async with engines.writing("migration") as connection:
+        if is_shared:
+            await connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (_LOCK,))
+        current = await _revision(connection)
+        if current == revision or (revision == HEAD and _serves(current)) or (current is None and revision == "base"):
+            return False
+        if is_shared:
+            patience = f"{_LOCK_PATIENCE_MS}ms"
+            await connection.exec_driver_sql("SELECT set_config('lock_timeout', $1, true)", (patience,))
+        await connection.run_sync(_run, current, revision)
+        return True
+
+
+def _is_locked(error: Unavailable) -> bool:
+    """Whether a table was in use for longer than we may wait."""
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) == _NO_LOCK
 
 
 def _serves(revision: str | None) -> bool:
