@@ -57,8 +57,12 @@ class FarthingServer(Gateway):
         workers: int = 1,
         cores: tuple[int, ...] = (SERVED_CORE,),
         package: Path = INTERPRETED,
+        database: str | None = None,
     ) -> None:
-        """`url` is the vendor's in clear, if not the rig's; `package` the folder that holds the package to be run."""
+        """`url` is the vendor's in clear, if not the rig's; `package` the folder that holds the package to be run.
+
+        `database` is a URL, if not that of a SQLite file of its own.
+        """
         environment = {
             "PYTHONPATH": str(package),
             "TEST_VENDOR_KEY": "any",
@@ -66,12 +70,13 @@ class FarthingServer(Gateway):
             "SSL_CERT_FILE": str(rig.certificates.authority),
         }
         settings = SETTINGS.format(url=url or rig.url, tls_url=rig.tls_url)
-        super().__init__(settings, environment=environment, workers=workers, runner=pinned(*cores))
+        super().__init__(settings, environment=environment, workers=workers, runner=pinned(*cores), database=database)
+        self._store = database or f"sqlite:///{self.database}"
         self.key = self._key()
 
     @property
     def database(self) -> Path:
-        """Its SQLite file."""
+        """Its SQLite file, where it has one."""
         return self.folder / "farthing.db"
 
     def asked(self, model: str = "mock") -> Call:
@@ -103,7 +108,7 @@ class FarthingServer(Gateway):
 
     async def _limit(self) -> None:
         clock = SystemClock()
-        store = open_store(f"sqlite:///{self.database}", clock=clock)
+        store = open_store(self._store, clock=clock)
         budget = Budget(id="b1", tenant=TENANT, scope="tenant", subject=TENANT, window="month", limit=BUDGET_USD * NANO)
         try:
             await store.budgets.create(budget, created_at_us=clock.now_us())
