@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from pydantic import SecretStr
 
 from farthing.settings.mistakes import Mistake, SettingsError
 
@@ -27,7 +28,7 @@ ALIASES = {
 """Names that platforms set by themselves. The same setting under its own FARTHING_… name wins over them."""
 
 
-STRUCTURED = {"models", "headers", "email_to"}
+STRUCTURED = {"models", "headers", "email_to", "admins", "roles"}
 """Settings that are lists or tables: JSON in the environment."""
 
 
@@ -81,3 +82,8 @@ def data_dir(environ: Mapping[str, str]) -> Path:
         return Path(base) / "farthing"
     home = environ.get("HOME")
     return (Path(home) if home else Path.home()) / ".local" / "share" / "farthing"
+
+
+def secret_in(names: Sequence[str], environ: Mapping[str, str]) -> SecretStr | None:
+    """What the first of the variables holds that holds something."""
+    return next((SecretStr(value) for name in names if (value := environ.get(name, "").strip())), None)

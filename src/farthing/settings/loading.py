@@ -12,17 +12,16 @@ from pydantic import SecretStr, ValidationError
 
 from farthing.domain.plans import TenantPlan
 from farthing.domain.pricing import NANO
-from farthing.domain.signing import secret_bytes
 from farthing.ports import Deadlines
 from farthing.providers import Vendor, load_vendors
 from farthing.providers.vault import sealing_key
 from farthing.settings import environment
+from farthing.settings.completion import alerts_of, incomplete, sign_on_of
 from farthing.settings.document import Place, TomlFile, read_toml
-from farthing.settings.environment import Variable
+from farthing.settings.environment import Variable, secret_in
 from farthing.settings.mistakes import Mistake, SettingsError, key_of, mistakes_of, nearest
-from farthing.settings.resolved import AlertAccess, ProviderAccess, Settings
+from farthing.settings.resolved import ProviderAccess, Settings
 from farthing.settings.sections import (
-    AlertSettings,
     DatabaseSettings,
     Document,
     ModelSettings,
@@ -43,7 +42,7 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
     file = _file(config_path, environ)
     document, source = _document(file, environment.variables(environ))
     vendors = load_vendors()
-    if mistakes := [*_contradictions(document, vendors, source), *_mute_alerts(document.alerts, source, environ)]:
+    if mistakes := [*_contradictions(document, vendors, source), *incomplete(document, source, environ)]:
         raise SettingsError(mistakes)
     vendor_keys = _vendor_keys(vendors, environ)
     asked_for_demo = environ.get(environment.DEMO) == "1"
@@ -64,7 +63,8 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
         cache=document.cache,
         prices=document.prices,
         log=document.log,
-        alerts=_alerts(document.alerts, environ),
+        alerts=alerts_of(document.alerts, environ),
+        oidc=sign_on_of(document.oidc, environ),
         plans={name: _plan(name, plan) for name, plan in document.plans.items()},
         providers={} if demo else _providers(document, vendors, environ),
         models=() if demo else document.models,
@@ -186,32 +186,6 @@ def _contradictions(document: Document, vendors: Mapping[str, Vendor], source: _
     return found
 
 
-def _mute_alerts(alerts: AlertSettings, source: _Sources, environ: Mapping[str, str]) -> list[Mistake]:
-    """Alerts that nobody could trust, or that could not be sent."""
-    found = []
-    if alerts.webhook_url:
-        name = alerts.webhook_secret_env
-        try:
-            secret_bytes(environ.get(name, ""))
-        except ValueError as error:
-            place = ("alerts", "webhook_url")
-            found.append(Mistake(source(place), key_of(place), f"{name} holds the secret that signs: {error}"))
-    if alerts.email_to and alerts.smtp.host is None:
-        place = ("alerts", "email_to")
-        found.append(Mistake(source(place), key_of(place), "expected alerts.smtp.host beside it"))
-    return found
-
-
-def _alerts(alerts: AlertSettings, environ: Mapping[str, str]) -> AlertAccess:
-    return AlertAccess(
-        webhook_url=alerts.webhook_url,
-        webhook_secret=_key([alerts.webhook_secret_env], environ),
-        email_to=alerts.email_to,
-        smtp=alerts.smtp,
-        smtp_password=_key([alerts.smtp.password_env], environ),
-    )
-
-
 def _master_key(environ: Mapping[str, str]) -> SecretStr | None:
     """The master key; an empty one counts as none, so that it never opens anything."""
     key = environ.get(environment.MASTER_KEY, "").strip()
@@ -234,12 +208,7 @@ def _encryption_keys(environ: Mapping[str, str]) -> tuple[SecretStr, ...]:
 
 def _vendor_keys(vendors: Mapping[str, Vendor], environ: Mapping[str, str]) -> dict[str, SecretStr]:
     names = [name for vendor in vendors.values() for name in vendor.api_key_envs]
-    return {name: key for name in names if (key := _key([name], environ))}
-
-
-def _key(names: tuple[str, ...] | list[str], environ: Mapping[str, str]) -> SecretStr | None:
-    """The first of the variables that holds something."""
-    return next((SecretStr(value) for name in names if (value := environ.get(name, "").strip())), None)
+    return {name: key for name in names if (key := secret_in([name], environ))}
 
 
 def _database(document: Document, data_dir: Path, *, demo: bool) -> DatabaseSettings:
@@ -258,7 +227,7 @@ def _providers(
     """
     names = [*document.providers, *(model.provider for model in document.models)]
     if not names:
-        names = [vendor.name for vendor in vendors.values() if _key(vendor.api_key_envs, environ)]
+        names = [vendor.name for vendor in vendors.values() if secret_in(vendor.api_key_envs, environ)]
     return {
         name: _access(name, document.providers.get(name, ProviderSettings()), vendors.get(name), environ)
         for name in dict.fromkeys(names)
@@ -276,7 +245,7 @@ def _access(name: str, provider: ProviderSettings, vendor: Vendor | None, enviro
         dialect=provider.dialect or (vendor.dialect if vendor else ""),
         base_url=provider.base_url or (vendor.base_url if vendor else ""),
         vendor=vendor.name if vendor else None,
-        api_key=_key(api_key_envs, environ),
+        api_key=secret_in(api_key_envs, environ),
         api_key_envs=api_key_envs,
         headers=provider.headers,
         deadlines=Deadlines(

@@ -12,6 +12,7 @@ from msgspec import Struct
 from pydantic import SecretStr
 
 from farthing.domain.plans import TenantPlan
+from farthing.domain.signon import Admission
 from farthing.ports import Deadlines
 from farthing.settings.sections import (
     CacheSettings,
@@ -59,6 +60,18 @@ class AlertAccess(Struct, frozen=True, kw_only=True):
     smtp_password: SecretStr | None = None
 
 
+class SignOnAccess(Struct, frozen=True, kw_only=True):
+    """An identity provider, the gateway's name and secret there, and who may come in."""
+
+    issuer: str
+    client_id: str
+    client_secret: SecretStr | None
+    """None for a public client."""
+    public_url: str
+    scopes: str
+    admission: Admission
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything that the file and the environment decide. Secrets show as asterisks."""
 
@@ -82,6 +95,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: LogSettings
     plans: Mapping[str, TenantPlan]
     alerts: AlertAccess
+    oidc: SignOnAccess | None
+    """None without single sign-on."""
     providers: Mapping[str, ProviderAccess]
     """The configured ones; where none is, every known vendor whose key is in the environment. Empty in the demo."""
     models: tuple[ModelSettings, ...]

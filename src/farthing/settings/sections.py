@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from farthing.domain.catalogue import VIRTUAL_MODELS, Capability, Tier
+from farthing.domain.keys import Role
 
 DIALECTS = ("openai", "anthropic", "gemini")
 RESERVED_PROVIDERS = ("demo", "farthing")
@@ -52,6 +53,12 @@ def _base_url(text: str) -> str:
     if not _has_host(text, {"http", "https"}) or any(mark in text for mark in "@?#"):
         raise ValueError('expected http:// or https:// with host and path only, such as "http://127.0.0.1:11434/v1"')
     return text.rstrip("/")
+
+
+def _issuer(text: str) -> str:
+    # Kept as it stands: tokens name their issuer letter by letter, with or without a slash at the end.
+    _base_url(text)
+    return text
 
 
 def _webhook_url(url: SecretStr) -> SecretStr:
@@ -221,6 +228,24 @@ class PlanSettings(Section):
     """None allows every model."""
 
 
+class SignOnSettings(Section):
+    """The identity provider through which people come to the page and the admin API (OpenID Connect)."""
+
+    issuer: Annotated[str, AfterValidator(_issuer)] | None = None
+    client_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    client_secret_env: VariableName = "FARTHING_OIDC_CLIENT_SECRET"  # noqa: S105 (a name)
+    public_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    """Where browsers reach the gateway."""
+    scopes: Annotated[str, Field(min_length=6, max_length=255)] = "openid email profile"
+    tenant: Annotated[str, Field(min_length=1, max_length=200)] = "local"
+    """Whom people belong to that sign on for the first time."""
+    default_role: Role | Literal["none"] = "none"
+    admins: tuple[Address, ...] = ()
+    group_claim: Annotated[str, Field(min_length=1, max_length=255)] = "groups"
+    roles: dict[str, Role] = Field(default_factory=dict)
+    """By group; of several groups the first that stands here counts."""
+
+
 class MailSettings(Section):
     """The server that takes the gateway's mail."""
 
@@ -307,6 +332,7 @@ class Document(Section):
     prices: PriceSettings = PriceSettings()
     log: LogSettings = LogSettings()
     alerts: AlertSettings = AlertSettings()
+    oidc: SignOnSettings = SignOnSettings()
     plans: dict[Annotated[str, AfterValidator(_short_name)], PlanSettings] = Field(default_factory=dict)
     providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderSettings] = Field(default_factory=dict)
     models: tuple[ModelSettings, ...] = ()

@@ -12,7 +12,7 @@ from farthing.domain.errors import Conflict, NotFound
 from farthing.domain.permissions import Reach
 from farthing.domain.tenancy import Person, Team, Tenant, limits_or_none
 from farthing.store.engine import Engines
-from farthing.store.schema import counters, people, teams, tenants
+from farthing.store.schema import counters, people, sessions, teams, tenants
 
 COUNTER = "tenancy"
 """Counts changes of keys, tenants and teams, so that nobody reads what has not changed."""
@@ -67,7 +67,7 @@ class Tenancy:
         where = [*within(reach, people.c.tenant, people.c.team), *_after(people.c.person_id, after)]
         statement = sa.select(people).where(*where).order_by(people.c.person_id).limit(limit)
         async with self._engines.reading() as connection:
-            return [_person(row) for row in await connection.execute(statement)]
+            return [person_of(row) for row in await connection.execute(statement)]
 
     async def person(self, person_id: str, reach: Reach) -> Person:
         """One of them. Raises `NotFound`."""
@@ -76,12 +76,15 @@ class Tenancy:
             row = (await connection.execute(sa.select(people).where(*where))).first()
         if row is None:
             raise NotFound("There is no person with this id.", param="person_id")
-        return _person(row)
+        return person_of(row)
 
     async def change_person(self, person_id: str, reach: Reach, changes: Mapping[str, Any]) -> Person:
-        """Sets these of `role`, `team` and `is_blocked`. Raises `NotFound`."""
+        """Sets these of `role`, `team` and `is_blocked`, and ends all sessions. Raises `NotFound`."""
         where = [people.c.person_id == person_id, *within(reach, people.c.tenant, people.c.team)]
-        return _person(await self._change(people, where, changes, "person_id"))
+        person = person_of(await self._change(people, where, changes, "person_id"))
+        async with self._engines.writing() as connection:
+            await connection.execute(sa.delete(sessions).where(sessions.c.person_id == person_id))
+        return person
 
     async def check_team(self, tenant: str, team: str | None) -> None:
         """Raises `NotFound` where there is no such tenant, or no such team in it."""
@@ -161,7 +164,8 @@ def team_of(row: sa.Row[Any]) -> Team:
     return Team(tenant=row.tenant, team=row.team, name=row.name, limits=limits, created_at_us=row.created_at)
 
 
-def _person(row: sa.Row[Any]) -> Person:
+def person_of(row: sa.Row[Any]) -> Person:
+    """A row of `people`, or one that begins with its columns."""
     names = ("person_id", "tenant", "issuer", "subject", "role", "team", "email", "name", "is_blocked")
     return Person(**{name: row._mapping[name] for name in names}, created_at_us=row.created_at)  # noqa: SLF001 (public in SQLAlchemy)
 

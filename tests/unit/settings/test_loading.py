@@ -10,9 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from farthing.domain.plans import TenantPlan
+from farthing.domain.signon import Admission
 from farthing.ports import Deadlines
 from farthing.settings import SettingsError, export, load
-from farthing.settings.resolved import AlertAccess
+from farthing.settings.resolved import AlertAccess, SignOnAccess
 from farthing.settings.sections import (
     Document,
     MailSettings,
@@ -176,6 +177,30 @@ def test_a_plan_is_exact(settings_of: Load) -> None:
             allowed_models=frozenset({"auto"}),
         )
     }
+
+
+def test_single_sign_on_is_completed_from_the_environment(settings_of: Load) -> None:
+    """The issuer stays as it is written, addresses are compared in lower case, `none` is no role."""
+    text = """
+        [oidc]
+        issuer = "https://login.example/"
+        client_id = "farthing"
+        public_url = "https://farthing.example/"
+        admins = ["Ada@Example.com"]
+        [oidc.roles]
+        finops = "auditor"
+        """
+    assert settings_of(text, FARTHING_OIDC_CLIENT_SECRET="s3cret").oidc == SignOnAccess(
+        issuer="https://login.example/",
+        client_id="farthing",
+        client_secret=SecretStr("s3cret"),
+        public_url="https://farthing.example",
+        scopes="openid email profile",
+        admission=Admission(
+            tenant="local", default_role=None, admins=frozenset({"ada@example.com"}), roles={"finops": "auditor"}
+        ),
+    )
+    assert settings_of("").oidc is None
 
 
 def test_alerts_are_completed_from_the_environment(settings_of: Load) -> None:

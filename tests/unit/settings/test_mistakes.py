@@ -38,7 +38,7 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
         (
             "master_key = 'x'",
             (
-                "1: master_key: unknown key, expected one of alerts, cache, database, log, models, "
+                "1: master_key: unknown key, expected one of alerts, cache, database, log, models, oidc, "
                 "plans, prices, providers, redis, routing, server"
             ),
         ),
@@ -173,6 +173,14 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
             ),
         ),
         ('[alerts]\nemail_to = ["a@b.example"]', "2: alerts.email_to: expected alerts.smtp.host beside it"),
+        (
+            '[oidc]\nissuer = "https://x"\nclient_id = "f"\ndefault_role = "member"',
+            "2: oidc.issuer: expected oidc.public_url beside it",
+        ),
+        (
+            '[oidc]\nissuer = "https://x"\nclient_id = "f"\npublic_url = "https://y"',
+            "2: oidc.issuer: expected oidc.admins, oidc.roles or oidc.default_role, or nobody may come in",
+        ),
         (
             '[alerts]\nemail_to = ["a@b.example\\r\\nBcc: c@d.example"]',
             (
