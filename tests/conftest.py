@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.servers.pgbouncer",
     "tests.servers.redis",
     "tests.servers.gateway",
+    "tests.faults.rig.plugin",
 ]
 
 # Machines differ in speed: pytest-timeout ends what hangs. In CI a failure must be the change's, not the dice's.

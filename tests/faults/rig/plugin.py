@@ -1,0 +1,57 @@
+"""How many trials a fault row runs, with which seed, and the table of what was seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+RESULTS = Path(__file__).parents[3] / "benchmarks" / "results" / "faults.txt"
+_SEEN = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--faults` and `--seed`."""
+    parser.addoption("--faults", action="store_true", help="the whole fault matrix, which takes most of an hour")
+    parser.addoption("--seed", type=int, help="the seed that a failed fault row has printed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marker known."""
+    config.addinivalue_line("markers", "long: a fault row that runs with --faults only")
+    config.stash[_SEEN] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the long rows out unless all were asked for."""
+    if not config.getoption("--faults"):
+        items[:] = [item for item in items if item.get_closest_marker("long") is None]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Shows what the rows have seen; the whole matrix writes it down, row by row."""
+    seen = config.stash[_SEEN]
+    if not config.getoption("--faults") or not seen:
+        return
+    kept = dict(line.split("  ", 1) for line in RESULTS.read_text().splitlines()) if RESULTS.exists() else {}
+    lines = [f"{row}  {figures}" for row, figures in sorted((kept | seen).items())]
+    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for row, figures in sorted(seen.items()):
+        terminalreporter.write_line(f"{row}  {figures}")
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Notes what a row has seen."""
+    return request.config.stash[_SEEN].__setitem__
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The test's seed, which a failure shows."""
+    chosen = request.config.getoption("--seed")
+    number: int = time.time_ns() % 2**32 if chosen is None else chosen
+    request.node.add_report_section("call", "seed", f"replay with --seed {number}")
+    return number

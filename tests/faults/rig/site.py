@@ -1,0 +1,58 @@
+"""One set-up that a fault row is played on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+
+from msgspec import Struct
+
+from tests.faults.rig.books import Books
+from tests.faults.rig.cluster import Vendors
+from tests.faults.rig.load import Holder
+from tests.servers.gateway import Gateway
+
+
+class Site:
+    """Gateways over one database, the keys it knows, and its ledger."""
+
+    def __init__(self, gateways: Sequence[Gateway], database: str, keys: list[Holder]) -> None:
+        self.gateways = gateways
+        self.holders = keys
+        self.database = database
+        self.books = Books(database)
+
+    @property
+    def gateway(self) -> Gateway:
+        """The first one."""
+        return self.gateways[0]
+
+    @property
+    def ports(self) -> list[int]:
+        """Where the gateways listen."""
+        return [each.port for each in self.gateways]
+
+
+StartSite = Callable[..., Awaitable[Site]]
+"""Starts `instances` gateways of `workers` each over `database`, reached `through` another URL where that is given.
+
+`ports` tell where each deployment is, `keys` how many keys there are, `text` what `settings` takes, and all else is as
+for `gateway`.
+"""
+
+
+class Rig(Struct, frozen=True):
+    """What every row needs."""
+
+    vendors: Vendors
+    start: StartSite
+    tell: Callable[[str, str], None]
+    """Notes a row's name and what was seen."""
+    seed: int
+    is_full: bool
+    """Whether the whole matrix runs, or the short part that belongs to all tests."""
+
+    @property
+    def dice(self) -> Random:
+        """Chance that comes again with the seed."""
+        return Random(self.seed)

@@ -1,0 +1,72 @@
+"""Load before, during and after something goes wrong beside the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+
+from tests.faults.rig.books import Verdict, check
+from tests.faults.rig.cluster import vitals, workers
+from tests.faults.rig.load import Load, standard
+from tests.faults.rig.phases import Stopwatch
+from tests.faults.rig.site import Rig, Site
+
+RATE = 50.0
+CALM_S = 2.0
+MEMORY_MOST = 50 * 1024 * 1024
+DRAINED_S = 15.0
+TOLERANCE_MS = 50.0
+"""What the machine's own noise may add to a 99th percentile beside an undisturbed phase of the same run."""
+
+Act = Callable[[], Awaitable[object]]
+
+
+class Trouble(Struct, frozen=True):
+    """What was seen of a site in trouble."""
+
+    site: Site
+    load: Load
+    watch: Stopwatch
+    memory: int
+    """Bytes by which the workers grew."""
+    drained_s: float
+    """Seconds from the end of the trouble until the ledger had every row."""
+    verdict: Verdict
+
+    def summary(self) -> str:
+        """For the table of results."""
+        calm, trouble = self.watch["calm"], self.watch["trouble"]
+        heard = self.load.heard
+        return (
+            f"{trouble.seconds:.0f} s, {len(heard)} requests, 0 failed; first byte {calm.summary(heard)} before, "
+            f"{trouble.summary(heard)} during (median/p99 added); {self.verdict.rows} rows, 0 lost, all there "
+            f"{self.drained_s:.1f} s after; memory {self.memory / 2**20:+.0f} MiB"
+        )
+
+
+async def through(rig: Rig, site: Site, *, begin: Act, during: Act, end: Act) -> Trouble:
+    """Load before, during and after a trouble: nobody notices, and every row arrives."""
+    load, watch = Load(site.ports, standard(site.holders), rate=RATE, seed=rig.seed), Stopwatch()
+    async with load.running():
+        await asyncio.sleep(0.5)
+        with watch.during("calm"):
+            await asyncio.sleep(CALM_S)
+        before = vitals(workers(site.gateway)).memory
+        await begin()
+        with watch.during("trouble"):
+            await during()
+        grown = vitals(workers(site.gateway)).memory - before
+        await end()
+        expected = len(load.heard)
+        drained = await site.books.reached(expected, within_s=DRAINED_S + 10)
+    failed = [each for each in load.heard if not each.is_complete]
+    assert not failed, f"{len(failed)} failed: {failed[0].problem} {failed[0].status} {failed[0].body[:200]!r}"
+    await site.books.settled(len(load.heard))
+    verdict = await check(site.books, load.heard, rig.vendors.entries())
+    assert drained <= DRAINED_S
+    assert grown <= MEMORY_MOST
+    calm, trouble = (watch[name].added_ms(load.heard, 0.99) for name in ("calm", "trouble"))
+    assert trouble <= calm + TOLERANCE_MS
+    return Trouble(site, load, watch, grown, drained, verdict)

@@ -1,0 +1,164 @@
+"""F06 to F10: a database that is down, frozen, flapping or locked costs nobody a request, nor the ledger a row."""
+
+from __future__ import annotations
+
+import asyncio
+from secrets import token_bytes
+
+import aiohttp
+import pytest
+
+from farthing.domain.secrets import RANDOM_BYTES, mint
+from tests.faults.rig.books import check
+from tests.faults.rig.load import Holder, Load, standard
+from tests.faults.rig.site import Rig, Site
+from tests.faults.rig.trouble import RATE, through
+from tests.servers.pgbouncer import PgBouncer
+from tests.servers.postgres import Postgres
+
+MASTER = "master-key-0123456789abcdef"
+
+
+async def ask_unknown(site: Site) -> None:
+    """A key that may have been made a moment ago is not called wrong, and not let in: 503, try again soon."""
+    secret = mint(token_bytes(RANDOM_BYTES))
+    headers = {"authorization": f"Bearer {secret}"}
+    body = {"model": "model-a", "messages": [{"role": "user", "content": "hello"}]}
+    url = f"{site.gateway.url}/v1/chat/completions"
+    async with aiohttp.request("POST", url, json=body, headers=headers) as answer:
+        assert answer.status == 503, await answer.text()
+        assert float(answer.headers["retry-after"]) <= 5
+
+
+async def look(site: Site, path: str = "/v1/usage?group_by=model") -> tuple[int, float]:
+    """The status that a person at a dashboard gets, and after how many seconds."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    headers = {"authorization": f"Bearer {site.holders[0].secret}"}
+    async with aiohttp.request("GET", site.gateway.url + path, headers=headers) as answer:
+        await answer.read()
+        return answer.status, loop.time() - began
+
+
+@pytest.mark.timeout(240)
+async def test_a_database_that_is_down_costs_nobody_a_request(
+    rig: Rig,
+    postgres: Postgres,
+    postgres_database: str,
+) -> None:
+    """F06: known keys are served, unknown ones told to wait, people told at once, and no row is lost."""
+    site = await rig.start(postgres_database, workers=2)
+    told: list[float] = []
+
+    async def outage() -> None:
+        await asyncio.sleep(2)
+        await ask_unknown(site)
+        status, seconds = await look(site)
+        assert status == 503
+        told.append(seconds)
+        await asyncio.sleep(58 if rig.is_full else 2)
+
+    seen = await through(
+        rig,
+        site,
+        begin=lambda: asyncio.to_thread(postgres.kill),
+        during=outage,
+        end=lambda: asyncio.to_thread(postgres.mend),
+    )
+    assert told[0] <= 1.5
+    status, _ = await look(site)
+    assert status == 200
+    rig.tell("F06", f"{seen.summary()}; a person is told after {told[0]:.2f} s; an unknown key gets 503")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+async def test_a_gateway_starts_while_its_database_is_down(
+    rig: Rig, postgres: Postgres, postgres_database: str
+) -> None:
+    """F06, at the start: the master key is served, other keys are told to wait, and the rows arrive later."""
+    await asyncio.to_thread(postgres.kill)
+    environment = {"FARTHING_MASTER_KEY": MASTER}
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    site = await rig.start(postgres_database, keys=0, environment=environment)
+    started_s = loop.time() - began
+    load = Load(site.ports, standard([Holder(MASTER, "master", "local")]), rate=RATE, seed=1)
+    async with load.running():
+        await asyncio.sleep(3)
+    assert all(each.is_complete for each in load.heard)
+    await asyncio.to_thread(postgres.mend)
+    drained = await site.books.settled(len(load.heard))
+    verdict = await check(site.books, load.heard, rig.vendors.entries())
+    rig.tell(
+        "F06 start",
+        f"ready {started_s:.1f} s after the start; {verdict.rows} rows, all there {drained:.1f} s after it is back",
+    )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+async def test_a_frozen_database_costs_nobody_a_request(rig: Rig, postgres: Postgres, postgres_database: str) -> None:
+    """F07: it holds its connections and never answers; none of them leaks."""
+    site = await rig.start(postgres_database, workers=2)
+    seen = await through(
+        rig,
+        site,
+        begin=lambda: asyncio.to_thread(postgres.freeze),
+        during=lambda: asyncio.sleep(30),
+        end=lambda: asyncio.to_thread(postgres.thaw),
+    )
+    in_use = int(postgres.execute("SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'test_%'"))
+    assert in_use <= 2 * 18
+    rig.tell("F07", f"{seen.summary()}; {in_use} connections afterwards")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("trouble", ["killed", "paused"])
+async def test_a_bouncer_that_is_killed_or_paused_costs_nobody_a_request(
+    rig: Rig,
+    pgbouncer: PgBouncer,
+    pgbouncer_database: str,
+    postgres_database: str,
+    trouble: str,
+) -> None:
+    """F09: people are told in time, the ledger is written afterwards."""
+    site = await rig.start(postgres_database, through=pgbouncer_database, workers=2)
+    name = postgres_database.rsplit("/", 1)[1]
+
+    async def begin() -> None:
+        await asyncio.to_thread(pgbouncer.kill if trouble == "killed" else lambda: pgbouncer.command(f"PAUSE {name}"))
+
+    async def end() -> None:
+        await asyncio.to_thread(pgbouncer.mend if trouble == "killed" else lambda: pgbouncer.command(f"RESUME {name}"))
+
+    async def crowd() -> None:
+        await asyncio.sleep(2)
+        looks = await asyncio.gather(*(look(site) for _ in range(50)))
+        assert {status for status, _ in looks} == {503}
+        assert max(seconds for _, seconds in looks) <= 5
+        await asyncio.sleep(26)
+
+    seen = await through(rig, site, begin=begin, during=crowd, end=end)
+    rig.tell(f"F09 {trouble}", f"{seen.summary()}; 50 dashboards told")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+async def test_a_locked_ledger_costs_nobody_a_request(rig: Rig, postgres: Postgres, postgres_database: str) -> None:
+    """F10: somebody holds the spend table for 30 s; the writers wait, and never for one another."""
+    site = await rig.start(postgres_database, workers=2, instances=2)
+    name = postgres_database.rsplit("/", 1)[1]
+    lock = "BEGIN; LOCK TABLE requests IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({}); COMMIT"
+    holding: list[asyncio.Future[str]] = []
+
+    async def begin() -> None:
+        holding.append(asyncio.ensure_future(asyncio.to_thread(postgres.execute, lock.format(25), name)))
+
+    async def during() -> None:
+        await holding[0]
+
+    seen = await through(rig, site, begin=begin, during=during, end=lambda: asyncio.sleep(0))
+    assert "deadlock" not in postgres.log.read_text(errors="replace")
+    rig.tell("F10", f"{seen.summary()}; 0 deadlocks")

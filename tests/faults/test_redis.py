@@ -1,0 +1,155 @@
+"""F11 to F13: a Redis that is frozen, killed, confused or emptied costs nobody a request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.faults.rig.cluster import vitals, workers
+from tests.faults.rig.proxy import FaultProxy
+from tests.faults.rig.site import Rig
+from tests.faults.rig.trouble import Trouble, through
+from tests.faultserver.server import FaultServer, Peer
+from tests.servers.redis import Redis
+
+LOG_BYTES = 200
+"""What a request in trouble may add to the log on average."""
+BACK_S = 3.0
+FIRST_SECOND_MS, LATER_MS = 60.0, 3.0
+TOLERANCE_MS = 20.0
+"""The noise of a machine that runs load, vendor and database beside the gateway."""
+
+
+def first_second(seen: Trouble) -> float:
+    """The 99th percentile, in milliseconds, of what was added in the first second."""
+    from tests.faults.rig.phases import Phase
+
+    began = seen.watch["trouble"].began
+    return Phase(began, began + 1.0).added_ms(seen.load.heard, 0.99)
+
+
+@pytest.mark.timeout(120)
+async def test_a_frozen_redis_costs_nobody_a_request(
+    rig: Rig,
+    redis_server: Redis,
+    redis_database: str,
+    postgres_database: str,
+) -> None:
+    """F11: it is noticed once, left alone, found again, and told in two lines a worker."""
+    site = await rig.start(postgres_database, redis=redis_database, workers=2)
+    logged = len(site.gateway.log.read_bytes())
+    cpu = [vitals(workers(site.gateway)).cpu_s]
+
+    async def freeze() -> None:
+        cpu.append(vitals(workers(site.gateway)).cpu_s)
+        await asyncio.to_thread(redis_server.freeze)
+
+    async def during() -> None:
+        await asyncio.sleep(30 if rig.is_full else 4)
+        cpu.append(vitals(workers(site.gateway)).cpu_s)
+
+    async def thaw() -> None:
+        await asyncio.to_thread(redis_server.thaw)
+        await asyncio.sleep(BACK_S)
+
+    seen = await through(rig, site, begin=freeze, during=during, end=thaw)
+    lines = site.gateway.log.read_text()[logged:]
+    assert lines.count("Redis is away") <= 2
+    assert lines.count("Redis is back") == lines.count("Redis is away")
+    assert len(lines) <= LOG_BYTES * len(seen.load.heard)
+    first = first_second(seen)
+    calm = seen.watch["calm"].added_ms(seen.load.heard, 0.99)
+    assert first <= calm + FIRST_SECOND_MS + TOLERANCE_MS
+    rig.tell(
+        "F11",
+        f"{seen.summary()}; first second p99 +{first:.1f} ms; {lines.count('away')} + {lines.count('back')} lines",
+    )
+
+
+REPLIES = {
+    "OOM": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    "LOADING": b"-LOADING Redis is loading the dataset in memory\r\n",
+    "READONLY": b"-READONLY You can't write against a read only replica.\r\n",
+    "NOAUTH": b"-NOAUTH Authentication required.\r\n",
+    "garbage": b"\x00\xff\x13 what is this?\r\n" * 3,
+}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("reply", REPLIES)
+async def test_a_confused_redis_costs_nobody_a_request(rig: Rig, postgres_database: str, reply: str) -> None:
+    """F12: whatever it answers, from the start on, it is as good as none."""
+
+    async def script(peer: Peer) -> None:
+        while data := await peer._reader.read(65536):
+            del data
+            await peer.send(REPLIES[reply])
+
+    async with FaultServer(script) as confused:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        site = await rig.start(postgres_database, redis=f"redis://127.0.0.1:{confused.port}/0", workers=2)
+        ready = loop.time() - began
+        calm = lambda: asyncio.sleep(0.1)  # noqa: E731 - nothing happens
+        seen = await through(rig, site, begin=calm, during=lambda: asyncio.sleep(5), end=calm)
+        await asyncio.to_thread(site.gateway.stop)
+    rig.tell(f"F12 {reply}", f"{seen.summary()}; ready after {ready:.1f} s")
+
+
+async def _killed(redis: Redis, proxy: FaultProxy) -> None:
+    await asyncio.to_thread(redis.kill)
+    await asyncio.sleep(10)
+    await asyncio.to_thread(redis.start)
+    await asyncio.sleep(2)
+
+
+async def _refused(redis: Redis, proxy: FaultProxy) -> None:
+    proxy.refuse()
+    proxy.reset_all()
+    await asyncio.sleep(10)
+    await proxy.accept()
+
+
+async def _flapping(redis: Redis, proxy: FaultProxy) -> None:
+    for _ in range(15):
+        proxy.hold()
+        await asyncio.sleep(1)
+        proxy.flow()
+        await asyncio.sleep(1)
+
+
+async def _flushed(redis: Redis, proxy: FaultProxy) -> None:
+    for _ in range(5):
+        await asyncio.sleep(1)
+        redis.command("FLUSHALL")
+
+
+Play = Callable[[Redis, FaultProxy], Awaitable[None]]
+PLAYS: dict[str, Play] = {
+    "F12 killed": _killed,
+    "F12 refused": _refused,
+    "F12 flapping": _flapping,
+    "F13 flushed": _flushed,
+}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("play", PLAYS)
+async def test_a_redis_that_comes_and_goes_costs_nobody_a_request(
+    rig: Rig,
+    redis_server: Redis,
+    redis_database: str,
+    postgres_database: str,
+    play: str,
+) -> None:
+    """F12 and F13: killed, refused, flapping once a second, or emptied every second."""
+    async with FaultProxy(redis_server.port, seed=rig.seed) as proxy:
+        site = await rig.start(postgres_database, redis=f"redis://127.0.0.1:{proxy.port}/0", workers=2)
+        nothing = lambda: asyncio.sleep(0)  # noqa: E731 - the play is all that happens
+        seen = await through(rig, site, begin=nothing, during=lambda: PLAYS[play](redis_server, proxy), end=nothing)
+        await asyncio.to_thread(site.gateway.stop)
+    rig.tell(play, seen.summary())
