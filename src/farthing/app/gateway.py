@@ -218,6 +218,8 @@ class Gateway:
             feedback=store.feedback,
             keys=store.keys,
             tenancy=store.tenancy,
+            budgets=store.budgets,
+            spent=store.queries.spent,
             new_secret=lambda: mint(token_bytes(RANDOM_BYTES)),
             new_id=self.new_id,
             refresh=self._refresher.refresh,

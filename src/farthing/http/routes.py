@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from farthing.http import description, feedback, health, live, models, page, recommendation, reports
-from farthing.http.admin import keys, people, tenants
+from farthing.http import description, feedback, health, live, models, page, recommendation, reports, signon
+from farthing.http.admin import budgets, keys, people, tenants
 from farthing.http.desk import HOT
 from farthing.http.policy import Policy, Route
 from farthing.http.probes import PROBES
@@ -45,9 +45,18 @@ ROUTES = (
     Route("GET", "/admin/keys/{key_id}", AUDIT, keys.one_key),
     Route("PATCH", "/admin/keys/{key_id}", TEAM_ADMIN, keys.change_key),
     Route("DELETE", "/admin/keys/{key_id}", TEAM_ADMIN, keys.revoke_key),
+    Route("GET", "/admin/budgets", AUDIT, budgets.list_budgets),
+    Route("POST", "/admin/budgets", TEAM_ADMIN, budgets.create_budget, CREATED),
+    Route("GET", "/admin/budgets/{budget_id}", AUDIT, budgets.one_budget),
+    Route("PATCH", "/admin/budgets/{budget_id}", TEAM_ADMIN, budgets.change_budget),
+    Route("DELETE", "/admin/budgets/{budget_id}", TEAM_ADMIN, budgets.delete_budget),
     Route("GET", "/metrics", ADMIN, health.metrics),
     Route("GET", "/health", KEY, health.health),
     Route("GET", "/api/openapi.json", KEY, description.description),
+    Route("GET", "/session", KEY, signon.session),
+    Route("GET", "/login", PUBLIC, signon.login),
+    Route("GET", "/login/callback", PUBLIC, signon.callback),
+    Route("POST", "/logout", PUBLIC, signon.logout, 204),
     *(Route("GET", path, PUBLIC, None) for path in PROBES),
     Route("GET HEAD", "/", PUBLIC, page.page),
     Route("GET", "/assets/{name}", PUBLIC, page.asset),

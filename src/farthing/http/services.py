@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from farthing.domain.budget import Budget
 from farthing.gateway.breaker import Breakers
 from farthing.gateway.snapshot import Snapshots
-from farthing.http.admin.stores import KeyStore, TenancyStore
-from farthing.ports import Clock, Feedback, Queries
+from farthing.http.admin.stores import BudgetStore, KeyStore, TenancyStore
+from farthing.ports import Clock, Feedback, Queries, SignOn
 
 if TYPE_CHECKING:
     from fastapi.requests import HTTPConnection, Request
@@ -26,6 +27,9 @@ class Services(Struct, frozen=True, kw_only=True):
     feedback: Feedback
     keys: KeyStore
     tenancy: TenancyStore
+    budgets: BudgetStore
+    spent: Callable[[Iterable[Budget], int], Awaitable[Mapping[str, int]]]
+    """Nano-dollars by budget id, in the windows that are open at a moment in µs since 1970."""
     new_secret: Callable[[], str]
     """A fresh secret of a virtual key."""
     new_id: Callable[[], str]
@@ -41,6 +45,8 @@ class Services(Struct, frozen=True, kw_only=True):
     health: Callable[[], Awaitable[dict[str, Any]]]
     metrics_text: Callable[[], bytes]
     version: str
+    sign_on: SignOn | None = None
+    """None where people have no way in but a key."""
 
 
 def services_of(connection: Request | HTTPConnection) -> Services:

@@ -17,6 +17,7 @@ PLACES = {
     "{team}": "none",
     "{person_id}": "nobody",
     "{key_id}": "nothing",
+    "{budget_id}": "none",
 }
 WITH_BODY = {"POST", "PATCH"}
 SOCKET_PATHS = [route.path for route in ROUTES if route.methods == "WS"]

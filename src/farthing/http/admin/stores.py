@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from farthing.domain.budget import Budget
 from farthing.domain.keys import Key
 from farthing.domain.permissions import Reach
 from farthing.domain.tenancy import Person, Team, Tenant
@@ -61,3 +62,22 @@ class TenancyStore(Protocol):
 
     async def check_team(self, tenant: str, team: str | None) -> None:
         """Raises `NotFound` where there is no such tenant, or no such team in it."""
+
+
+class BudgetStore(Protocol):
+    """What may be spent. Everything raises `Unavailable` while the database is away."""
+
+    async def create(self, budget: Budget, *, created_at_us: int) -> None:
+        """Adds a budget."""
+
+    async def list(self, tenant: str | None = None) -> Sequence[Budget]:
+        """Every budget, or a tenant's."""
+
+    async def get(self, budget_id: str, *, tenant: str | None = None) -> Budget:
+        """One of them. Raises `NotFound`."""
+
+    async def change(self, budget: Budget, *, tenant: str | None = None) -> None:
+        """Gives the budget of this id this one's limit, hardness, name and steps. Raises `NotFound`."""
+
+    async def delete(self, budget_id: str, *, tenant: str | None = None) -> None:
+        """Ends a budget. Raises `NotFound`."""
