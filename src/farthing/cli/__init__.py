@@ -12,6 +12,7 @@ from farthing.cli.doctor import doctor
 from farthing.cli.invoice import invoice
 from farthing.cli.keys import KEYS
 from farthing.cli.migrate import migrate
+from farthing.cli.reconcile import reconcile
 from farthing.cli.reprice import reprice
 from farthing.cli.savings import savings
 from farthing.cli.serve import serve
@@ -27,7 +28,7 @@ PROGRAM = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice, invoice):
+for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice, reconcile, invoice):
     PROGRAM.command()(_command)
 PROGRAM.add_typer(KEYS, name="keys")
 

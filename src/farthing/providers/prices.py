@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -60,6 +61,17 @@ def context_window(vendor: str, model: str) -> int | None:
     """Tokens that the model reads at most, where the data tells."""
     known = _model(vendor, model)
     return known.context_window if known else None
+
+
+def known_as(vendor: str, model: str) -> str:
+    """What the data calls a model that its vendor calls so, in its API or before people (`Claude Sonnet 4.5`).
+
+    The name itself where the data does not know it.
+    """
+    for name in (model, re.sub(r"[\s.]+", "-", model.strip().lower())):
+        if known := _model(vendor, name):
+            return known.id
+    return model
 
 
 def next_change(vendors: Iterable[str], at: datetime) -> datetime | None:

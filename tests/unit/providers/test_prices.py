@@ -26,7 +26,7 @@ from msgspec import convert
 from farthing.domain.chat import Usage
 from farthing.domain.pricing import NANO, TOKEN_CLASSES, PriceSheet, Rates
 from farthing.providers import load_vendors
-from farthing.providers.prices import compile_prices, context_window, next_change, price_for, sheet_from_usd
+from farthing.providers.prices import compile_prices, context_window, known_as, next_change, price_for, sheet_from_usd
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 20, 3, tzinfo=UTC)
@@ -204,6 +204,20 @@ def test_a_model_is_found_under_the_names_its_vendor_gives_it(vendor: str) -> No
     assert context_window(vendor, "plain-2026-08-01") == 8_192
     assert context_window(vendor, "stepped") is None
     assert context_window(vendor, "nobody-knows-this") is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
+        ("Claude Sonnet 4.5", "claude-sonnet-4-5"),
+        (" claude opus 4.5 ", "claude-opus-4-5"),
+        ("Something Else 1", "Something Else 1"),
+    ],
+)
+def test_a_model_has_one_name_in_the_data(asked: str, name: str) -> None:
+    """Whether its vendor calls it by a release or as people read it; what is not known keeps the name it has."""
+    assert known_as("anthropic", asked) == name
 
 
 def test_all_prices_of_a_vendor_are_compiled_at_once(vendor: str) -> None:

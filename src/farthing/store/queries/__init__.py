@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from farthing.domain.budget import Budget
+from farthing.domain.budget import DAY_US, Budget, span
 from farthing.ports import Filter, GroupBy, Rows, Stretch
 from farthing.store.engine import Engines
 from farthing.store.queries import cache, quality, requests, routing, savings, spend, stats, usage
+
+if TYPE_CHECKING:
+    from farthing.domain.reconciliation import Booked
 
 __all__ = ["Queries"]
 
@@ -68,3 +71,13 @@ class Queries:
         """Nano-dollars spent in each budget's present window, by the budget's id."""
         async with self._engines.reading("refresh") as connection:
             return await spend.spent(connection, budgets, now_us)
+
+    async def charged(self, provider: str, month_us: int) -> list[Booked]:
+        """What the requests to a provider cost in the month around a moment, by day and model; scans their rows."""
+        from farthing.store.queries.charged import charged
+
+        month, found = span("month", month_us), []
+        for day_us in range(month.start_us, month.end_us or 0, DAY_US):
+            async with self._engines.reading("writer") as connection:
+                found += await charged(connection, provider, span("day", day_us))
+        return found
