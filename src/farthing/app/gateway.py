@@ -22,6 +22,7 @@ from farthing.gateway.answers import Answers
 from farthing.gateway.breaker import Breakers, RetryBudget
 from farthing.gateway.coalesce import Flights
 from farthing.gateway.dispatch import Dispatch
+from farthing.gateway.idempotency import Once
 from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.recording import Recorder
 from farthing.http.desk import Desk
@@ -33,6 +34,7 @@ from farthing.money.bookkeeper import Bookkeeper
 from farthing.money.journal import Journal
 from farthing.money.leases import Purse
 from farthing.money.ledger import Ledger
+from farthing.money.limiter import Limiter
 from farthing.providers.transport import HttpTransport
 from farthing.settings import Settings, SettingsError, load
 from farthing.store.leases import Lessee
@@ -47,6 +49,8 @@ REFRESH_EVERY_S = 0.5
 LEASE_EVERY_S = 0.25
 ALERT_EVERY_S = 1.0
 KEEP_EVERY_S = 1.0
+LIMIT_EVERY_S = 1.0
+RENEW_EVERY_S = 5.0
 LEARN_EVERY_S = 0.5
 REPRICE_EVERY_S = 10.0
 SWEEP_EVERY_S = 600.0
@@ -81,6 +85,15 @@ class Gateway:
             channels=[*build_channels(settings, transport=self._transport, clock=self._clock)],
         )
         self._flights = Flights()
+        worker = self.new_id()
+        self._limiter = Limiter(
+            clock=self._clock,
+            spawn=self._supervisor.spawn,
+            worker=worker,
+            workers=settings.server.workers,
+            shared=self._storage.limits,
+        )
+        self._once = Once(kept=self._storage.store.idempotent, spawn=self._supervisor.spawn, owner=worker)
         self._hot: DataPlane | None = None
 
     def new_id(self) -> str:
@@ -170,6 +183,8 @@ class Gateway:
             answers=Answers(cache=self._storage.cache, clock=clock, spawn=spawn),
             flights=self._flights,
             ledger=self._ledger,
+            limiter=self._limiter,
+            once=self._once,
             dispatch=Dispatch(breakers=self._breakers, retries=RetryBudget(), clock=clock, sleep=asyncio.sleep),
         )
         desk = Desk(
@@ -204,6 +219,8 @@ class Gateway:
         every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
         every(LEARN_EVERY_S, self._storage.learn_answers, "learning which answers are kept")
         every(ALERT_EVERY_S, self._alert, "telling of budgets")
+        every(LIMIT_EVERY_S, self._limiter.beat, "agreeing on limits")
+        every(RENEW_EVERY_S, self._once.beat, "keeping idempotency keys")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
         every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
 

@@ -6,9 +6,10 @@ import hmac
 import logging
 from typing import Any
 
-from farthing.cache import MemoryLevel, RedisLevel, RedisLink, RedisValues, Tiered
+from farthing.cache import MemoryLevel, RedisLevel, RedisLimits, RedisLink, RedisValues, Tiered
 from farthing.domain.errors import Unavailable
 from farthing.ports import CacheLevel, Clock, SharedValues
+from farthing.ports.limits import SharedLimits
 from farthing.settings import Settings
 from farthing.store import is_current, migrate, open_store
 
@@ -29,6 +30,10 @@ class Storage:
         self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
         self._redis = self._link(settings, clock)
         self.shared: SharedValues | None = RedisValues(self._redis) if self._redis else None
+        self.limits: SharedLimits | None = RedisLimits(self._redis) if self._redis else None
+        """Where rates are counted; None where this worker is the only one."""
+        if self.limits is None and not self.is_alone:
+            self.limits = self.store.limits
         memory = MemoryLevel(clock=clock, capacity_bytes=MEMORY_BYTES)
         shared: list[CacheLevel] = []
         if self._redis is not None:
@@ -71,6 +76,8 @@ class Storage:
         try:
             await self.store.cache_level.sweep()
             await self.store.outbox.sweep()
+            await self.store.idempotent.sweep()
+            await self.store.limits.sweep()
         except Unavailable:
             logger.info("expired answers are swept when the database is back")
 

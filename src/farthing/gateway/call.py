@@ -20,6 +20,8 @@ class Directives(Struct, frozen=True, kw_only=True):
     max_cost: int | None = None
     """Nano-dollars this request may cost at most."""
     experiment_id: str | None = None
+    idempotency_key: str | None = None
+    """What the caller calls this request and its repetitions."""
 
 
 class Call(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from farthing.dialects.base import Piece
@@ -35,6 +35,8 @@ class Flight:
         self.name = name
         self.leader = leader
         self._flights = flights
+        self._stays: Callable[[], bool] = to_nobody
+        """What the leader was told to do when its client leaves."""
         self._bought: Whole | StreamSource | None = None
         self._batches: list[Sequence[Piece]] = []
         self._waiters: list[asyncio.Future[None]] = []
@@ -55,7 +57,7 @@ class Flight:
         """The answer for the leader, who buys it. Raises what the purchase raised."""
         self._passengers += 1
         self._buyer = asyncio.current_task()
-        self.leader.leave_to_others = self._leave_to_others
+        self._stays, self.leader.leave_to_others = self.leader.leave_to_others, self._leave_to_others
         try:
             self._bought = await buying
         except BaseException as error:
@@ -65,7 +67,7 @@ class Flight:
         finally:
             self._buyer = None
             # Else draft and flight would hold each other until somebody looks for garbage.
-            self.leader.leave_to_others = to_nobody
+            self.leader.leave_to_others, self._stays = self._stays, to_nobody
             self._wake()
         return self._board(self._bought, self.leader)
 
@@ -99,6 +101,8 @@ class Flight:
 
     def _leave_to_others(self) -> bool:
         """Notes that the leader's client has left: whether somebody else waits for what it is buying."""
+        if self._stays():
+            return True
         self.leader.client_left = True
         return self._buyer is not None and self._passengers > 1
 

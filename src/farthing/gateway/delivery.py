@@ -29,10 +29,29 @@ class Reply:
 class StreamReply:
     """A stream of bytes for the caller. Must be read to its end or closed."""
 
-    def __init__(self, order: Order, stream: Pieces) -> None:
+    def __init__(self, order: Order) -> None:
         self.draft = order.draft
-        self._stream = stream
         self._writer: StreamWriter = order.call.dialect.stream_writer(order.chat, facts(order.draft))
+
+    async def chunk(self) -> bytes:
+        """The next bytes, empty at the end."""
+        raise NotImplementedError
+
+    def cut_short(self) -> bytes:
+        """The last bytes of a stream that the gateway has no time to finish: an error event and no end mark."""
+        return self._writer.error(Stopping())
+
+    async def aclose(self) -> None:
+        """The caller is gone or served."""
+        raise NotImplementedError
+
+
+class Telling(StreamReply):
+    """A stream of a model, said in the caller's dialect."""
+
+    def __init__(self, order: Order, stream: Pieces) -> None:
+        super().__init__(order)
+        self._stream = stream
         self._relays = order.call.dialect.name == stream.dialect.name
         self._reports = order.chat.include_usage
         self._is_over = False
@@ -52,10 +71,10 @@ class StreamReply:
         return b""
 
     def cut_short(self) -> bytes:
-        """The last bytes of a stream that the gateway has no time to finish: an error event and no end mark."""
+        """As always, and the upstream is dropped."""
         self._is_over = True
         self._stream.abandon()
-        return self._writer.error(Stopping())
+        return super().cut_short()
 
     async def aclose(self) -> None:
         """The caller is gone or served; an upstream still talking is dropped."""
@@ -95,7 +114,7 @@ def deliver(order: Order, answer: Whole | Pieces) -> Reply | StreamReply:
     draft = order.draft
     if not isinstance(answer, Whole):
         draft.is_handed_over = True
-        return StreamReply(order, answer)
+        return Telling(order, answer)
     if draft.call.dialect.name == answer.dialect.name:
         return Reply(draft, answer.relayed)
     return Reply(draft, draft.call.dialect.write_completion(answer.completion, facts(draft)))
@@ -109,7 +128,7 @@ def replay(order: Order, entry: CacheEntry, level: str) -> Reply | StreamReply:
     completion, relayed = dialect.read_whole(entry.body)
     order.draft.hit(entry, level, completion)
     if order.chat.stream:
-        return StreamReply(order, Replay(dialect, _as_pieces(completion)))
+        return Telling(order, Replay(dialect, _as_pieces(completion)))
     return deliver(order, Whole(dialect=dialect, body=entry.body, relayed=relayed, completion=completion))
 
 
@@ -119,7 +138,7 @@ def _replay_stream(order: Order, entry: CacheEntry, level: str) -> Reply | Strea
     completion = _assembled(pieces)
     order.draft.hit(entry, level, completion)
     if order.chat.stream:
-        return StreamReply(order, Replay(dialect, pieces))
+        return Telling(order, Replay(dialect, pieces))
     return Reply(order.draft, order.call.dialect.write_completion(completion, facts(order.draft)))
 
 

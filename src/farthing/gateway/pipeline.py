@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 
 from msgspec import Struct, field
@@ -14,6 +15,7 @@ from farthing.gateway.coalesce import Flights
 from farthing.gateway.delivery import Reply, StreamReply, deliver, replay
 from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.echo import Echoes, repeat
+from farthing.gateway.idempotency import Once
 from farthing.gateway.intake import decide, identify, read
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Recorder
@@ -21,6 +23,7 @@ from farthing.gateway.snapshot import Snapshots
 from farthing.gateway.source import StreamSource
 from farthing.gateway.whole import Whole
 from farthing.ports import Ledger
+from farthing.ports.limits import Limiter
 
 
 class Pipeline(Struct, frozen=True, kw_only=True):
@@ -32,6 +35,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     flights: Flights
     ledger: Ledger
     dispatch: Dispatch
+    limiter: Limiter
+    once: Once
     echoes: Echoes = field(default_factory=Echoes)
 
     async def run(self, call: Call) -> Reply | StreamReply:
@@ -48,14 +53,18 @@ class Pipeline(Struct, frozen=True, kw_only=True):
                 return repeat(draft, echo)
             order = read(call, snapshot, draft)
             draft.cache_key = key = identify(order)
-            if key and (kept := self.answers.near(key)):
+            if key and not call.directives.idempotency_key and (kept := self.answers.near(key)):
                 reply = replay(order, *kept)
                 self.echoes.keep(reply, kept[0], snapshot)
                 return reply
             return order
 
-    async def finish(self, order: Order) -> Reply | StreamReply:
-        """The answer to an order that was begun, kept elsewhere, shared or bought. Raises `FarthingError`."""
+    def finish(self, order: Order) -> Awaitable[Reply | StreamReply]:
+        """The answer to an order that was begun. Raises `FarthingError` when awaited."""
+        return self.once.answer(order, self._answer) if order.call.directives.idempotency_key else self._answer(order)
+
+    async def _answer(self, order: Order) -> Reply | StreamReply:
+        """The answer, kept elsewhere, shared or bought."""
         call = order.call
         with order.draft as draft:
             key = draft.cache_key
@@ -71,6 +80,9 @@ class Pipeline(Struct, frozen=True, kw_only=True):
 
     async def _buy(self, order: Order) -> Whole | StreamSource:
         """An upstream's answer, whole and settled, or as a stream that settles itself at its end."""
+        draft = order.draft
+        if draft.caller.quotas and draft.plan:
+            draft.allowance = await self.limiter.take(draft.caller, draft.plan.needs)
         answer = await self.dispatch.first_answer(order, partial(self._bought, order))
         if isinstance(answer, Whole):
             self._bought(order, answer.completion, answer.body)

@@ -21,6 +21,7 @@ from farthing.domain.keys import Caller
 from farthing.domain.routing.plan import Needs, Plan
 from farthing.gateway.call import Call
 from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Sink
+from farthing.ports.limits import Allowance
 
 logger = logging.getLogger(__name__)
 ANONYMOUS = Caller(tenant="")
@@ -85,6 +86,9 @@ class Draft:
     is_asked = False
     is_thrifty = False
     """Whether it was planned one tier lower because a budget nears its end."""
+    allowance: Allowance | None = None
+    is_replayed = False
+    """Whether the answer was given before, under the same idempotency key."""
     was_answered = False
     """Whether the vendor has said that the answer follows: from then on it charges."""
     cache = "off"
@@ -208,6 +212,15 @@ class Draft:
         paid = leader.exchange
         return self._free("flight", paid.usage if paid else Usage(), paid.cost if paid else None, {})
 
+    def replayed(self, answered_by: tuple[str | None, str | None, str | None, str | None]) -> Exchange:
+        """Settles a request whose answer was given before: nothing is bought, and nothing saved."""
+        model, provider, strategy, self.upstream_id = answered_by
+        self.is_replayed, self.cache_key = True, None
+        self.cache, self.cache_level = "hit", "idempotency"
+        return self._settle(
+            self._build("cached", Usage(), {"model": model, "provider": provider, "strategy": strategy})
+        )
+
     def _free(self, level: str, usage: Usage, bought: int | None, facts: Mapping[str, Any]) -> Exchange:
         self.cache, self.cache_level = "hit", level
         free = {"cost": 0, "baseline_cost": self._baseline(usage, bought)}
@@ -243,6 +256,8 @@ class Draft:
             return self.exchange
         self.exchange = exchange
         self.hold.settle(exchange.cost or 0)
+        if self.allowance is not None:
+            self.allowance.settle(exchange.usage.tokens_in + exchange.usage.tokens_out)
         self._recorder.settle(exchange)
         return exchange
 

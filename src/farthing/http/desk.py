@@ -15,6 +15,7 @@ from farthing.gateway.snapshot import Snapshots
 from farthing.http.errors import Pairs, id_headers
 from farthing.http.facts import Head
 from farthing.http.head import Heads
+from farthing.http.ratelimits import limit_headers
 from farthing.ports import Clock, Spawn
 
 HOT = {
@@ -107,6 +108,10 @@ class Desk:
         ]
         if upstream_id:
             headers.append((b"x-farthing-upstream-request-id", header_value(upstream_id)))
+        if draft.allowance is not None:
+            headers += limit_headers(draft.allowance.standings, draft.call.dialect.name)
+        if draft.is_replayed:
+            headers.append((b"idempotent-replayed", b"true"))
         if draft.is_thrifty:
             headers.append((b"x-farthing-budget", b"cheaper"))
         if exchange is not None and exchange.cost is not None:

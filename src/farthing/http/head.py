@@ -70,7 +70,10 @@ class Heads:
             return None
         if len(self._known) >= MOST_HEADS:
             self._known.clear()
-        head = self._known[raw] = _Reader().read(raw, self._paths)
+        head = _Reader().read(raw, self._paths)
+        if head is None or head.directives.idempotency_key is None:
+            # A key that names one request does not come again in another's head.
+            self._known[raw] = head
         return head
 
 

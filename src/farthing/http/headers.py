@@ -23,6 +23,8 @@ _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 _FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _GZIP = ("gzip", "x-gzip")
 _SESSION_HEADERS = ("x-farthing-session", "x-claude-code-session-id", "session-id", "thread-id")
+_WISHES = frozenset({*_SESSION_HEADERS, "idempotency-key"})
+_IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")
 CREDENTIALS = frozenset({"authorization", "x-api-key", "x-goog-api-key"})
 """Headers that may carry a key."""
 
@@ -124,7 +126,7 @@ def too_large(limit: int) -> RequestTooLarge:
 
 def directives(headers: Headers) -> Directives:
     """What the caller asks of the gateway itself. Raises `InvalidRequest` naming the header that cannot be read."""
-    if not any(name.startswith("x-farthing-") or name in _SESSION_HEADERS for name in headers):
+    if not any(name.startswith("x-farthing-") or name in _WISHES for name in headers):
         return Directives()
     session = next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), None)
     return Directives(
@@ -134,6 +136,7 @@ def directives(headers: Headers) -> Directives:
         cache=_switch(headers.get("x-farthing-cache")),
         max_cost=_money(headers.get("x-farthing-max-cost-usd")),
         experiment_id=_short(headers, "x-farthing-experiment"),
+        idempotency_key=_idempotency_key(headers.get("idempotency-key")),
     )
 
 
@@ -159,6 +162,16 @@ def _tags(text: str) -> dict[str, str]:
     if len(pairs) > MOST_TAGS or not all(_TAG.fullmatch(pair) for pair in pairs):
         raise _unreadable("x-farthing-tags", f"at most {MOST_TAGS} pairs such as `team=support,feature=triage`")
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _idempotency_key(text: str | None) -> str | None:
+    if text is not None and not _IDEMPOTENCY_KEY.fullmatch(text):
+        raise InvalidRequest(
+            "The header idempotency-key must be 1 to 255 printable ASCII characters, such as a UUID.",
+            code="invalid_idempotency_key",
+            param="idempotency-key",
+        )
+    return text
 
 
 def _switch(text: str | None) -> bool | None:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from farthing.domain.keys import Caller
 from farthing.domain.limits import Bound, Round, Standing, Verdict, Wish, bounds_of, cost, standings, wish
+from farthing.domain.routing.plan import Needs
 from farthing.money.levels import Levels
 from farthing.money.refusals import over_limit, too_long
-from farthing.ports import Clock, SharedLimits, Spawn
+from farthing.ports import Clock, Spawn
+from farthing.ports.limits import SharedLimits
 
 logger = logging.getLogger(__name__)
 
@@ -58,13 +60,13 @@ class Limiter:
         """When the round under way began."""
         self._beats = 0
 
-    async def take(self, caller: Caller, *, tokens_in: int, tokens_out: int) -> Allowance:
+    async def take(self, caller: Caller, needs: Needs) -> Allowance:
         """Takes what a request likely needs of each of the caller's limits. Raises `RateLimited`, and takes nothing."""
         bounds = bounds_of(caller.tenant, caller.quotas)
         for bound in bounds:
-            if bound.kind == "tokens" and tokens_in > bound.limit:
-                raise too_long(bound, tokens_in)
-        wanted = wish(bounds, tokens_in + tokens_out)
+            if bound.kind == "tokens" and needs.tokens_in > bound.limit:
+                raise too_long(bound, needs.tokens_in)
+        wanted = wish(bounds, needs.tokens_in + needs.tokens_out)
         verdict = None if self._shared is None or self._is_away else await self._ask(wanted)
         is_alone = verdict is None
         if verdict is None:

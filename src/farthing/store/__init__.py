@@ -13,6 +13,7 @@ from farthing.store.cache_level import SqlCacheLevel
 from farthing.store.credentials import Credentials
 from farthing.store.engine import Engines
 from farthing.store.feedback import Feedback
+from farthing.store.idempotency import SqlIdempotentAnswers
 from farthing.store.ingest import Ingest
 from farthing.store.keys import Keys
 from farthing.store.leases import Leases
@@ -44,6 +45,7 @@ class Store:
         self.credentials = Credentials(engines)
         self.outbox = SqlOutbox(engines, clock)
         self.limits = SqlLimits(engines, clock)
+        self.idempotent = SqlIdempotentAnswers(engines, clock)
 
     @property
     def repricing(self) -> Repricing:

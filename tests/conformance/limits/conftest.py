@@ -18,7 +18,7 @@ from farthing.cache import RedisLimits, RedisLink
 from farthing.domain.keys import Caller
 from farthing.domain.limits import Limits, Quota
 from farthing.money.limiter import Limiter
-from farthing.ports import SharedLimits
+from farthing.ports.limits import SharedLimits
 from farthing.store import migrate, open_store
 from tests.servers.postgres import Postgres
 

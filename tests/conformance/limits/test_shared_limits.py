@@ -11,16 +11,20 @@ import pytest
 from farthing.domain.errors import RateLimited
 from farthing.domain.keys import Caller
 from farthing.domain.limits import Limits, Round, bounds_of, wish
+from farthing.domain.routing.plan import Needs
 from farthing.money.limiter import Allowance, Limiter
-from farthing.ports import SharedLimits
+from farthing.ports.limits import SharedLimits
 from tests.conformance.limits.conftest import MakeLimiter, caller
 
-HEADS = {"tokens_in": 5, "tokens_out": 5}
+
+def needs(tokens_in: int = 5, tokens_out: int = 5) -> Needs:
+    """A request of so many tokens."""
+    return Needs(tokens_in=tokens_in, tokens_out=tokens_out, max_tokens=None)
 
 
 async def granted(limiter: Limiter, who: Caller, times: int, **tokens: int) -> list[Allowance]:
     """What is granted of so many requests at the same moment."""
-    wanted = [limiter.take(who, **(HEADS | tokens)) for _ in range(times)]
+    wanted = [limiter.take(who, needs(**tokens)) for _ in range(times)]
     answers = await asyncio.gather(*wanted, return_exceptions=True)
     assert all(isinstance(answer, Allowance | RateLimited) for answer in answers), answers
     return [answer for answer in answers if isinstance(answer, Allowance)]
@@ -37,7 +41,7 @@ async def end(limiters: list[Limiter], held: list[Allowance]) -> None:
 async def refusal(limiter: Limiter, who: Caller, **tokens: int) -> RateLimited:
     """What a request is refused with."""
     with pytest.raises(RateLimited) as caught:
-        await limiter.take(who, **(HEADS | tokens))
+        await limiter.take(who, needs(**tokens))
     return caught.value
 
 
@@ -57,7 +61,7 @@ async def test_a_minutes_requests_are_granted_at_once_and_no_more(worker: MakeLi
 async def test_an_answer_tells_what_is_left(worker: MakeLimiter) -> None:
     """Of requests and of tokens, each where least is left."""
     who = caller(requests_per_minute=6, tokens_per_minute=600, team=Limits(requests_per_minute=3))
-    allowance = await worker("one").take(who, tokens_in=60, tokens_out=40)
+    allowance = await worker("one").take(who, needs(60, 40))
     requests, tokens = allowance.standings
     assert (requests.limit, requests.remaining) == (3, 2)
     assert (tokens.limit, tokens.remaining) == (600, 500)
@@ -71,7 +75,7 @@ async def test_a_request_that_one_limit_refuses_takes_nothing_of_the_others(work
     assert len(await granted(one, first, 4)) == 2
     error = await refusal(one, second)
     assert "The limit of team `support` of 2 requests per minute" in error.message
-    [standing] = (await one.take(caller("k2", requests_per_minute=5), tokens_in=1, tokens_out=1)).standings
+    [standing] = (await one.take(caller("k2", requests_per_minute=5), needs(1, 1))).standings
     assert standing.remaining == 4
 
 
@@ -86,10 +90,10 @@ async def test_tokens_are_corrected_to_what_was_used(worker: MakeLimiter) -> Non
     """What was not needed is to be had again, and what was needed beyond is missing."""
     who = caller(tokens_per_minute=1000)
     one = worker("one")
-    first = await one.take(who, tokens_in=100, tokens_out=800)
+    first = await one.take(who, needs(100, 800))
     await refusal(one, who, tokens_in=100, tokens_out=300)
     first.settle(200)
-    second = await one.take(who, tokens_in=100, tokens_out=300)
+    second = await one.take(who, needs(100, 300))
     assert second.standings[0].remaining == pytest.approx(400, abs=50)
     second.settle(1000)
     second.settle(0)

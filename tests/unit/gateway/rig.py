@@ -13,6 +13,7 @@ from farthing.background.clock import ManualClock
 from farthing.background.supervisor import Supervisor
 from farthing.dialects import INBOUND
 from farthing.domain.catalogue import Catalogue, Model, Tier
+from farthing.domain.errors import Unavailable
 from farthing.domain.exchange import Exchange, Intent
 from farthing.domain.keys import Caller, Key
 from farthing.domain.pricing import PriceSheet, Rates
@@ -24,11 +25,14 @@ from farthing.gateway.call import Call, Directives
 from farthing.gateway.coalesce import Flights
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.dispatch import Dispatch
+from farthing.gateway.idempotency import Once
 from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.recording import Recorder
 from farthing.gateway.snapshot import Snapshot, Snapshots
 from farthing.money.ledger import Ledger
+from farthing.money.limiter import Limiter
 from farthing.ports import CacheEntry, Deadlines, Provider, UpstreamRequest
+from farthing.ports.idempotency import KnownAnswer
 from farthing.providers.fake import Behaviour, ScriptedTransport
 
 KEY = "sk-known"
@@ -99,6 +103,45 @@ class DictCache:
         self.entries.pop(key, None)
 
 
+class KnownAnswers:
+    """Idempotent answers in a dictionary, which is away when told to be."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.rows: dict[bytes, tuple[KnownAnswer, str, int]] = {}
+        self.is_away = False
+        self._clock = clock
+
+    async def claim(self, name: bytes, fingerprint: bytes, *, owner: str, lease_us: int) -> KnownAnswer | None:
+        """What is kept and has not expired."""
+        self._answer()
+        found = self.rows.get(name)
+        if found is not None and found[2] > self._clock.now_us():
+            return found[0]
+        self.rows[name] = KnownAnswer(fingerprint, None), owner, self._clock.now_us() + lease_us
+        return None
+
+    async def keep(self, name: bytes, fingerprint: bytes, answer: bytes, *, owner: str, lives_us: int) -> None:
+        """Keeps it, whoever's it is."""
+        self._answer()
+        self.rows[name] = KnownAnswer(fingerprint, answer), owner, self._clock.now_us() + lives_us
+
+    async def release(self, name: bytes, *, owner: str) -> None:
+        """Forgets it."""
+        self._answer()
+        del self.rows[name]
+
+    async def renew(self, *, owner: str, lease_us: int) -> None:
+        """Moves the end of all that have no answer."""
+        self._answer()
+        for name, (known, whose, _) in self.rows.items():
+            if known.answer is None:
+                self.rows[name] = known, whose, self._clock.now_us() + lease_us
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise Unavailable("away")
+
+
 class Rig:
     """One pipeline and everything around it."""
 
@@ -134,12 +177,17 @@ class Rig:
         self.snapshots = Snapshots(Snapshot(**(facts | snapshot)))
         self.recorder = Recorder(journal=self.journal, ledger=self.ledger, sinks=(), clock=self.clock)
         self.flights = Flights()
+        self.limiter = Limiter(clock=self.clock, spawn=self.supervisor.spawn, worker="w1")
+        self.idempotent = KnownAnswers(self.clock)
+        self.once = Once(kept=self.idempotent, spawn=self.supervisor.spawn, owner="w1")
         self.pipeline = Pipeline(
             snapshots=self.snapshots,
             recorder=self.recorder,
             answers=Answers(cache=self.cache, clock=self.clock, spawn=self.supervisor.spawn),
             flights=self.flights,
             ledger=self.ledger,
+            limiter=self.limiter,
+            once=self.once,
             dispatch=Dispatch(breakers=self.breakers, retries=RetryBudget(), clock=self.clock, sleep=self.sleep),
         )
         self.calls = 0

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from farthing.domain.errors import Unavailable, UpstreamOverloaded
 from farthing.domain.keys import Caller, Key
 from farthing.domain.secrets import digest
-from farthing.gateway.delivery import StreamReply
+from farthing.gateway.delivery import StreamReply, Telling
 from farthing.gateway.order import Order
 from farthing.providers.fake import Behaviour, answer, break_off, hang, overload
 from tests.unit.gateway.rig import Rig, chat, completion, drained, events
@@ -328,6 +328,7 @@ async def test_the_upstream_of_a_shared_stream_is_read_to_its_end() -> None:
         assert rig.transport.closed == 0
         assert await reply.chunk() == b""
         assert rig.transport.closed == 1
+        assert isinstance(reply, Telling)
         assert await reply._stream.pieces() == ()
         await reply.aclose()
     assert [exchange.status for exchange in rig.journal.settled] == ["ok"]
