@@ -34,26 +34,34 @@ _ANSWERS: dict[str, Tree] = {
 }
 
 
+def body(dialect: str, usage: Tree) -> bytes:
+    """A whole answer with this report."""
+    field = "usageMetadata" if dialect == "gemini" else "usage"
+    return msgspec.json.encode(_ANSWERS[dialect] | {field: usage})
+
+
+def events(dialect: str, usage: Tree, place: str = "apart") -> Iterator[Event]:
+    """The same answer as a stream, with the report in this place."""
+    for data, name in _EVENTS[dialect](usage, place):
+        text = data if isinstance(data, bytes) else msgspec.json.encode(data)
+        yield Event(name, text, frame(text, name))
+
+
 def whole(dialect: str, usage: Tree) -> Usage | None:
-    """What is read from a whole answer with this report."""
-    body = msgspec.json.encode(_ANSWERS[dialect] | {_field(dialect): usage})
-    return read_answer(body) if dialect == "embeddings" else UPSTREAM[dialect].read_completion(body).usage
+    """What is read from the whole answer."""
+    answer = body(dialect, usage)
+    return read_answer(answer) if dialect == "embeddings" else UPSTREAM[dialect].read_completion(answer).usage
 
 
 def streamed(dialect: str, usage: Tree, place: str = "apart") -> Usage | None:
-    """What is read from a stream with this report: the last one told stands."""
+    """What is read from the stream: the last report stands."""
     speaks: UpstreamDialect = UPSTREAM[dialect]
     reader, told = speaks.stream_reader(), None
-    for data, name in _EVENTS[dialect](usage, place):
-        text = data if isinstance(data, bytes) else msgspec.json.encode(data)
-        for delta in reader.read(Event(name, text, frame(text, name))).deltas:
+    for event in events(dialect, usage, place):
+        for delta in reader.read(event).deltas:
             told = delta.usage if isinstance(delta, UsageReport) else told
     reader.close()
     return told
-
-
-def _field(dialect: str) -> str:
-    return "usageMetadata" if dialect == "gemini" else "usage"
 
 
 def _openai(usage: Tree, place: str) -> Iterator[tuple[Tree | bytes, bytes]]:
