@@ -1,0 +1,128 @@
+"""A key in force: within its own bounds, its team's, and its tenant's plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from msgspec.structs import replace
+
+from farthing.domain.keys import Caller, Key, is_name
+from farthing.domain.limits import Limits, Quota
+from farthing.domain.plans import TenantPlan
+from farthing.domain.tenancy import House, Team, Tenant, in_force, limits_or_none
+
+OWN = Limits(requests_per_minute=1)
+KEY = Key(caller=Caller(tenant="acme", key_id="k1", team="blue"), name="n", hint="…")
+
+
+def house(*, tenant: Tenant | None = None, team: Team | None = None, plans: Iterable[TenantPlan] = ()) -> House:
+    """With at most one tenant and one team."""
+    return House(
+        tenants={} if tenant is None else {tenant.tenant: tenant},
+        teams={} if team is None else {(team.tenant, team.team): team},
+        plans={plan.name: plan for plan in plans},
+    )
+
+
+@pytest.mark.parametrize(
+    "bare",
+    [
+        house(),
+        house(tenant=Tenant(tenant="acme", name="Acme", plan="gone")),
+        house(tenant=Tenant(tenant="acme", name="Acme", plan="free"), plans=[TenantPlan(name="free")]),
+        house(team=Team(tenant="acme", team="blue", name="Blue")),
+        house(team=Team(tenant="acme", team="red", name="Red", limits=OWN)),
+    ],
+)
+def test_a_key_that_nothing_else_bounds_is_itself(bare: House) -> None:
+    """The very same object: most keys are like this."""
+    assert in_force(KEY, bare) is KEY
+
+
+def test_a_blocked_tenants_keys_are_blocked() -> None:
+    """Whatever they say themselves."""
+    assert in_force(KEY, house(tenant=Tenant(tenant="acme", name="Acme", is_blocked=True))).is_blocked
+    assert in_force(replace(KEY, is_blocked=True), house(tenant=Tenant(tenant="acme", name="Acme"))).is_blocked
+
+
+def test_every_limit_that_applies_is_a_quota() -> None:
+    """The key's own, its team's and its plan's, each with those who share it."""
+    plan = TenantPlan(name="pro", tokens_per_minute=7)
+    team = Team(tenant="acme", team="blue", name="Blue", limits=Limits(concurrent_requests=2))
+    key = replace(KEY, caller=replace(KEY.caller, limits=OWN))
+    found = in_force(key, house(tenant=Tenant(tenant="acme", name="Acme", plan="pro"), team=team, plans=[plan]))
+    assert found.caller.quotas == (
+        Quota(scope="key", subject="k1", limits=OWN),
+        Quota(scope="team", subject="acme/blue", limits=Limits(concurrent_requests=2)),
+        Quota(scope="tenant", subject="acme", limits=Limits(tokens_per_minute=7)),
+    )
+
+
+def test_a_key_without_a_team_has_no_teams_quota() -> None:
+    """Nor one of its own where it has no id."""
+    loner = replace(KEY, caller=Caller(tenant="acme", limits=OWN))
+    assert in_force(loner, house(team=Team(tenant="acme", team="blue", name="Blue", limits=OWN))) is loner
+
+
+@pytest.mark.parametrize(
+    ("own", "plans", "common"),
+    [
+        (None, None, None),
+        (None, {"small"}, {"small"}),
+        ({"small"}, None, {"small"}),
+        ({"small", "large"}, {"small"}, {"small"}),
+        ({"auto"}, {"farthing/complexity", "small"}, {"farthing/complexity"}),
+        ({"farthing/complexity"}, {"auto"}, {"farthing/complexity"}),
+        ({"large"}, {"small"}, set()),
+    ],
+)
+def test_models_are_those_that_key_and_plan_allow(
+    own: set[str] | None, plans: set[str] | None, common: set[str] | None
+) -> None:
+    """`auto` stands for every virtual model on either side."""
+    key = replace(KEY, caller=replace(KEY.caller, allowed_models=None if own is None else frozenset(own)))
+    plan = TenantPlan(name="pro", allowed_models=None if plans is None else frozenset(plans))
+    found = in_force(key, house(tenant=Tenant(tenant="acme", name="Acme", plan="pro"), plans=[plan]))
+    assert found.caller.allowed_models == common
+
+
+def test_no_figure_is_no_limit() -> None:
+    """Nothing, rather than limits of which none limits."""
+    assert limits_or_none(None, None, None) is None
+    assert limits_or_none(None, 1, None) == Limits(tokens_per_minute=1)
+
+
+@pytest.mark.parametrize(
+    ("key", "state"),
+    [
+        (KEY, "active"),
+        (replace(KEY, expires_at_us=11), "active"),
+        (replace(KEY, expires_at_us=10), "expired"),
+        (replace(KEY, is_blocked=True, expires_at_us=10), "blocked"),
+        (replace(KEY, is_blocked=True, is_revoked=True), "revoked"),
+    ],
+)
+def test_how_a_key_stands(key: Key, state: str) -> None:
+    """The reason that lasts longest is told; the moment of expiry is the first one that is too late."""
+    assert key.state(10) == state
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("my app", True),
+        ("Größe 7", True),
+        ("x" * 200, True),
+        ("x" * 201, False),
+        ("", False),
+        (" a", False),
+        ("a\n", False),
+        ("a\u202eb", False),
+        ("a\u200db", False),
+        ("a\u00a0b", False),
+    ],
+)
+def test_a_name_shows_what_it_is(text: str, is_one: bool) -> None:
+    """No controls, nothing invisible, nothing that turns the text around."""
+    assert is_name(text) == is_one
