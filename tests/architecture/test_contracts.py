@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.architecture.source import ROOT
 
-ADAPTERS = {"providers", "cache", "embeddings", "store", "telemetry", "notify", "reports"}
+ADAPTERS = {"providers", "cache", "embeddings", "identity", "store", "telemetry", "notify", "reports"}
 
 
 def contract(identifier: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from secrets import token_bytes
 from typing import Any
 
 from farthing.app.channels import build_channels
+from farthing.app.people import build_sign_on
 from farthing.app.snapshots import Refresher
 from farthing.app.storage import Storage
 from farthing.background.clock import SystemClock
@@ -246,4 +247,11 @@ class Gateway:
             health=self._storage.health,
             metrics_text=self._prometheus.text,
             version=self._version,
+            sign_on=build_sign_on(
+                self._settings,
+                sessions=store.sessions,
+                transport=self._transport,
+                clock=self._clock,
+                secret=self._storage.secret,
+            ),
         )

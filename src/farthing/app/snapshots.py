@@ -118,7 +118,7 @@ class Refresher:
             keys=keyring.keys,
             plans=frozenset(settings.plans),
             keys_known=keyring.is_known and not keyring.is_away,
-            is_open=settings.is_loopback and keyring.is_known and not keyring.keys,
+            is_open=settings.is_loopback and settings.oidc is None and keyring.is_known and not keyring.keys,
             cache_native=settings.cache.enabled,
             cache_ttl_us=settings.cache.ttl_s * 1_000_000,
             refuse_unpriced=settings.prices.unpriced == "refuse",

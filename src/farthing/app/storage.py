@@ -23,10 +23,13 @@ class Storage:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._url = settings.database.url.get_secret_value()
+        self._clock = clock
         self._is_prepared = False
         self.is_alone = settings.server.workers == 1 and self._url.startswith("sqlite")
         """Whether no other process can have the database."""
         self._knows_answers = False
+        self.secret = shared_secret(settings)
+        """What all workers and hosts of one gateway know and nobody else."""
         self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
         self._redis = self._link(settings, clock)
         self.shared: SharedValues | None = RedisValues(self._redis) if self._redis else None
@@ -37,7 +40,7 @@ class Storage:
         memory = MemoryLevel(clock=clock, capacity_bytes=MEMORY_BYTES)
         shared: list[CacheLevel] = []
         if self._redis is not None:
-            shared.append(RedisLevel(self._redis, secret=_signing_secret(settings), clock=clock))
+            shared.append(RedisLevel(self._redis, secret=self.secret, clock=clock))
         self.cache = Tiered(memory, *shared, self.store.cache_level)
 
     @staticmethod
@@ -78,6 +81,7 @@ class Storage:
             await self.store.outbox.sweep()
             await self.store.idempotent.sweep()
             await self.store.limits.sweep()
+            await self.store.sessions.sweep(self._clock.now_us())
         except Unavailable:
             logger.info("expired answers are swept when the database is back")
 
@@ -99,7 +103,7 @@ class Storage:
             await self._redis.aclose()
 
 
-def _signing_secret(settings: Settings) -> bytes:
-    """What all workers and hosts of one gateway know and nobody else: the master key, else the way to the database."""
+def shared_secret(settings: Settings) -> bytes:
+    """Made of the master key, else of the way to the database."""
     shared = settings.master_key or settings.database.url
     return hmac.digest(b"farthing answers", shared.get_secret_value().encode(), "sha256")

@@ -39,7 +39,7 @@ def guarded(policy: Policy) -> type[StrictRoute]:
             handle = super().get_route_handler()
 
             async def handle_guarded(request: Request) -> Response:
-                enforce(policy, request)
+                await enforce(policy, request)
                 return await handle(request)
 
             return handle_guarded

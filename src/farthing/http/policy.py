@@ -16,6 +16,7 @@ from farthing.domain.secrets import digest
 from farthing.gateway.admission import admit
 from farthing.http.headers import Headers, check_is_local, credential
 from farthing.http.services import Services, services_of
+from farthing.http.signon import check_origin, session_cookie
 
 
 class Policy(Enum):
@@ -82,12 +83,24 @@ def caller_behind(headers: Headers, services: Services) -> Caller:
     return admit(snapshot, credential(headers), services.clock.now_us())
 
 
-def enforce(policy: Policy, request: Request) -> None:
+async def enforce(policy: Policy, request: Request) -> None:
     """Lets in who may use a route of this policy. Raises `Unauthenticated` or `Forbidden`."""
     if policy is Policy.PUBLIC:
         return
-    request.state.caller = caller = caller_behind(Headers(request.scope["headers"]), services_of(request))
+    request.state.caller = caller = await _caller_of_session(request) or caller_behind(
+        Headers(request.scope["headers"]), services_of(request)
+    )
     if policy in NEEDED:
         privilege, who = NEEDED[policy]
         if not may(caller.role, privilege):
             raise Forbidden(f"This needs {who}.")
+
+
+async def _caller_of_session(request: Request) -> Caller | None:
+    """Whose session the cookie stands for, where it is all that the request shows. Raises as `enforce`."""
+    sign_on = services_of(request).sign_on
+    secret = request.cookies.get(session_cookie(sign_on)) if sign_on is not None else None
+    if sign_on is None or not secret or credential(Headers(request.scope["headers"])) is not None:
+        return None
+    check_origin(request, sign_on)
+    return await sign_on.caller(secret)

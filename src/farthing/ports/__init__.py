@@ -244,6 +244,25 @@ class Outbox(Protocol):
         """It was not taken: due again after `pause_us` microseconds."""
 
 
+class SignOn(Protocol):
+    """Single sign-on: people come in through an identity provider, and stay by a session."""
+
+    origin: str
+    """Scheme, host and port under which browsers reach the gateway."""
+
+    async def begin(self, goal: str) -> tuple[str, str]:
+        """Where to send the browser, and the cookie that it must bring back. Raises `Unavailable`."""
+
+    async def complete(self, code: str, state: str, cookie: str) -> tuple[str, str]:
+        """The secret of a new session, and the path to go on to. Raises `Unauthenticated`, `Forbidden`."""
+
+    async def caller(self, secret: str) -> Caller:
+        """Whose session this is. Raises `Unauthenticated`, and `Unavailable` where the database must be asked."""
+
+    async def end(self, secret: str) -> None:
+        """Ends the session, if it is one."""
+
+
 class Verdict(Struct, frozen=True):
     """What all votes on an answer, or all ratings of a request, amount to."""
 

@@ -21,6 +21,7 @@ from farthing.store.limits import SqlLimits
 from farthing.store.migrations import is_current, migrate
 from farthing.store.outbox import SqlOutbox
 from farthing.store.queries import Queries
+from farthing.store.sessions import Sessions
 from farthing.store.tenancy import Tenancy
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Store:
         self.leases = Leases(engines)
         self.credentials = Credentials(engines)
         self.outbox = SqlOutbox(engines, clock)
+        self.sessions = Sessions(engines)
         self.limits = SqlLimits(engines, clock)
         self.idempotent = SqlIdempotentAnswers(engines, clock)
 

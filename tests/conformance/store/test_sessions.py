@@ -1,0 +1,73 @@
+"""People and their sessions, over every database."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from farthing.domain.permissions import EVERYTHING
+from farthing.domain.signon import Session
+from farthing.domain.tenancy import Person
+from farthing.store import Store
+from tests.conformance.store.samples import NOON_US
+
+ADA = Person(
+    person_id="p1",
+    tenant="acme",
+    issuer="https://idp",
+    subject="ada-1",
+    role="auditor",
+    email="ada@example.com",
+    name="Ada",
+    created_at_us=NOON_US,
+)
+HOUR_US = 3_600_000_000
+
+
+async def test_a_person_is_known_again(store: Store) -> None:
+    """By issuer and subject: address and name are those of today, id, tenant and role those of the first time."""
+    assert await store.sessions.welcome(ADA, has_role=False) == ADA
+    later = replace(ADA, person_id="p2", tenant="bolt", role="admin", email=None, name="Ada L.", created_at_us=1)
+    known = await store.sessions.welcome(later, has_role=False)
+    assert known == replace(ADA, email=None, name="Ada L.")
+    assert (await store.sessions.welcome(later, has_role=True)).role == "admin"
+
+
+async def test_a_session_is_found_by_its_digest_alone(store: Store) -> None:
+    """With the person as they are now."""
+    await store.sessions.welcome(ADA, has_role=True)
+    await store.sessions.open(b"d1", "p1", now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
+    assert await store.sessions.find(b"d1") == Session(ADA, NOON_US, NOON_US + HOUR_US)
+    assert await store.sessions.find(b"d") is None
+    await store.sessions.touch(b"d1", NOON_US + 5)
+    assert await store.sessions.find(b"d1") == Session(ADA, NOON_US + 5, NOON_US + HOUR_US)
+    await store.sessions.close(b"d1")
+    assert await store.sessions.find(b"d1") is None
+
+
+async def test_a_new_session_ends_the_others_of_the_person(store: Store) -> None:
+    """Nobody else's."""
+    await store.sessions.welcome(ADA, has_role=True)
+    await store.sessions.welcome(replace(ADA, person_id="p2", subject="bob-1"), has_role=True)
+    for digest, person_id in ((b"d1", "p1"), (b"d2", "p2"), (b"d3", "p1")):
+        await store.sessions.open(digest, person_id, now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
+    assert await store.sessions.find(b"d1") is None
+    assert await store.sessions.find(b"d2") is not None
+    assert await store.sessions.find(b"d3") is not None
+
+
+async def test_what_a_person_may_do_now_ends_what_they_could(store: Store) -> None:
+    """A change of role, team or blocking ends all sessions."""
+    await store.sessions.welcome(ADA, has_role=True)
+    await store.sessions.open(b"d1", "p1", now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
+    await store.tenancy.change_person("p1", EVERYTHING, {"role": "member"})
+    assert await store.sessions.find(b"d1") is None
+
+
+async def test_sessions_that_are_over_are_forgotten(store: Store) -> None:
+    """Those that are not stay."""
+    await store.sessions.welcome(ADA, has_role=True)
+    await store.sessions.open(b"d1", "p1", now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
+    await store.sessions.sweep(NOON_US + HOUR_US - 1)
+    assert await store.sessions.find(b"d1") is not None
+    await store.sessions.sweep(NOON_US + HOUR_US)
+    assert await store.sessions.find(b"d1") is None

@@ -1,0 +1,132 @@
+"""A browser signs on at a running gateway, through an identity provider that speaks real OpenID Connect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from tests.servers.gateway import Gateway, StartGateway
+from tests.servers.identity import IdentityServer
+
+PUBLIC = "http://farthing.test"
+"""Where browsers believe the gateway to be: a proxy stands before it."""
+ORIGIN = {"origin": PUBLIC}
+
+
+@pytest.fixture
+async def identity() -> AsyncIterator[IdentityServer]:
+    """Vouches for Ada, who is in finance."""
+    async with IdentityServer() as server:
+        server.person["groups"] = ["finops"]
+        yield server
+
+
+@pytest.fixture
+async def gateway(identity: IdentityServer, start_gateway: StartGateway) -> Gateway:
+    """A demo with two workers."""
+    settings = f"""
+        [oidc]
+        issuer = "{identity.issuer}"
+        client_id = "{identity.client_id}"
+        public_url = "{PUBLIC}"
+        tenant = "acme"
+        [oidc.roles]
+        finops = "auditor"
+        platform = "org_admin"
+        """
+    environment = {"FARTHING_DEMO": "1", "FARTHING_OIDC_CLIENT_SECRET": identity.client_secret}
+    return await asyncio.to_thread(start_gateway, settings, workers=2, environment=environment)
+
+
+@pytest.fixture
+async def browser(gateway: Gateway) -> AsyncIterator[aiohttp.ClientSession]:
+    """Keeps cookies, and opens a connection for each request so that both workers are met."""
+    async with aiohttp.ClientSession(
+        gateway.url,
+        cookie_jar=aiohttp.CookieJar(unsafe=True),
+        connector=aiohttp.TCPConnector(force_close=True),
+    ) as browser:
+        yield browser
+
+
+async def sign_on(browser: aiohttp.ClientSession, goal: str = "/session") -> aiohttp.ClientResponse:
+    """The way to the identity provider and back, as the proxy would pass it on; the last answer is not followed."""
+    away = await browser.get("/login", params={"next": goal}, allow_redirects=False)
+    assert away.status == 302
+    async with aiohttp.ClientSession() as elsewhere:
+        back = await elsewhere.get(away.headers["location"], allow_redirects=False)
+    returned = urlsplit(back.headers["location"])
+    assert f"{returned.scheme}://{returned.netloc}" == PUBLIC
+    return await browser.get(f"{returned.path}?{returned.query}", allow_redirects=False)
+
+
+async def test_a_person_signs_on_works_and_leaves(browser: aiohttp.ClientSession) -> None:
+    """On whichever worker; the cookie is out of reach for scripts, and worth nothing afterwards."""
+    assert (await browser.get("/session")).status == 401
+    entered = await sign_on(browser, "/session?a=b")
+    assert (entered.status, entered.headers["location"]) == (302, "/session?a=b")
+    cookies = [value for name, value in entered.headers.items() if name.lower() == "set-cookie"]
+    [session] = [cookie for cookie in cookies if cookie.startswith("farthing=")]
+    assert {"HttpOnly", "Path=/", "SameSite=lax", "Max-Age=43200"} <= set(session.split("; "))
+    for _ in range(10):
+        assert await (await browser.get("/session")).json() == {
+            "tenant": "acme",
+            "team": None,
+            "user": "ada@example.com",
+            "role": "auditor",
+        }
+    assert (await browser.get("/admin/keys")).status == 200
+    secret = session.partition("=")[2].partition(";")[0]
+    assert (await browser.post("/logout", headers=ORIGIN)).status == 204
+    await asyncio.sleep(1)
+    for _ in range(10):
+        stolen = await browser.get("/session", headers={"cookie": f"farthing={secret}"})
+        assert stolen.status == 401
+
+
+async def test_a_session_does_what_its_role_may_and_no_more(
+    browser: aiohttp.ClientSession, identity: IdentityServer
+) -> None:
+    """An auditor reads; an org admin makes keys, from our own pages only; nobody asks a model by cookie."""
+    await sign_on(browser)
+    key = {"name": "made by Ada"}
+    assert (await browser.post("/admin/keys", json=key, headers=ORIGIN)).status == 403
+    identity.person["groups"] = ["platform"]
+    await sign_on(browser)
+    for headers in ({}, {"origin": "null"}, {"origin": "http://evil.test"}, {"origin": f"{PUBLIC}.evil.test"}):
+        foreign = await browser.post("/admin/keys", json=key, headers=headers)
+        assert foreign.status == 403, headers
+    made = await browser.post("/admin/keys", json=key, headers=ORIGIN)
+    assert made.status == 201, await made.text()
+    listed = await (await browser.get("/admin/keys")).json()
+    assert [each["name"] for each in listed["data"]] == ["made by Ada"]
+    question = {"model": "demo/small", "messages": [{"role": "user", "content": "Hello"}]}
+    assert (await browser.post("/v1/chat/completions", json=question, headers=ORIGIN)).status == 401
+
+
+async def test_a_key_beside_a_cookie_is_what_counts(browser: aiohttp.ClientSession) -> None:
+    """A wrong one is not helped by the session."""
+    await sign_on(browser)
+    wrong = await browser.get("/session", headers={"authorization": "Bearer sk-farthing-wrong"})
+    assert wrong.status == 401
+
+
+async def test_an_answer_to_no_attempt_opens_nothing(browser: aiohttp.ClientSession) -> None:
+    """In the envelope, without a word from the identity provider's side."""
+    for query in ("", "?error=access_denied&state=x", "?code=x&state=y", "?code=" + "x" * 5000, "?code=x"):
+        response = await browser.get(f"/login/callback{query}", allow_redirects=False)
+        assert response.status == 401
+        assert (await response.json())["error"]["code"] == "sign_on_failed"
+
+
+async def test_without_an_identity_provider_there_is_no_way_in(start_gateway: StartGateway) -> None:
+    """It says what to do."""
+    gateway = await asyncio.to_thread(start_gateway, "", environment={"FARTHING_DEMO": "1"})
+    async with aiohttp.ClientSession(gateway.url) as browser:
+        for method, path in (("GET", "/login"), ("GET", "/login/callback?code=x"), ("POST", "/logout")):
+            response = await browser.request(method, path)
+            assert (response.status, (await response.json())["error"]["code"]) == (404, "sign_on_off")
