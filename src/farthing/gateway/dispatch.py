@@ -76,13 +76,23 @@ class Dispatch:
         raise last
 
     def _healthy(self, models: tuple[Model, ...]) -> Iterator[tuple[Model, Breaker]]:
-        """The first few that are not resting; a breaker is only asked when its turn has come."""
+        """The first few that are not resting; a breaker is only asked when its turn has come.
+
+        Of several models not all are given up: when those have failed, the one whose rest is nearest its end is asked
+        as well, unless its vendor wished for that rest.
+        """
         left = MOST_ATTEMPTS
+        resting: list[tuple[Model, Breaker]] = []
         for model in models:
             breaker = self._breakers.of(model.provider, model.upstream)
             if left and breaker.admits():
                 left -= 1
                 yield model, breaker
+            elif len(models) > 1:
+                resting.append((model, breaker))
+        pressed = [pair for pair in resting if not pair[1].is_wished]
+        if left and pressed:
+            yield min(pressed, key=lambda pair: pair[1].rests_for)
 
     async def _may_repeat(self, error: UpstreamError) -> bool:
         """Whether the same deployment may be asked again, after a short pause: only where it cannot have charged."""

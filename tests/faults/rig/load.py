@@ -97,10 +97,11 @@ class Heard(Struct):
     @property
     def deltas(self) -> Iterator[dict[str, Any]]:
         """What the events of a stream say, without the end mark."""
-        for line in self.body.split(b"\n"):
-            if line.startswith(b"data: ") and line != b"data: [DONE]":
-                with suppress(ValueError):
-                    yield json.loads(line[6:])
+        for block in self.body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n\n"):
+            data = b"\n".join(line[5:] for line in block.split(b"\n") if line.startswith(b"data:"))
+            with suppress(ValueError):
+                if isinstance(found := json.loads(data), dict):
+                    yield found
 
     @property
     def text(self) -> str:

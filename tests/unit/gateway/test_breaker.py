@@ -74,6 +74,27 @@ def test_a_wish_for_no_pause_opens_nothing(clock: ManualClock) -> None:
     assert (breaker.state, breaker.rests_for) == ("open", REST_S)
 
 
+def test_a_wish_is_no_failure(clock: ManualClock) -> None:
+    """However many requests hear it, the rest is as long as the vendor wished."""
+    breaker = Breaker(clock)
+    for _ in range(FAILURES_TO_OPEN * 2):
+        breaker.failed(UpstreamRateLimited("slow down", retry_after=2))
+    assert (breaker.rests_for, breaker.is_wished) == (2, True)
+    clock.advance(2)
+    assert (breaker.state, breaker.is_wished) == ("half-open", False)
+
+
+def test_what_fails_while_it_rests_does_not_prolong_the_rest(breaker: Breaker, clock: ManualClock) -> None:
+    """It was sent before, or for want of anybody else."""
+    clock.advance(1)
+    breaker.failed(UpstreamOverloaded("busy"))
+    assert breaker.rests_for == REST_S - 1
+    clock.advance(REST_S)
+    breaker.admits()
+    breaker.failed(UpstreamOverloaded("still busy"))
+    assert breaker.rests_for == 2 * REST_S
+
+
 def test_a_rejected_request_is_a_sign_of_health(clock: ManualClock) -> None:
     """A deployment that finds fault with the request works."""
     breaker = Breaker(clock)

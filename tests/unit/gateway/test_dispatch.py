@@ -131,6 +131,28 @@ async def test_resting_models_are_passed_over() -> None:
     assert asked(rig) == ["small", "middle"] * FAILURES_TO_OPEN + ["middle"]
 
 
+async def test_not_all_of_several_models_are_given_up() -> None:
+    """When all rest, the one that will be back first is asked; what it answers ends its rest."""
+    rig = Rig([overload()] * 3 * FAILURES_TO_OPEN + [answer(completion())])
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(UpstreamOverloaded):
+            await rig.ask(chat(model="auto"))
+    assert {rig.breakers.of("fake", name).state for name in ("small", "middle", "large")} == {"open"}
+    await rig.ask(chat(model="auto"))
+    assert asked(rig) == ["small", "middle", "large"] * FAILURES_TO_OPEN + ["small"]
+    assert rig.breakers.of("fake", "small").state == "closed"
+
+
+async def test_a_vendor_that_wished_for_a_pause_is_not_pressed() -> None:
+    """Though nobody else is left."""
+    rig = Rig([])
+    for name in ("small", "middle", "large"):
+        rig.breakers.of("fake", name).failed(UpstreamOverloaded("busy", retry_after=30))
+    with pytest.raises(NoHealthyDeployment):
+        await rig.ask(chat(model="auto"))
+    assert asked(rig) == []
+
+
 async def test_a_stream_that_breaks_before_its_first_word_falls_back() -> None:
     """The caller never sees the broken one."""
     rig = Rig([break_off(events()[0][:10]), answer(*events())])
@@ -220,10 +242,9 @@ async def test_a_budget_too_small_for_the_first_model_refuses() -> None:
 
 
 async def test_a_budget_too_small_for_the_only_healthy_model_refuses() -> None:
-    """The small model rests, and the next one is too dear."""
+    """The small model rests at its vendor's wish, and the next one is too dear."""
     rig = Rig([])
-    for _ in range(FAILURES_TO_OPEN):
-        rig.breakers.of("fake", "small").failed(UpstreamOverloaded("busy"))
+    rig.breakers.of("fake", "small").failed(UpstreamOverloaded("busy", retry_after=30))
     budget(rig, 600_000)
     with pytest.raises(InsufficientQuota):
         await rig.ask(chat(model="auto"))
