@@ -21,14 +21,16 @@ MARGIN_S = 0.7
 """Streams that would end so near to the end of the grace may go either way."""
 
 
-def asks(rig: Rig, site: Site, number: int, longest_s: float) -> list[Ask]:
+def asks(site: Site, number: int, longest_s: float, *, tag: str = "") -> list[Ask]:
     """Streams of all lengths from 0.1 s."""
     made = []
     for place in range(number):
         seconds = 0.1 + (longest_s - 0.1) * place / (number - 1)
         chunks = max(2, round(seconds / 0.1))
-        wish = Wish(nonce=f"n{place}", chunks=chunks, first_ms=50, every_ms=round((seconds - 0.05) * 1000 / chunks))
-        made.append(Ask(user=f"u{place}", wish=wish, holder=rig.dice.choice(site.holders)))
+        wish = Wish(
+            nonce=f"n{tag}{place}", chunks=chunks, first_ms=50, every_ms=round((seconds - 0.05) * 1000 / chunks)
+        )
+        made.append(Ask(user=f"u{place}", wish=wish, holder=site.holders[place % len(site.holders)]))
     return made
 
 
@@ -79,7 +81,7 @@ async def test_what_fits_the_grace_is_finished_and_the_rest_is_told(rig: Rig, wo
     more = f"lame_duck_s = {LAME_DUCK_S}\n"
     site = await rig.start(workers=workers, text={"drain_s": grace_s, "more": more})
     gateway = site.gateway
-    streams = [asyncio.ensure_future(send(ask, gateway.port)) for ask in asks(rig, site, number, longest_s)]
+    streams = [asyncio.ensure_future(send(ask, gateway.port)) for ask in asks(site, number, longest_s)]
     await asyncio.sleep(0.5)
     os.kill(gateway.pid, signal.SIGTERM)
     told = time.monotonic()
@@ -113,13 +115,14 @@ async def test_what_fits_the_grace_is_finished_and_the_rest_is_told(rig: Rig, wo
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_second_signal_loses_nothing(rig: Rig, second: signal.Signals) -> None:
     """At any moment: SIGTERM hurries, SIGKILL ends; whatever a client heard whole is in the books, once."""
-    for _ in range(10):
+    dice = rig.dice
+    for trial in range(10):
         site = await rig.start(workers=2, text={"drain_s": 5, "more": "lame_duck_s = 2\n"})
-        streams = [asyncio.ensure_future(send(ask, site.gateway.port)) for ask in asks(rig, site, 20, 3.0)]
-        await asyncio.sleep(0.3 + rig.dice.random())
+        streams = [asyncio.ensure_future(send(ask, site.gateway.port)) for ask in asks(site, 20, 3.0, tag=f"{trial}-")]
+        await asyncio.sleep(0.3 + dice.random())
         os.kill(site.gateway.pid, signal.SIGTERM)
         for _ in range(2):
-            await asyncio.sleep(rig.dice.random() * 0.5)
+            await asyncio.sleep(dice.random() * 0.5)
             if second is signal.SIGTERM:
                 os.kill(site.gateway.pid, second)
         if second is signal.SIGKILL:
@@ -130,5 +133,9 @@ async def test_a_second_signal_loses_nothing(rig: Rig, second: signal.Signals) -
         heard = await asyncio.gather(*streams)
         await asyncio.to_thread(site.gateway.start)
         await site.books.settled(sum(each.is_complete for each in heard))
-        await check(site.books, heard, rig.vendors.entries())
+        mine = {name: entry for name, entry in rig.vendors.entries().items() if entry.nonce.startswith(f"n{trial}-")}
+        await check(site.books, heard, mine)
         await asyncio.to_thread(site.gateway.stop)
+    rig.tell(
+        f"F03 second {second.name}", "10 times at random moments of 20 streams on 2 workers: 0 rows lost, 0 doubled"
+    )

@@ -22,7 +22,7 @@ VERSION_TABLE = "farthing_version"
 
 _LOCK = 0x6661_7274_6831
 """Held by the one process that migrates."""
-_LOCK_PATIENCE_MS = 150
+_LOCK_PATIENCE_MS = 50
 """How long a change of a table may queue for it. Whoever asks after it waits as well, requests' rows among them."""
 _ATTEMPTS = 180
 _REST_S = 0.1, 0.3
