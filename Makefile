@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test compiled check replay bench bench-micro bench-queries scenario scale footprint clean help
+.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries scenario scale footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -71,6 +71,12 @@ check: dev ## lint, format, types, import contracts, architecture
 	@$(BIN)/mypy --no-error-summary
 	@contracts=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$contracts"; exit 1; }
 	@$(BIN)/pytest --quiet -p no:cacheprovider tests/architecture
+
+# `make fuzz CASES=5000 SEED=7` is quicker, or makes up others.
+CASES ?= 100000
+SEED ?= 1
+fuzz: dev ## requests made up from the API's description, good and bad, about half an hour, into benchmarks/results
+	@$(BIN)/python -m tests.security $(CASES) $(SEED)
 
 replay: dev ## real recorded prompts through the running gateway: cost, savings, quality kept
 	@$(BIN)/python -m benchmarks.replay

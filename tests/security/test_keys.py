@@ -197,10 +197,7 @@ class TestStrangers:
     def test_while_the_keys_are_out_of_reach_nobody_is_called_wrong(
         self, away: Gateway, route: str, dialect: str
     ) -> None:
-        """B27: any key, and even none, may turn out to be enough: everybody is asked to come back soon.
-
-        A typing error is none at any time: its checksum tells.
-        """
+        """B27: any key, even none, may do: all are asked to come back soon, but for a typing error, told by its sum."""
         refused(ask(away, route, bearer("sk-farthing-typo")), 401, "invalid_api_key", dialect=dialect)
         for headers in (bearer(mint(bytes(32))), bearer("sk-of-another-house"), ()):
             answer = ask(away, route, headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from farthing.dialects.strict import shown
 from farthing.domain.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from farthing.domain.keys import LOCAL_CALLER, Caller
 from farthing.domain.secrets import PREFIX, digest, is_well_formed
@@ -63,7 +64,7 @@ def check_model(caller: Caller, model: str) -> None:
 def model_not_found(model: str) -> NotFound:
     """What callers are told of a model that is not there for them."""
     return NotFound(
-        f"There is no model `{model[:64]}` here for this key. `GET /v1/models` lists them; `auto` chooses.",
+        f"There is no model {shown(model)} here for this key. `GET /v1/models` lists them; `auto` chooses.",
         code="model_not_found",
         param="model",
     )

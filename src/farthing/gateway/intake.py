@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from farthing.dialects.reading import Reading
+from farthing.dialects.strict import shown
 from farthing.domain.cachekey import identity
 from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue, Model
 from farthing.domain.errors import InvalidRequest, NotFound
@@ -47,7 +48,7 @@ def check_experiment(call: Call, draft: Draft) -> None:
             param="user_id",
         )
     raise NotFound(
-        f"There is no experiment `{str(experiment)[:64]}` here.", code="experiment_not_found", param="experiment_id"
+        f"There is no experiment {shown(str(experiment))} here.", code="experiment_not_found", param="experiment_id"
     )
 
 

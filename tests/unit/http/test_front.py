@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -174,8 +175,29 @@ async def test_what_is_no_http_goes_to_the_rest() -> None:
 async def test_the_description_of_the_routes_is_whole(open_client: Client) -> None:
     """But for the page, every route stands in it."""
     described = (await open_client.get("/api/openapi.json")).json
-    spoken = {route.path.replace(":path}", "}") for route in ROUTES if route.methods in {"GET", "POST"}}
+    spoken = {route.path.replace(":path}", "}") for route in ROUTES if route.methods not in {"WS", "GET HEAD"}}
     assert set(described["paths"]) == spoken
+
+
+async def test_the_description_says_what_a_request_may_hold_and_how_it_is_refused(open_client: Client) -> None:
+    """From the very types that requests are checked against; nothing is said that the description lacks."""
+    described = (await open_client.get("/api/openapi.json")).json
+    known = described["components"]["schemas"]
+    for path, name in (("/v1/chat/completions", "WiredRequest"), ("/v1/embeddings", "WiredEmbeddings")):
+        body = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert body == {"$ref": f"#/components/schemas/{name}"}
+        assert known[name]["required"][0] == "model"
+    refused = {
+        path: operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for path, operations in described["paths"].items()
+        for operation in operations.values()
+        if "default" in operation["responses"]
+    }
+    assert {path for path, name in refused.items() if name == "AnthropicError"} == {"/v1/messages"}
+    assert set(described["paths"]) - set(refused) == {"/livez", "/readyz"}
+    referred = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(described)))
+    assert referred <= set(known)
+    assert "HTTPValidationError" not in referred
 
 
 @pytest.mark.parametrize("path", ["/models", "/v1/v1/models", "/models/demo/small"])

@@ -35,7 +35,9 @@ class EmbeddingRequest(Struct, frozen=True, kw_only=True):
     user: str | None = None
 
 
-class _Wired(Struct):
+class WiredEmbeddings(Struct):
+    """The body of `POST /v1/embeddings`. Its `model` is checked on its own, and its `input` further."""
+
     input: Any
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1, le=65_536)] | None = None
@@ -53,7 +55,7 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 def read_request(tree: Any) -> EmbeddingRequest:
     """The request in a decoded body of `POST /v1/embeddings`. Raises `InvalidRequest`."""
     model = strict.model_name(tree)
-    wired = strict.read_as(tree, _Wired, {})
+    wired = strict.read_as(tree, WiredEmbeddings, {})
     inputs = [wired.input] if isinstance(wired.input, str) else wired.input
     if not isinstance(inputs, list) or not 1 <= len(inputs) <= MAX_INPUTS:
         raise strict.invalid("input", _EXPECTED)
