@@ -62,10 +62,11 @@ def budget_notices(budget: Budget, window: Span, spent: int, now_us: int) -> Ite
 
 def _sentence(budget: Budget, window: Span, spent: int, percent: int) -> str:
     which = "budget" if budget.window == "total" else f"{budget.window}'s budget"
+    whose = budget.name or f"{budget.scope} {budget.subject}".rstrip()
     left = "Requests are refused when it is spent" if budget.is_hard else "It is watched and refuses nothing"
     until = "" if window.end_us is None else f"; it begins anew at {moment_text(window.end_us)}"
     return (
-        f"The {which} of {budget.scope} {budget.subject} has come to {percent}%: "
+        f"The {which} of {whose} has come to {percent}%: "
         f"{dollars(spent)} of {dollars(budget.limit)} are spent. {left}{until}."
     )
 
