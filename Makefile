@@ -57,6 +57,12 @@ else
 	@$(BIN)/python tools/coverage_gate.py coverage.json
 endif
 
+# `make faults FAULT_ROWS=tests/faults/test_kill.py SEED=42` plays a part, or a failed row again.
+FAULT_ROWS ?= tests/faults
+SEED ?=
+faults: dev servers ## the long fault matrix, about 20 minutes, into benchmarks/results
+	@$(BIN)/pytest --faults $(SEED:%=--seed %) $(FAULT_ROWS)
+
 # The compiled folder is as new as the last build; a module that changed, or joined the list, makes another.
 $(FASTER)/farthing: pyproject.toml tools/compile.py $(shell find src/farthing -type f ! -name '*.pyc') | dev
 	@tools/servers gcc=build-essential

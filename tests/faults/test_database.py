@@ -11,6 +11,7 @@ import pytest
 from farthing.domain.secrets import RANDOM_BYTES, mint
 from tests.faults.rig.books import check
 from tests.faults.rig.load import Holder, Load, standard
+from tests.faults.rig.proxy import FaultProxy, Faults
 from tests.faults.rig.site import Rig, Site
 from tests.faults.rig.trouble import RATE, through
 from tests.servers.pgbouncer import PgBouncer
@@ -162,3 +163,33 @@ async def test_a_locked_ledger_costs_nobody_a_request(rig: Rig, postgres: Postgr
     seen = await through(rig, site, begin=begin, during=during, end=lambda: asyncio.sleep(0))
     assert "deadlock" not in postgres.log.read_text(errors="replace")
     rig.tell("F10", f"{seen.summary()}; 0 deadlocks")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_a_database_that_restarts_again_and_again_costs_nobody_a_request(
+    rig: Rig, pgbouncer: PgBouncer, postgres: Postgres, postgres_database: str
+) -> None:
+    """F08: through the bouncer, every five seconds, and over a line that is slow, sliced and reset."""
+    async with FaultProxy(pgbouncer.port, seed=rig.seed) as proxy:
+        proxy.faults.latency_s, proxy.faults.reset = 0.02, 0.002
+        name = postgres_database.rsplit("/", 1)[1]
+        through_proxy = f"postgresql://farthing@127.0.0.1:{proxy.port}/{name}"
+        site = await rig.start(postgres_database, through=through_proxy, workers=2)
+
+        async def flap() -> None:
+            for turn in range(8):
+                await asyncio.to_thread(postgres.kill)
+                await asyncio.to_thread(postgres.mend)
+                proxy.faults.slice = 64 if turn % 2 else 0
+                await asyncio.sleep(4)
+
+        async def calm() -> None:
+            proxy.faults = Faults()
+            await asyncio.sleep(1)
+
+        seen = await through(rig, site, begin=calm, during=flap, end=calm)
+        log = site.gateway.log.read_text()
+        await asyncio.to_thread(site.gateway.stop)
+    assert "prepared statement" not in log
+    rig.tell("F08", f"8 restarts: {seen.summary()}; 0 prepared statements missed")

@@ -46,7 +46,8 @@ class Framer:
         events = self._cut(ended=True)
         rest = bytes(self._pending)
         self._pending.clear()
-        if (event := _event(rest, rest + (b"\n" if rest.endswith((b"\n", b"\r")) else b"\n\n"))) is not None:
+        # A last CR may be half of a CRLF, which would be one line's end.
+        if (event := _event(rest, rest + (b"\n" if rest.endswith(b"\n") else b"\n\n"))) is not None:
             events.append(event)
         return events
 

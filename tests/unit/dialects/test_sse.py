@@ -110,6 +110,13 @@ def test_an_event_may_not_grow_without_end() -> None:
     assert len(events_of(b"data: 1234\n\n", limit=12)) == 1
 
 
+@pytest.mark.parametrize("cut", [b"", b"\n", b"\r", b"\r\n"])
+def test_an_event_that_is_cut_off_does_not_run_into_what_is_said_after_it(cut: bytes) -> None:
+    """Wherever its last line's end was cut, it is relayed with a blank line, so that an error may follow."""
+    [event] = events_of(b"data: 1" + cut)
+    assert [each.data for each in events_of(event.raw + b"data: 2\n\n")] == [b"1", b"2"]
+
+
 def test_what_came_before_a_long_event_is_still_handed_out() -> None:
     """The good events of a chunk are kept; the next call raises, whether more comes or not."""
     framer = sse.Framer(limit=12)
