@@ -260,3 +260,17 @@ def test_a_page_whose_name_points_here_is_turned_away(host: bytes) -> None:
 def test_names_in_headers_are_read_as_they_were_written(raw: bytes, user: str) -> None:
     """In UTF-8, or where they are not that, in Latin-1."""
     assert directives(headers((b"x-farthing-user", raw))).user == user
+
+
+def test_an_idempotency_key_is_what_the_caller_wrote() -> None:
+    """Quotes, spaces and all; without one there is none."""
+    assert directives(headers((b"Idempotency-Key", b'"8e03978e 1"'))).idempotency_key == '"8e03978e 1"'
+    assert directives(headers((b"x-farthing-user", b"ann"))).idempotency_key is None
+
+
+@pytest.mark.parametrize("value", [b"", b"x" * 256, b"a\tb", b"a\x7f", "ключ".encode()])
+def test_a_key_that_cannot_be_one_is_refused(value: bytes) -> None:
+    """Empty, too long, or with what no log shows."""
+    with pytest.raises(InvalidRequest) as refused:
+        directives(headers((b"idempotency-key", value)))
+    assert (refused.value.code, refused.value.param) == ("invalid_idempotency_key", "idempotency-key")
