@@ -1,6 +1,8 @@
 """What a provider's refusal becomes, and what of its text may be shown."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from farthing.dialects.failures import MAX_REASON, cleaned, failure, retry_after
 from farthing.domain.errors import (
@@ -118,3 +120,13 @@ def test_the_headers_count_before_the_body() -> None:
     """A wait named in the body is used only where the headers name none."""
     assert failure(429, {}, wait=7).retry_after == 7
     assert failure(429, {"retry-after": "3"}, wait=7).retry_after == 3
+
+
+@given(st.text(max_size=40) | st.floats().map(str) | st.integers().map(str), st.text(max_size=40))
+def test_no_wait_is_beyond_understanding(asked: str, date: str) -> None:
+    """Whatever a provider writes, the wait is unknown or a number, and what is told is 0 to 60 s."""
+    for headers in ({"retry-after": asked, "date": date}, {"retry-after-ms": asked}):
+        seconds = retry_after(headers)
+        assert seconds is None or seconds == seconds  # noqa: PLR0124 (NaN alone differs from itself)
+        told = failure(429, headers).retry_after
+        assert told is None or 0 <= told <= 60
