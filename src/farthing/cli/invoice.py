@@ -34,14 +34,20 @@ def invoice(
     from farthing.cli.configured import settings_for
     from farthing.cli.database import with_store
     from farthing.cli.moments import month_of
+    from farthing.domain.permissions import Reach
     from farthing.insight.invoicing import invoice_of
 
     settings, stretch = settings_for(config), month_of(month)
     named = None if plan is None else _plan(settings, plan)
 
     async def work(store: Store) -> Invoice:
-        charged = named or await _subscribed(store, settings, tenant)
-        return await invoice_of(store.queries, tenant, (month, stretch), charged)
+        known = await store.tenancy.tenants(Reach(tenant=tenant), limit=1)
+        subscribed = known[0].plan if known else None
+        charged = named or (None if subscribed is None else _plan(settings, subscribed))
+        found = await invoice_of(store.queries, tenant, (month, stretch), charged)
+        if not known and not found.lines:
+            raise CommandError(f'no tenant is called "{tenant}", and no request of {month} was charged to one')
+        return found
 
     found = with_store(settings.lasting_database, work)
     if as_json:
@@ -50,13 +56,6 @@ def invoice(
         _print_csv(found)
     else:
         _print_lines(found)
-
-
-async def _subscribed(store: Store, settings: Settings, tenant: str) -> TenantPlan | None:
-    from farthing.domain.permissions import Reach
-
-    known = await store.tenancy.tenants(Reach(tenant=tenant), limit=1)
-    return _plan(settings, known[0].plan) if known and known[0].plan is not None else None
 
 
 def _plan(settings: Settings, name: str) -> TenantPlan:

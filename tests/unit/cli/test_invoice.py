@@ -119,10 +119,26 @@ def test_csv_is_for_spreadsheets(farthing: Farthing, url: str) -> None:
 
 def test_a_month_without_requests_costs_the_plan_alone(farthing: Farthing, url: str) -> None:
     """Nothing used, nothing but the price."""
+    subscribe(url, "pro")
     found = json.loads(
         farthing("invoice", "acme", "--month", "2024-02", "--plan", "pro", "--json", DATABASE_URL=url).out
     )
     assert (found["lines"], found["total"]) == ([], 49.0)
+
+
+def test_a_tenant_without_a_plan_pays_what_it_used(farthing: Farthing, url: str) -> None:
+    """No line for a plan, neither for people nor for spreadsheets."""
+    said = farthing("invoice", "bolt", "--month", "2025-12", DATABASE_URL=url)
+    assert (said.err, [line.split()[0] for line in said.out.splitlines()]) == ("", ["bolt", "small", "total"])
+    rows = farthing("invoice", "bolt", "--month", "2025-12", "--csv", DATABASE_URL=url).out.splitlines()
+    assert [row.split(",")[2] for row in rows] == ["kind", "model", "total"]
+
+
+def test_a_tenant_that_nobody_knows_is_refused(farthing: Farthing, url: str) -> None:
+    """A mistyped name would else look like a month without requests."""
+    said = farthing("invoice", "acmee", "--month", "2025-12", "--plan", "pro", DATABASE_URL=url)
+    assert (said.status, said.out) == (1, "")
+    assert said.err == 'farthing: no tenant is called "acmee", and no request of 2025-12 was charged to one\n'
 
 
 @pytest.mark.parametrize(
