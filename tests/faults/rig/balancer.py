@@ -10,6 +10,7 @@ from itertools import count
 PROBE_EVERY_S = 0.1
 FALL = 2
 """Probes in a row that must fail before an instance gets no more connections; one that succeeds brings it back."""
+PATIENCE_S = 0.5
 PIECE = 65_536
 
 
@@ -20,6 +21,7 @@ class Balancer:
         self.port = 0
         self._failures: dict[int, int] = {}
         self._turn = count()
+        self._serving: set[asyncio.Task[None]] = set()
 
     def add(self, port: int) -> None:
         """From its first good probe on it gets connections."""
@@ -36,7 +38,7 @@ class Balancer:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listens and probes while the block lasts."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._take, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         probing = asyncio.ensure_future(self._probe_all())
         try:
@@ -44,18 +46,21 @@ class Balancer:
         finally:
             probing.cancel()
             server.close()
+            for serving in self._serving:
+                serving.cancel()
+            await asyncio.gather(probing, *self._serving, return_exceptions=True)
 
     async def _probe_all(self) -> None:
         while True:
-            for port in list(self._failures):
-                is_ready = await self._probe(port)
+            ports = list(self._failures)
+            for port, is_ready in zip(ports, await asyncio.gather(*map(self._probe, ports)), strict=True):
                 if port in self._failures:
                     self._failures[port] = 0 if is_ready else self._failures[port] + 1
             await asyncio.sleep(PROBE_EVERY_S)
 
     async def _probe(self, port: int) -> bool:
         with suppress(OSError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(PATIENCE_S):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.write(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
                 line = await reader.readline()
@@ -63,16 +68,34 @@ class Balancer:
                 return line.split()[1:2] == [b"200"]
         return False
 
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ready = [port for port in self._failures if self.is_in(port)]
         try:
-            their_reader, their_writer = await asyncio.open_connection(
-                "127.0.0.1", ready[next(self._turn) % len(ready)]
-            )
-        except (OSError, ZeroDivisionError):
-            writer.transport.abort()
-            return
-        await asyncio.gather(_pipe(reader, their_writer), _pipe(their_reader, writer))
+            with suppress(OSError, ZeroDivisionError):
+                their_reader, their_writer = await asyncio.open_connection(
+                    "127.0.0.1", ready[next(self._turn) % len(ready)]
+                )
+                await _join((reader, their_writer), (their_reader, writer))
+        finally:
+            writer.close()
+
+
+async def _join(*ways: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
+    """The first side to end ends both: nobody here closes one half only."""
+    pipes = [asyncio.ensure_future(_pipe(*way)) for way in ways]
+    try:
+        await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for pipe in pipes:
+            pipe.cancel()
+        await asyncio.gather(*pipes, return_exceptions=True)
+        for _, writer in ways:
+            writer.close()
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,7 +103,3 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(PIECE):
             writer.write(data)
             await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-        return
-    writer.transport.abort()
