@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 
@@ -73,20 +74,17 @@ def test_a_handshake_that_is_not_whole_is_refused(gateway: Gateway, headers: Pai
 
 async def closing(gateway: Gateway, *messages: str | bytes, raw: bytes | None = None) -> tuple[int, list[str]]:
     """How the gateway closes a socket that says this, and the errors it told before."""
-    told = []
+    said = []
     async with connect(f"ws://127.0.0.1:{gateway.port}{PATH}", proxy=None) as socket:
         await socket.recv()
         for message in messages:
             await socket.send(message)
         if raw is not None:
             socket.transport.write(raw)
-        try:
+        with contextlib.suppress(websockets.ConnectionClosed):
             while True:
-                said = json.loads(await asyncio.wait_for(socket.recv(), 10))
-                told += [said["error"]["message"]] if said.get("type") == "error" else []
-        except websockets.ConnectionClosed as end:
-            assert end.rcvd is not None
-            return end.rcvd.code, told
+                said.append(json.loads(await asyncio.wait_for(socket.recv(), 10)))
+        return socket.close_code or 0, [frame["error"]["message"] for frame in said if frame.get("type") == "error"]
 
 
 async def test_three_messages_that_mean_nothing_are_enough(gateway: Gateway) -> None:
