@@ -33,7 +33,7 @@ class Keyring:
         self._raw: dict[bytes, Key] = {}
         self._number = 0
         self._turn = 0
-        self._census = (0, 0)
+        self._blocked = 0
         self._lock = asyncio.Lock()
         self._seen_s = clock.monotonic()
         self.keys: Mapping[bytes, Key] = self._own
@@ -77,16 +77,19 @@ class Keyring:
             return await self._source.changes(None)
         changes = await self._source.changes(self._number)
         self._turn += 1
-        if changes is None and self._turn % CENSUS_EVERY == 0 and await self._source.census() != self._census:
+        if changes is None and self._turn % CENSUS_EVERY == 0 and await self._source.census() != self._census():
             # What was counted since is the likelier reason, and quicker to read.
             return await self._source.changes(self._number) or await self._source.changes(None)
         return changes
+
+    def _census(self) -> tuple[int, int]:
+        return len(self._raw), self._blocked
 
     def _miss(self) -> None:
         self.is_away = True
         if self.is_known and self._clock.monotonic() - self._seen_s > STALE_S:
             self.is_known = False
-            self._raw, self._number, self.keys = {}, 0, self._own
+            self._raw, self._blocked, self._number, self.keys = {}, 0, 0, self._own
 
     def _take(self, changes: KeyChanges) -> None:
         tenants: Mapping[str, Tenant] = {tenant.tenant: tenant for tenant in changes.tenants}
@@ -95,8 +98,13 @@ class Keyring:
         moved |= {name for (name, _), _ in teams.items() ^ self._house.teams.items()}
         self._house = House(tenants=tenants, teams=teams, plans=self._house.plans)
         self._number = changes.number
-        self._raw = dict(changes.keys) if changes.has_all else {**self._raw, **changes.keys}
-        self._census = (len(self._raw), sum(key.is_blocked for key in self._raw.values()))
+        if changes.has_all:
+            self._raw = {}
+            self._blocked = 0
+        for name, key in changes.keys.items():
+            old = self._raw.get(name)
+            self._blocked += key.is_blocked - (old is not None and old.is_blocked)
+            self._raw[name] = key
         if changes.has_all:
             self._enforce(self._raw, onto=self._own)
             return

@@ -17,6 +17,7 @@ from farthing.cli.reprice import reprice
 from farthing.cli.savings import savings
 from farthing.cli.serve import serve
 from farthing.cli.spend import spend
+from farthing.cli.tenants import TENANTS
 from farthing.cli.terminal import CommandError, complain
 from farthing.cli.why import why
 
@@ -31,6 +32,7 @@ PROGRAM = typer.Typer(
 for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice, reconcile, invoice):
     PROGRAM.command()(_command)
 PROGRAM.add_typer(KEYS, name="keys")
+PROGRAM.add_typer(TENANTS, name="tenants")
 
 
 @PROGRAM.callback(invoke_without_command=True)

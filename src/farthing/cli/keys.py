@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,14 +13,15 @@ import typer
 from farthing.cli.terminal import AsJson, CommandError, ConfigFile, print_json, print_table
 
 if TYPE_CHECKING:
-    from farthing.domain.keys import Caller, Key
+    from farthing.domain.keys import Caller, Key, Role
     from farthing.store import Store
 
 KEYS = typer.Typer(help="Make, list and revoke the keys that callers show.", no_args_is_help=True)
 
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
-_MAX_NAME = 200
 _OWNER_PARTS = 3
+_ROLES = ("member", "auditor", "team_admin", "org_admin", "admin")
+_FIGURES = ("requests_per_minute", "tokens_per_minute", "concurrent_requests")
 
 Models = Annotated[
     list[str] | None, typer.Option("--model", help="A model it may use; repeat for more.", show_default="all")
@@ -33,37 +36,81 @@ def _keys(*, config: ConfigFile = None) -> None:
         export({"FARTHING_CONFIG": str(config)})
 
 
-@KEYS.command()
-def create(
-    name: Annotated[str, typer.Argument(help="What people call the key.")],
-    *,
-    owner: Annotated[str | None, typer.Option(help="TENANT, TENANT/TEAM or TENANT/TEAM/USER.")] = None,
-    model: Models = None,
-    expires: Annotated[str | None, typer.Option(help="12h, 30d, 8w, or a day such as 2027-01-31.")] = None,
-    admin: Annotated[bool, typer.Option("--admin", help="It may use admin routes and sees every tenant.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Make a key and show its secret, this once."""
-    from secrets import randbits, token_bytes
+@KEYS.command("create", help="Make a key and show its secret, this once.")
+@dataclass(frozen=True, kw_only=True)
+class Create:
+    """Makes a key and shows its secret, this once: a command whose options are its fields."""
 
-    from farthing.cli.configured import settings_for
-    from farthing.cli.database import CLOCK, with_store
-    from farthing.domain.ids import RANDOM_BITS, uuid7
-    from farthing.domain.keys import Key
-    from farthing.domain.secrets import RANDOM_BYTES, digest, hint, mint
+    name: Annotated[str, typer.Argument(help="What people call the key.")]
+    owner: Annotated[str | None, typer.Option(help="TENANT, TENANT/TEAM or TENANT/TEAM/USER.")] = None
+    role: Annotated[str | None, typer.Option(help=f"{', '.join(_ROLES)}.", show_default="member")] = None
+    model: Models = None
+    expires: Annotated[str | None, typer.Option(help="12h, 30d, 8w, or a day such as 2027-01-31.")] = None
+    rpm: Annotated[int | None, typer.Option(min=1, help="Requests per minute.", show_default="no limit")] = None
+    tpm: Annotated[int | None, typer.Option(min=1, help="Tokens per minute.", show_default="no limit")] = None
+    concurrent: Annotated[int | None, typer.Option(min=1, help="Requests at a time.", show_default="no limit")] = None
+    admin: Annotated[bool, typer.Option("--admin", help="The same as --role admin.")] = False
+    as_json: AsJson = False
 
-    now_us = CLOCK.now_us()
-    secret = mint(token_bytes(RANDOM_BYTES))
-    caller = _caller(owner, uuid7(now_us, randbits(RANDOM_BITS)), models=model, is_admin=admin)
-    key = Key(caller=caller, name=_checked(name), hint=hint(secret), expires_at_us=_expiry(expires, now_us))
-    with_store(
-        settings_for(None).lasting_database, lambda store: store.keys.create(key, digest(secret), created_at_us=now_us)
-    )
-    if as_json:
-        print_json({**_shown(key, now_us), "secret": secret})
-    else:
-        print(secret)
-        typer.echo(f"key {caller.key_id} ({key.name}): this is the only time that its secret is shown", err=True)
+    def __post_init__(self) -> None:
+        """Does it."""
+        from secrets import randbits, token_bytes
+
+        from farthing.cli.configured import settings_for
+        from farthing.cli.database import CLOCK, with_store
+        from farthing.domain.ids import RANDOM_BITS, uuid7
+        from farthing.domain.keys import Key
+        from farthing.domain.secrets import RANDOM_BYTES, digest, hint, mint
+
+        now_us = CLOCK.now_us()
+        secret = mint(token_bytes(RANDOM_BYTES))
+        key = Key(
+            caller=self._caller(uuid7(now_us, randbits(RANDOM_BITS))),
+            name=checked(self.name),
+            hint=hint(secret),
+            expires_at_us=_expiry(self.expires, now_us),
+        )
+        with_store(
+            settings_for(None).lasting_database,
+            lambda store: store.keys.create(key, digest(secret), created_at_us=now_us),
+        )
+        if self.as_json:
+            print_json({**_shown(key, now_us), "secret": secret})
+        else:
+            print(secret)
+            print(
+                f"key {key.caller.key_id} ({key.name}): this is the only time that its secret is shown", file=sys.stderr
+            )
+
+    def _caller(self, key_id: str) -> Caller:
+        from farthing.domain.keys import LOCAL_CALLER, Caller
+        from farthing.domain.tenancy import limits_or_none
+
+        parts = (self.owner or LOCAL_CALLER.tenant).split("/")
+        if len(parts) > _OWNER_PARTS:
+            raise CommandError(f'"{self.owner}" is no owner: expected TENANT, TENANT/TEAM or TENANT/TEAM/USER')
+        tenant, team, user, *_ = *map(checked, parts), None, None
+        role = self._role()
+        if role == "team_admin" and team is None:
+            raise CommandError("a team admin needs a team: --owner TENANT/TEAM")
+        return Caller(
+            tenant=tenant or "",
+            key_id=key_id,
+            team=team,
+            user=user,
+            role=role,
+            allowed_models=frozenset(self.model) if self.model else None,
+            limits=limits_or_none(self.rpm, self.tpm, self.concurrent),
+        )
+
+    def _role(self) -> Role:
+        from farthing.domain.permissions import ROLES
+
+        said = self.role or ("admin" if self.admin else "member")
+        for role in ROLES:
+            if role == said and (role == "admin" or not self.admin):
+                return role
+        raise CommandError(f'"{said}" is no role for this key: expected one of {", ".join(_ROLES)}')
 
 
 @KEYS.command("list")
@@ -77,7 +124,7 @@ def list_(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"keys": shown})
         return
-    columns = ["id", "name", "key", "owner", "models", "admin", "expires", "state"]
+    columns = ["id", "name", "key", "owner", "role", "models", "limits", "expires", "state"]
     print_table(columns, [_row(key) for key in shown])
 
 
@@ -95,7 +142,7 @@ def revoke(
         found = [
             held.caller.key_id or ""
             for held in await store.keys.list()
-            if key == held.caller.key_id or (key == held.name and not held.is_blocked)
+            if key == held.caller.key_id or (key == held.name and not held.is_revoked)
         ]
         if len(found) != 1:
             problem = f"{len(found)} keys are" if found else "no key is"
@@ -112,30 +159,15 @@ def revoke(
 
 def is_usable(key: Key, now_us: int) -> bool:
     """Whether a caller can still come in with this key."""
-    return not key.is_blocked and (key.expires_at_us is None or key.expires_at_us > now_us)
+    return key.state(now_us) == "active"
 
 
-def _caller(owner: str | None, key_id: str, *, models: list[str] | None, is_admin: bool) -> Caller:
-    from farthing.domain.keys import LOCAL_CALLER, Caller
-
-    parts = (owner or LOCAL_CALLER.tenant).split("/")
-    if len(parts) > _OWNER_PARTS:
-        raise CommandError(f'"{owner}" is no owner: expected TENANT, TENANT/TEAM or TENANT/TEAM/USER')
-    tenant, team, user, *_ = *map(_checked, parts), None, None
-    return Caller(
-        tenant=tenant or "",
-        key_id=key_id,
-        team=team,
-        user=user,
-        role="admin" if is_admin else "member",
-        allowed_models=frozenset(models) if models else None,
-    )
-
-
-def _checked(name: str) -> str:
+def checked(name: str) -> str:
     """A name that looks like what it is. Raises `CommandError`."""
-    if not 0 < len(name) <= _MAX_NAME or not name.isprintable() or name != name.strip():
-        raise CommandError(f"a name has 1 to {_MAX_NAME} printable characters and no space around them")
+    from farthing.domain.keys import MAX_NAME, is_name
+
+    if not is_name(name):
+        raise CommandError(f"a name has 1 to {MAX_NAME} printable characters and no space around them")
     return name
 
 
@@ -165,14 +197,22 @@ def _shown(key: Key, now_us: int) -> dict[str, Any]:
         "team": caller.team,
         "user": caller.user,
         "models": None if caller.allowed_models is None else sorted(caller.allowed_models),
+        "role": caller.role,
         "is_admin": caller.is_admin,
+        **{name: getattr(caller.limits, name, None) for name in _FIGURES},
         "expires_at": None if expires is None else f"{datetime.fromtimestamp(expires / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "state": "revoked" if key.is_blocked else "active" if is_usable(key, now_us) else "expired",
+        "state": key.state(now_us),
     }
 
 
 def _row(key: dict[str, Any]) -> list[str]:
     owner = "/".join(part for part in (key["tenant"], key["team"], key["user"]) if part)
     models = "all" if key["models"] is None else ", ".join(key["models"])
-    admin = "yes" if key["is_admin"] else "no"
-    return [key["key_id"], key["name"], key["hint"], owner, models, admin, key["expires_at"] or "never", key["state"]]
+    expires = key["expires_at"] or "never"
+    return [key["key_id"], key["name"], key["hint"], owner, key["role"], models, _limits(key), expires, key["state"]]
+
+
+def _limits(key: dict[str, Any]) -> str:
+    """Requests and tokens a minute, and requests at a time."""
+    figures = zip(("rpm", "tpm", "at a time"), (key[name] for name in _FIGURES), strict=True)
+    return ", ".join(f"{figure} {unit}" for unit, figure in figures if figure is not None) or "none"

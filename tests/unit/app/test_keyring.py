@@ -19,9 +19,10 @@ from farthing.domain.tenancy import KeyChanges, Team, Tenant
 A, B, MASTER = b"a", b"b", b"master"
 
 
-def key(name: str, tenant: str = "acme", **fields: bool) -> Key:
+def key(name: str, tenant: str = "acme", *, is_blocked: bool = False, is_revoked: bool = False) -> Key:
     """A key of this name in team `blue`."""
-    return Key(caller=Caller(tenant=tenant, key_id=name, team="blue"), name=name, hint="…", **fields)
+    caller = Caller(tenant=tenant, key_id=name, team="blue")
+    return Key(caller=caller, name=name, hint="…", is_blocked=is_blocked, is_revoked=is_revoked)
 
 
 class Source:
@@ -222,7 +223,7 @@ async def test_plans_of_changed_settings_are_in_force_at_once() -> None:
     rig.source.put(A, key("a"))
     rig.source.tenants = [Tenant(tenant="acme", name="acme", plan="pro")]
     await rig.refresh()
-    assert rig.ring.keys[A].caller.allowed_models == {"small"}
+    assert rig.ring.keys[A].caller.allowed_models == frozenset({"small"})
     before = rig.ring.keys
     rig.ring.configure({"pro": plan})
     assert rig.ring.keys is before

@@ -117,6 +117,7 @@ async def test_a_start_without_the_database_asks_to_wait(
     with pytest.raises(Unavailable):
         rig.admit("sk-unknown")
     assert rig.admit("sk-master") is MASTER
+    await rig.storage.aclose()
 
 
 async def test_a_vote_elsewhere_is_heard_here(rig: Rig) -> None:

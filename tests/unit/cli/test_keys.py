@@ -45,6 +45,10 @@ def test_a_key_grants_what_was_asked(farthing: Farthing) -> None:
         "--admin",
         "--expires",
         "2099-01-31",
+        "--rpm",
+        "60",
+        "--concurrent",
+        "2",
     ]
     made = json.loads(farthing("keys", "create", "app", *options, "--json").out)
     assert is_well_formed(made.pop("secret"))
@@ -55,7 +59,11 @@ def test_a_key_grants_what_was_asked(farthing: Farthing) -> None:
         "team": "support",
         "user": "ada",
         "models": ["auto", "small"],
+        "role": "admin",
         "is_admin": True,
+        "requests_per_minute": 60,
+        "tokens_per_minute": None,
+        "concurrent_requests": 2,
         "expires_at": "2099-01-31T00:00:00Z",
         "state": "active",
     }
@@ -85,6 +93,15 @@ def test_a_period_ends_that_long_from_now(farthing: Farthing, period: str, lengt
         (["a\u202eb"], "a name has 1 to 200 printable characters and no space around them"),
         (["a", "--owner", "acme/"], "a name has 1 to 200 printable characters and no space around them"),
         (["a", "--owner", "a/b/c/d"], '"a/b/c/d" is no owner: expected TENANT, TENANT/TEAM or TENANT/TEAM/USER'),
+        (["a", "--role", "team_admin"], "a team admin needs a team: --owner TENANT/TEAM"),
+        (
+            ["a", "--role", "root"],
+            '"root" is no role for this key: expected one of member, auditor, team_admin, org_admin, admin',
+        ),
+        (
+            ["a", "--role", "auditor", "--admin"],
+            '"auditor" is no role for this key: expected one of member, auditor, team_admin, org_admin, admin',
+        ),
         (["a", "--expires", "0d"], '"0d" is no end: expected 12h, 30d, 8w, or a day such as 2027-01-31'),
         (["a", "--expires", "99999d"], '"99999d" is no end: expected 12h, 30d, 8w, or a day such as 2027-01-31'),
         (
@@ -123,8 +140,14 @@ def test_the_list_is_a_table(farthing: Farthing) -> None:
     """People see name, owner, models, rights, end and state."""
     key = json.loads(farthing("keys", "create", "app", "--owner", "acme/x", "--admin", "--json").out)
     lines = farthing("keys", "list").out.splitlines()
-    assert lines[0].split() == ["id", "name", "key", "owner", "models", "admin", "expires", "state"]
-    assert lines[1].split() == [key["key_id"], "app", key["hint"], "acme/x", "all", "yes", "never", "active"]
+    assert lines[0].split() == ["id", "name", "key", "owner", "role", "models", "limits", "expires", "state"]
+    assert lines[1].split() == [key["key_id"], "app", key["hint"], "acme/x", "admin", "all", "none", "never", "active"]
+
+
+def test_a_role_and_limits_are_shown(farthing: Farthing) -> None:
+    """In words that fit into a line."""
+    farthing("keys", "create", "app", "--owner", "acme/x", "--role", "team_admin", "--rpm", "60", "--tpm", "9")
+    assert "acme/x  team_admin  all     60 rpm, 9 tpm" in farthing("keys", "list").out
 
 
 def test_the_configured_database_is_used(farthing: Farthing, tmp_path: Path) -> None:
