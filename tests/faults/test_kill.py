@@ -17,7 +17,7 @@ from tests.faults.rig.site import Rig, Site
 from tests.servers.gateway import Gateway
 
 RESTART_S = 3.0
-"""Or, on a machine that is slow or busy, twice what the gateway's own start has taken there."""
+"""Or, on a machine that is slow or busy, three times what the gateway's own start has taken there."""
 RATE = 50.0
 PROBES = 10
 
@@ -71,7 +71,7 @@ async def test_killed_workers_lose_and_double_nothing(rig: Rig, postgres_databas
     assert not innocent, f"{innocent[0].problem} {innocent[0].status} {innocent[0].body[:200]!r}"
     recovered = await site.books.settled(sum(each.is_complete for each in load.heard))
     verdict = await check(site.books, load.heard, rig.vendors.entries())
-    assert max(restarts) <= max(RESTART_S, 2 * start_s)
+    assert max(restarts) <= max(RESTART_S, 3 * start_s)
     quick = sorted(restarts)[len(restarts) // 2]
     rig.tell(
         "F01",

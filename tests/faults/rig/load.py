@@ -97,7 +97,8 @@ class Heard(Struct):
     @property
     def deltas(self) -> Iterator[dict[str, Any]]:
         """What the events of a stream say, without the end mark."""
-        for block in self.body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n\n"):
+        lines = self.body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        for block in lines.split(b"\n\n"):
             data = b"\n".join(line[5:] for line in block.split(b"\n") if line.startswith(b"data:"))
             with suppress(ValueError):
                 if isinstance(found := json.loads(data), dict):
