@@ -7,6 +7,8 @@ from time import monotonic
 
 import typer
 
+from farthing.cli.budgets import BUDGETS
+from farthing.cli.credentials import CREDENTIALS
 from farthing.cli.demo import demo
 from farthing.cli.doctor import doctor
 from farthing.cli.invoice import invoice
@@ -33,6 +35,8 @@ for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice, rec
     PROGRAM.command()(_command)
 PROGRAM.add_typer(KEYS, name="keys")
 PROGRAM.add_typer(TENANTS, name="tenants")
+PROGRAM.add_typer(BUDGETS, name="budgets")
+PROGRAM.add_typer(CREDENTIALS, name="credentials")
 
 
 @PROGRAM.callback(invoke_without_command=True)

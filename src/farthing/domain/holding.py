@@ -11,7 +11,10 @@ PREFETCH_SHARE = 16
 PREFETCH_HOLDS = 20
 """Nothing is leased in advance where that part is less than so many holds: a nearly spent budget is shared exactly."""
 PREFETCH_S = 90
-"""Seconds of spending that a lease should last: longer than a database takes to come back."""
+"""Seconds of spending that a lease should last: longer than a database takes to come back.
+
+Who spends less than one hold in that time leases nothing in advance.
+"""
 
 
 class Bid(Struct, frozen=True):
@@ -37,7 +40,7 @@ def prefetch(per_second: float, largest: int, free: int) -> int:
 
     `per_second` is what it spends, `largest` the largest hold of late, `free` what nobody has spent or leased.
     """
-    share = free // PREFETCH_SHARE
-    if share < PREFETCH_HOLDS * largest:
+    share, lasting = free // PREFETCH_SHARE, round(per_second * PREFETCH_S)
+    if share < PREFETCH_HOLDS * largest or lasting < largest:
         return 0
-    return min(share, round(per_second * PREFETCH_S))
+    return min(share, lasting)

@@ -23,8 +23,12 @@ VALID_S = 570.0
 REAP_AFTER_S = 600.0
 """A lease that nobody renewed for so long is anybody's again."""
 HEALTHY_S = 30.0
-"""How long the database must have answered before leases of others are taken for dead, and one's own for larger."""
+"""How long the database must have answered before leases of others are taken for dead."""
+SURE_S = 5.0
+"""How long it must have answered before nothing of what broke off can be on its way any more."""
 
+_AWAY = float("inf")
+"""Since when the database answers, while it does not."""
 MOST_AT_ONCE = 50
 """Budgets that are leased ahead for in one transaction."""
 
@@ -84,7 +88,7 @@ class Wish:
 
     def decide(self, standings: Mapping[Place, Standing]) -> None:
         """Holds the money if lease and database have it together."""
-        if self.holder.is_over:
+        if self.holder.is_over or self.done.cancelled():
             return
         for budget, account, amount in self.wanted:
             standing = standings.get(Place(budget.id, account.span.start_us))
@@ -159,11 +163,15 @@ class Purse:
             if renew:
                 self._renewed, self._renew_at = now, now + RENEW_EVERY_S
             # A transaction that broke off may yet be carried out: until it surely is not, only less is believed.
-            is_sure = now - self._healthy >= HEALTHY_S
+            is_sure = now - self._healthy >= SURE_S
             for place, account in self._accounts.items():
                 leased = own.get(place, 0)
                 account.lease = leased if is_sure else min(account.lease, leased)
-            if renew and is_sure:
+            forgotten = {place: amount for place, amount in own.items() if amount and place not in self._accounts}
+            if forgotten and is_sure:
+                with self._watched():
+                    await self._lessor.give_back(self.worker, forgotten)
+            if renew and now - self._healthy >= HEALTHY_S:
                 await self._reap()
 
     async def tidy(self) -> None:
@@ -186,7 +194,7 @@ class Purse:
             if idle > 2 * target:
                 surplus[place] = idle - target
             is_short = is_short or account.room < target // 2
-        if surplus:
+        if surplus and self._healthy != _AWAY:
             await self._give_back(surplus)
         if is_short and not self._is_serving:
             self._is_serving = True
@@ -289,7 +297,7 @@ class Purse:
         try:
             yield
         except Unavailable:
-            self._healthy = float("inf")
+            self._healthy = _AWAY
             raise
-        if self._healthy == float("inf"):
+        if self._healthy == _AWAY:
             self._healthy = self._clock.monotonic()

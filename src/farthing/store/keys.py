@@ -1,4 +1,4 @@
-"""Virtual keys and budgets: who may ask, and for how much."""
+"""Virtual keys: who may ask."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from farthing.domain.budget import Budget
 from farthing.domain.errors import Conflict, NotFound
 from farthing.domain.keys import Caller, Key
 from farthing.domain.permissions import EVERYTHING, Reach
@@ -17,7 +16,7 @@ from farthing.domain.tenancy import KeyChanges, limits_or_none
 from farthing.store.columns import Moment
 from farthing.store.engine import Engines
 from farthing.store.queries.quality import of_tenant
-from farthing.store.schema import budgets, counters, keys, teams, tenants
+from farthing.store.schema import counters, keys, teams, tenants
 from farthing.store.tenancy import COUNTER, figures, note_change, note_owner, team_of, tenant_of, within
 
 PORTION = 2000
@@ -155,45 +154,6 @@ class Keys:
             if len(rows) < PORTION:
                 return found
             after = rows[-1].key_id
-
-
-class Budgets:
-    """What may be spent. Everything raises `Unavailable` while the database is away."""
-
-    def __init__(self, engines: Engines) -> None:
-        self._engines = engines
-
-    async def create(self, budget: Budget, *, created_at_us: int) -> None:
-        """Adds a budget."""
-        row = {
-            "budget_id": budget.id,
-            "tenant": budget.tenant,
-            "scope": budget.scope,
-            "subject": budget.subject,
-            "period": budget.window,
-            "limit_nano": budget.limit,
-            "is_hard": budget.is_hard,
-            "created_at": created_at_us,
-        }
-        async with self._engines.writing() as connection:
-            await connection.execute(sa.insert(budgets), row)
-
-    async def load(self) -> list[Budget]:
-        """Every budget, the oldest first."""
-        statement = sa.select(budgets).order_by(budgets.c.created_at, budgets.c.budget_id)
-        async with self._engines.reading("refresh") as connection:
-            return [
-                Budget(
-                    id=row.budget_id,
-                    tenant=row.tenant,
-                    scope=row.scope,
-                    subject=row.subject,
-                    window=row.period,
-                    limit=row.limit_nano,
-                    is_hard=row.is_hard,
-                )
-                for row in await connection.execute(statement)
-            ]
 
 
 async def _last_change(connection: AsyncConnection) -> int:

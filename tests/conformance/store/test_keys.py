@@ -1,11 +1,10 @@
-"""Virtual keys and budgets."""
+"""Virtual keys."""
 
 from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
 
-from farthing.domain.budget import Budget
 from farthing.domain.errors import NotFound
 from farthing.domain.keys import Caller, Key
 from farthing.domain.permissions import Reach
@@ -60,15 +59,6 @@ async def test_a_key_that_allows_no_model_is_not_one_that_allows_all(store: Stor
     none = Key(caller=Caller(tenant="acme", key_id="k1", allowed_models=frozenset()), name="", hint="")
     await store.keys.create(none, b"1", created_at_us=NOON_US)
     assert (await store.keys.load())[b"1"].caller.allowed_models == frozenset()
-
-
-async def test_budgets_come_back_as_they_were(store: Store) -> None:
-    """In order of their making."""
-    first = Budget(id="b1", tenant="acme", scope="key", subject="k1", window="month", limit=2**53 + 1)
-    second = Budget(id="b0", tenant="acme", scope="tenant", subject="acme", window="day", limit=0, is_hard=False)
-    await store.budgets.create(first, created_at_us=NOON_US)
-    await store.budgets.create(second, created_at_us=NOON_US + 1)
-    assert await store.budgets.load() == [first, second]
 
 
 async def test_a_store_that_is_there_answers(store: Store) -> None:

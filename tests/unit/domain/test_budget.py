@@ -6,8 +6,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from farthing.domain.budget import Window, dollars, span
+from farthing.domain.budget import Budget, Standing, Step, Window, charged, dollars, nano_dollars, span, subjects
+from farthing.domain.keys import Caller
+from tests.unit.money.samples import exchange
 
 
 def us(text: str) -> int:
@@ -80,3 +83,81 @@ def test_money_reads_as_people_write_it(nano: int, text: str) -> None:
 def test_money_is_written_exactly(nano: int) -> None:
     """The text is the amount, to the nano-dollar."""
     assert Decimal(dollars(nano).replace("$", "")).scaleb(9) == nano
+
+
+@pytest.mark.parametrize(
+    ("text", "nano"),
+    [("0", 0), ("12.50", 12_500_000_000), ("0.000000001", 1), ("9223372036.854775807", 2**63 - 1)],
+)
+def test_amounts_are_read_exactly(text: str, nano: int) -> None:
+    """Up to what the database holds."""
+    assert nano_dollars(text) == nano
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "-1",
+            "+1",
+            "1e3",
+            "1e308",
+            "nan",
+            "NaN",
+            "inf",
+            "1.",
+            ".5",
+            "1.0000000001",
+            "1,5",
+            " 1",
+            "1\n",
+            "٣",
+            "$1",
+        ),
+        *("9223372036.854775808", "10000000000", "99999999999"),
+    ],
+)
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    """Nothing is rounded, and nothing is taken for zero."""
+    with pytest.raises(ValueError, match=r"expected an amount|the largest amount is 9223372036\.854775807"):
+        nano_dollars(text)
+
+
+def test_steps_are_in_force_from_their_percent_on() -> None:
+    """The last one that was come to."""
+    steps = (Step(90, "cheaper"), Step(97, "cache_only"))
+    budget = Budget(id="b", tenant="t", scope="tenant", subject="t", window="day", limit=1_000, degrade=steps)
+    stages = [budget.stage(spent) for spent in (0, 899, 900, 969, 970, 2_000)]
+    assert stages == [None, None, "cheaper", "cheaper", "cache_only", "cache_only"]
+
+
+def test_a_request_counts_for_everybody_it_is_of() -> None:
+    """As its row will, in which long names are cut."""
+    caller = Caller(tenant="acme", key_id="k1", team="support")
+    found = subjects(caller, "u" * 300, {"a": "1", "b": "2"})
+    assert sorted(found) == sorted(
+        [
+            ("gateway", "", ""),
+            ("tenant", "acme", "acme"),
+            ("team", "acme", "support"),
+            ("key", "acme", "k1"),
+            ("user", "acme", "u" * 200),
+            ("tag", "acme", "a=1"),
+            ("tag", "acme", "b=2"),
+        ]
+    )
+    assert subjects(Caller(tenant="acme"), None, {}) == [("gateway", "", ""), ("tenant", "acme", "acme")]
+
+
+def test_a_row_counts_for_its_model_as_well() -> None:
+    """Where one was asked."""
+    row = exchange(1, tenant="acme")
+    assert ("model", "acme", "demo/small") in charged(row)
+    assert not any(scope == "model" for scope, *_ in charged(replace(row, model=None)))
+
+
+def test_what_is_free_is_never_negative() -> None:
+    """A limit that was lowered may be overspent."""
+    assert Standing(limit=10, spent=3, leased=4).free == 3
+    assert Standing(limit=10, spent=8, leased=4).free == 0

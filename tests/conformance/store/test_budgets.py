@@ -1,0 +1,84 @@
+"""Budgets are made, changed and deleted, and tell what was spent of them, whoever they are for."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from farthing.domain.budget import DAY_US, Budget, Scope, Step, Window
+from farthing.domain.errors import NotFound
+from farthing.store import Store
+from tests.conformance.store.samples import NOON_US, exchange
+
+BUDGET = Budget(id="b1", tenant="acme", scope="key", subject="k1", window="month", limit=2**53 + 1)
+FULL = Budget(
+    id="b0",
+    tenant="",
+    scope="gateway",
+    subject="",
+    window="day",
+    limit=0,
+    is_hard=False,
+    name="everybody",
+    degrade=(Step(90, "cheaper"), Step(97, "cache_only")),
+)
+
+
+async def test_budgets_come_back_as_they_were(store: Store) -> None:
+    """In order of their making, those of one tenant alone, or one."""
+    await store.budgets.create(BUDGET, created_at_us=NOON_US)
+    await store.budgets.create(FULL, created_at_us=NOON_US + 1)
+    assert await store.budgets.load() == await store.budgets.list() == [BUDGET, FULL]
+    assert await store.budgets.list("acme") == [BUDGET]
+    assert await store.budgets.get("b0") == FULL
+
+
+async def test_a_changed_budget_stays_whose_it_was(store: Store) -> None:
+    """Limit, hardness, name and steps change; whose it is and its window do not."""
+    await store.budgets.create(BUDGET, created_at_us=NOON_US)
+    changes = {"limit": 7, "is_hard": False, "name": "new", "degrade": (Step(50, "cheaper"),)}
+    await store.budgets.change(replace(BUDGET, scope="tenant", subject="bolt", window="day", **changes))
+    assert await store.budgets.get("b1", tenant="acme") == replace(BUDGET, **changes)
+
+
+async def test_a_budget_out_of_reach_is_not_found(store: Store) -> None:
+    """Another tenant's as little as one that is not there."""
+    await store.budgets.create(BUDGET, created_at_us=NOON_US)
+    for budget, tenant in ((replace(BUDGET, id="b9"), None), (BUDGET, "bolt")):
+        with pytest.raises(NotFound):
+            await store.budgets.get(budget.id, tenant=tenant)
+        with pytest.raises(NotFound):
+            await store.budgets.change(budget, tenant=tenant)
+        with pytest.raises(NotFound):
+            await store.budgets.delete(budget.id, tenant=tenant)
+    assert await store.budgets.list() == [BUDGET]
+
+
+@pytest.mark.parametrize(
+    ("scope", "tenant", "subject", "spent"),
+    [
+        ("key", "acme", "k1", 11),
+        ("key", "bolt", "k1", 100),
+        ("team", "acme", "support", 1),
+        ("user", "acme", "ada", 10),
+        ("tag", "acme", "feature=triage", 1),
+        ("model", "acme", "small", 10),
+        ("tenant", "acme", "acme", 11),
+        ("gateway", "", "", 111),
+        ("key", "acme", "k9", 0),
+    ],
+)
+async def test_what_is_spent_is_known_for_every_scope(
+    store: Store, scope: Scope, tenant: str, subject: str, spent: int
+) -> None:
+    """From the sums that are written with the rows."""
+    one = exchange(key_id="k1", user=None, model="large", cost=1)
+    two = exchange(key_id="k1", team=None, user="ada", tags={}, cost=10)
+    other = exchange(tenant="bolt", key_id="k1", cost=100)
+    await store.ingest.write([one, two, other])
+    windows: tuple[Window, ...] = ("day", "week", "month", "total")
+    budgets = [
+        Budget(id=window, tenant=tenant, scope=scope, subject=subject, window=window, limit=1) for window in windows
+    ]
+    assert await store.queries.spent(budgets, NOON_US) == dict.fromkeys(windows, spent)
+    assert (await store.queries.spent(budgets, NOON_US + DAY_US))["day"] == 0

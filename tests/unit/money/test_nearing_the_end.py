@@ -1,0 +1,172 @@
+"""A budget that nears its end asks for cheaper models, then for kept answers only; one of a model binds that model."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from farthing.background.clock import ManualClock
+from farthing.domain.budget import Budget, Step
+from farthing.domain.catalogue import Model
+from farthing.domain.chat import Usage
+from farthing.domain.errors import InsufficientQuota
+from farthing.domain.keys import Caller
+from farthing.domain.lengths import ENOUGH
+from farthing.domain.routing.plan import Needs
+from farthing.money import ledger as module
+from farthing.money.ledger import Ledger, Reservation
+from tests.unit.money.samples import MODEL, UNPRICED, exchange, needs
+
+CALLER = Caller(tenant="acme", key_id="k1", team="support")
+START = 1_764_547_200_000_000
+BUDGET = Budget(id="b1", tenant="acme", scope="tenant", subject="acme", window="day", limit=1_000)
+STEPS = (Step(90, "cheaper"), Step(97, "cache_only"))
+OTHER = replace(MODEL, name="demo/large")
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """Alone."""
+    return Ledger(ManualClock(START))
+
+
+def load(ledger: Ledger, *budgets: Budget, spent: int = 0) -> None:
+    """Gives the ledger budgets of which so much is spent."""
+    ledger.load(budgets, {budget.id: spent for budget in budgets}, today={}, at_us=START)
+
+
+def held(ledger: Ledger, amount: int, model: Model = MODEL) -> Reservation:
+    """A hold of so many nano-dollars."""
+    hold = ledger.open(CALLER, "ada", {"feature": "triage"})
+    assert hold.raise_to(model, needs(amount)) is None
+    return hold
+
+
+def test_cheaper_models_are_preferred_from_the_first_step_on(ledger: Ledger) -> None:
+    """Whichever step is in force; a budget without steps asks for nothing."""
+    for spent, thrifty in ((899, False), (900, True), (970, True)):
+        fresh = Ledger(ManualClock(START))
+        load(fresh, replace(BUDGET, degrade=STEPS), spent=spent)
+        assert fresh.open(CALLER).is_thrifty is thrifty
+    load(ledger, BUDGET, spent=999)
+    assert ledger.open(CALLER).is_thrifty is False
+
+
+@pytest.mark.parametrize("is_hard", [True, False])
+def test_at_the_last_step_only_kept_answers_are_given(ledger: Ledger, is_hard: bool) -> None:
+    """Though money is left, and also where the budget itself refuses nothing. What costs nothing passes."""
+    load(ledger, replace(BUDGET, degrade=STEPS, is_hard=is_hard, name="the house"), spent=970)
+    with pytest.raises(InsufficientQuota) as refusal:
+        held(ledger, 1)
+    assert refusal.value.message == (
+        'The day\'s budget "the house" of tenant acme nears its end, $0.00000097 of $0.000001 are spent: only answers '
+        "that are kept already are given until it resets at 2025-12-02T00:00:00Z, and this one is not. "
+        "Have the limit raised to ask for more."
+    )
+    held(ledger, 0).settle(0)
+
+
+@pytest.mark.parametrize(("scope", "tenant", "subject"), [("user", "acme", "ada"), ("tag", "acme", "feature=triage")])
+def test_users_and_tags_have_budgets(ledger: Ledger, scope: str, tenant: str, subject: str) -> None:
+    """As the request names them."""
+    load(ledger, replace(BUDGET, scope=scope, tenant=tenant, subject=subject))
+    with pytest.raises(InsufficientQuota, match=f"The day's budget of {scope} {subject} does not hold"):
+        held(ledger, 1_001)
+    ledger.open(CALLER, "bob", {"feature": "search"}).raise_to(MODEL, needs(1_001))
+
+
+def test_a_budget_for_everybody_binds_every_tenant(ledger: Ledger) -> None:
+    """All of them together."""
+    load(ledger, replace(BUDGET, scope="gateway", tenant="", subject=""))
+    held(ledger, 600)
+    with pytest.raises(InsufficientQuota, match="The day's budget of everybody"):
+        ledger.open(Caller(tenant="other")).raise_to(MODEL, needs(401))
+
+
+def test_a_models_budget_binds_that_model_alone(ledger: Ledger) -> None:
+    """A fallback gives back what was held for the model before, and is booked where it was answered."""
+    budget = replace(BUDGET, scope="model", subject="demo/small")
+    load(ledger, budget, replace(budget, id="b2", subject="demo/large", limit=300))
+    hold = held(ledger, 800)
+    with pytest.raises(InsufficientQuota, match="model demo/large"):
+        hold.raise_to(OTHER, needs(301))
+    with pytest.raises(InsufficientQuota, match="model demo/small"):
+        held(ledger, 201)
+    assert hold.raise_to(OTHER, needs(300)) is None
+    held(ledger, 1_000).settle(0)
+    with pytest.raises(InsufficientQuota, match="model demo/large"):
+        held(ledger, 1, OTHER)
+    hold.settle(250)
+    held(ledger, 50, OTHER)
+    assert hold.raise_to(replace(MODEL, name="demo/free"), needs(10**9)) is None
+
+
+def test_a_fallback_without_a_price_is_no_way_around_a_budget(ledger: Ledger) -> None:
+    """Under a soft one it may be asked, and what was held for the model before is free."""
+    soft = replace(BUDGET, is_hard=False)
+    load(ledger, soft, replace(BUDGET, id="b2", scope="model", subject="demo/small", limit=300))
+    hold = held(ledger, 300)
+    assert hold.raise_to(UNPRICED, needs(1)) is None
+    held(ledger, 300).settle(0)
+    load(ledger, BUDGET)
+    with pytest.raises(InsufficientQuota, match="price is not known"):
+        ledger.open(CALLER).raise_to(UNPRICED, needs(1))
+
+
+def test_an_adopted_model_of_a_settled_request_changes_nothing(ledger: Ledger) -> None:
+    """It may have been settled while it waited."""
+    load(ledger, BUDGET)
+    hold = held(ledger, 10)
+    hold.settle(10)
+    hold.adopt([])
+    [account] = ledger.accounts.values()
+    hold.give_back(account, 10)
+    assert (account.held, account.settled) == (0, 10)
+
+
+def test_how_long_answers_are_is_learned_under_budgets(ledger: Ledger) -> None:
+    """What a caller without a limit on its answers has held is what nineteen of twenty answers cost."""
+    unlimited = Needs(tokens_in=10, tokens_out=500, max_tokens=None)
+    load(ledger, BUDGET)
+    bid = ledger.bid("acme", MODEL, unlimited)
+    assert bid is not None
+    assert (bid.likely, bid.most, bid.is_learned) == (510, None, False)
+    answered = replace(exchange(1), tenant="acme", usage=Usage(prompt=10, completion=40))
+    for row in (
+        replace(answered, status="error"),
+        replace(answered, model=None),
+        replace(answered, usage=Usage(completion=9_000, estimated=True)),
+    ):
+        ledger.record(row)
+    for _ in range(ENOUGH):
+        ledger.record(answered)
+    bid = ledger.bid("acme", MODEL, unlimited)
+    assert bid is not None
+    assert (bid.likely, bid.most, bid.is_learned) == (10 + 45, None, True)
+    bid = ledger.bid("acme", MODEL, replace(unlimited, max_tokens=20, answers=2))
+    assert bid is not None
+    assert (bid.likely, bid.most) == (10 + 40, 10 + 40)
+    other = ledger.bid("bolt", MODEL, unlimited)
+    assert other is not None
+    assert not other.is_learned
+
+
+def test_without_budgets_nothing_is_learned(ledger: Ledger) -> None:
+    """It would cost every request a little, for nothing."""
+    for _ in range(ENOUGH):
+        ledger.record(exchange(1))
+    load(ledger, BUDGET)
+    bid = ledger.bid("local", MODEL, needs(5))
+    assert bid is not None
+    assert not bid.is_learned
+
+
+def test_the_oldest_kind_of_answer_makes_room(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound on memory, whatever tenants call their models."""
+    monkeypatch.setattr(module, "_MOST_KINDS", 1)
+    load(ledger, BUDGET)
+    for name in ("one", "two"):
+        for _ in range(ENOUGH):
+            ledger.record(replace(exchange(1), model=name))
+    learned = [ledger.bid("local", replace(MODEL, name=name), needs(5)) for name in ("one", "two")]
+    assert [bid is not None and bid.is_learned for bid in learned] == [False, True]
