@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from secrets import token_bytes
 
+from msgspec.structs import replace
+
 from farthing.domain.credentials import Credential, origin_of
 from farthing.domain.errors import Unavailable
 from farthing.ports import Provider
@@ -29,41 +31,41 @@ class BroughtKeys:
     """Reads them anew when one has come, gone or been replaced."""
 
     def __init__(self, credentials: Credentials, settings: Settings) -> None:
-        self.keys: Mapping[Owner, str | None] = {}
-        """None where a key is kept and cannot be opened: its tenant must not be served at somebody else's expense."""
+        self.providers: Mapping[Owner, Provider] = {}
+        """Locked where a key cannot be opened: its tenant must not be served at somebody else's expense."""
         self._credentials = credentials
         self._settings = settings
         self._known: object = None
 
     async def refresh(self, providers: Mapping[str, Provider]) -> bool:
         """Whether anything changed. While the database is away the last keys stay in force."""
-        origins = {name: origin_of(provider.base_url) for name, provider in providers.items()}
         try:
             version = await self._credentials.version()
-            if (version, origins) == self._known:
+            if (version, providers) == self._known:
                 return False
             kept = await self._credentials.list() if version[0] else []
         except Unavailable:
             return False
-        keys = dict(self._opened(kept, origins))
-        self._known = version, origins
-        if keys == self.keys:
-            return False
-        self.keys = keys
-        return True
+        self._known = version, providers
+        before, self.providers = self.providers, dict(self._opened(kept, providers))
+        return before != self.providers
 
-    def _opened(self, kept: list[Credential], origins: Mapping[str, str]) -> Iterator[tuple[Owner, str | None]]:
+    def _opened(self, kept: list[Credential], providers: Mapping[str, Provider]) -> Iterator[tuple[Owner, Provider]]:
         vault = build_vault(self._settings) if kept else None
         for credential in kept:
-            owner = credential.bond.tenant, credential.provider
+            tenant, provider = credential.bond.tenant, providers.get(credential.provider)
+            if provider is None:
+                continue
             try:
-                yield owner, _open(credential, vault, origins.get(credential.provider))
+                key = _open(credential, vault, origin_of(provider.base_url))
             except CannotOpen as problem:
-                logger.error("the key of tenant %s for %s cannot be used: %s", *owner, problem)  # noqa: TRY400
-                yield owner, None
+                logger.error("the key of tenant %s for %s cannot be used: %s", tenant, provider.name, problem)  # noqa: TRY400
+                key = None
+            own = replace(provider, api_key=key, account=tenant, is_locked=key is None)
+            yield (tenant, provider.name), own
 
 
-def _open(credential: Credential, vault: Vault | None, origin: str | None) -> str:
+def _open(credential: Credential, vault: Vault | None, origin: str) -> str:
     if vault is None:
         raise CannotOpen("FARTHING_ENCRYPTION_KEY is not set")
     if origin != credential.bond.origin:

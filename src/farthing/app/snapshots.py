@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from farthing.app.brought import BroughtKeys
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
 from farthing.app.keyring import Keyring
 from farthing.app.storage import Storage
@@ -50,6 +51,7 @@ class Refresher:
             master=None if master is None else digest(master.get_secret_value()),
             plans=settings.plans,
         )
+        self._brought = BroughtKeys(storage.store.credentials, settings)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
         self.snapshots = Snapshots(self._snapshot())
@@ -83,7 +85,10 @@ class Refresher:
 
     async def refresh(self) -> None:
         """Reads keys and votes; while the database is away the last ones stay in force, keys for some minutes."""
-        if await self._keyring.refresh():
+        has_changed = await self._keyring.refresh()
+        if not self._keyring.is_away:
+            has_changed |= await self._brought.refresh(self._providers)
+        if has_changed:
             self.snapshots.swap(self._snapshot())
         if self._keyring.is_away:
             return
@@ -113,6 +118,7 @@ class Refresher:
         return Snapshot(
             catalogue=self._catalogue,
             providers=self._providers,
+            brought=self._brought.providers,
             strategies=STRATEGIES,
             strategy=settings.routing.strategy,
             keys=keyring.keys,

@@ -16,6 +16,7 @@ from farthing.domain.errors import (
     NoHealthyDeployment,
     UpstreamError,
     UpstreamOverloaded,
+    UpstreamUnauthorized,
     UpstreamUnreachable,
 )
 from farthing.domain.exchange import Attempt
@@ -57,7 +58,7 @@ class Dispatch:
         last: UpstreamError | None = None
         refusal: InsufficientQuota | None = None
         tried: tuple[Model, Breaker] | None = None
-        for model, breaker in self._healthy(models):
+        for model, breaker in self._healthy(order, models):
             try:
                 return await self._ask(order, model, breaker, on_complete)
             except UpstreamError as error:
@@ -70,12 +71,12 @@ class Dispatch:
                     raise last from None
                 refusal = refusal or error
         if last is None or tried is None:
-            raise refusal or self._nobody(models)
+            raise refusal or self._nobody(order, models)
         if len(order.draft.attempts) < MOST_ATTEMPTS and await self._may_repeat(last) and tried[1].admits():
             return await self._ask(order, *tried, on_complete)
         raise last
 
-    def _healthy(self, models: tuple[Model, ...]) -> Iterator[tuple[Model, Breaker]]:
+    def _healthy(self, order: Order, models: tuple[Model, ...]) -> Iterator[tuple[Model, Breaker]]:
         """The first few that are not resting; a breaker is only asked when its turn has come.
 
         Of several models not all are given up: when those have failed, the one whose rest is nearest its end is asked
@@ -84,7 +85,7 @@ class Dispatch:
         left = MOST_ATTEMPTS
         resting: list[tuple[Model, Breaker]] = []
         for model in models:
-            breaker = self._breakers.of(model.provider, model.upstream)
+            breaker = self._breaker(order, model)
             if left and breaker.admits():
                 left -= 1
                 yield model, breaker
@@ -93,6 +94,9 @@ class Dispatch:
         pressed = [pair for pair in resting if not pair[1].is_wished]
         if left and pressed:
             yield min(pressed, key=lambda pair: pair[1].rests_for)
+
+    def _breaker(self, order: Order, model: Model) -> Breaker:
+        return self._breakers.of(order.provider(model).deployment, model.upstream)
 
     async def _may_repeat(self, error: UpstreamError) -> bool:
         """Whether the same deployment may be asked again, after a short pause: only where it cannot have charged."""
@@ -103,7 +107,7 @@ class Dispatch:
 
     async def _ask(self, order: Order, model: Model, breaker: Breaker, on_complete: OnComplete) -> Whole | StreamSource:
         draft = order.draft
-        provider = order.snapshot.providers[model.provider]
+        provider = order.provider(model)
         try:
             if (grant := draft.reserve(model)) is not None:
                 await grant
@@ -134,6 +138,10 @@ class Dispatch:
     async def _answer(
         self, order: Order, model: Model, provider: Provider, on_complete: OnComplete
     ) -> Whole | StreamSource:
+        if provider.is_locked:
+            raise UpstreamUnauthorized(
+                f"The key that this tenant brought for {provider.name} cannot be used. Have it set anew."
+            )
         dialect = upstream_for(order.call.dialect.name, provider.dialect)
         response = await provider.transport.send(self._request(order, model, provider, dialect))
         try:
@@ -160,8 +168,8 @@ class Dispatch:
             deadlines=replace(provider.deadlines, total=total),
         )
 
-    def _nobody(self, models: tuple[Model, ...]) -> NoHealthyDeployment:
-        rests = [self._breakers.of(model.provider, model.upstream).rests_for for model in models]
+    def _nobody(self, order: Order, models: tuple[Model, ...]) -> NoHealthyDeployment:
+        rests = [self._breaker(order, model).rests_for for model in models]
         names = ", ".join(model.name for model in models[:3])
         return NoHealthyDeployment(
             f"Every model that could answer is resting after failures ({names}). Try again shortly.",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from msgspec import Struct
 
 from farthing.dialects.reading import Reading
+from farthing.domain.catalogue import Model
 from farthing.domain.chat import ChatRequest
 from farthing.gateway.call import Call
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
+from farthing.ports import Provider
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -19,3 +21,7 @@ class Order(Struct, frozen=True, kw_only=True):
     chat: ChatRequest
     snapshot: Snapshot
     draft: Draft
+
+    def provider(self, model: Model) -> Provider:
+        """Where this caller's tenant reaches the model."""
+        return self.snapshot.provider(model.provider, self.draft.caller.tenant)

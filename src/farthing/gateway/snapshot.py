@@ -17,6 +17,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     catalogue: Catalogue
     providers: Mapping[str, Provider]
+    brought: Mapping[tuple[str, str], Provider] = field(default_factory=dict)
+    """Providers with the keys that tenants brought for them, by tenant and provider."""
     strategies: Mapping[str, Strategy]
     strategy: str
     """Name of the strategy behind `auto`."""
@@ -32,6 +34,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Whether the native route caches answers when the request does not say."""
     cache_ttl_us: int = 86_400_000_000
     refuse_unpriced: bool = False
+
+    def provider(self, name: str, tenant: str) -> Provider:
+        """The provider as this tenant reaches it."""
+        return (self.brought.get((tenant, name)) if self.brought else None) or self.providers[name]
 
 
 class Snapshots:

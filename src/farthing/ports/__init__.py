@@ -89,6 +89,15 @@ class Provider(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     deadlines: Deadlines = Deadlines()
     simulated: bool = False
+    account: str | None = None
+    """The tenant that brought the key, None for the gateway's own."""
+    is_locked: bool = False
+    """Whether the tenant's key cannot be opened: nothing is sent, least of all with another key."""
+
+    @property
+    def deployment(self) -> str:
+        """What its failures are counted under: a tenant's own key may be refused where others' are not."""
+        return self.name if self.account is None else f"{self.name} for {self.account}"
 
     def __repr__(self) -> str:
         """Without the key, which must never reach a log."""
