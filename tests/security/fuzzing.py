@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import hypothesis
@@ -44,17 +44,25 @@ class Findings(Struct):
 
 
 def fuzz(gateway: Gateway, *, cases: int, seed: int) -> Findings:
-    """Asks about so many requests, as many of each operation good and bad; the same seed makes the same ones."""
+    """Asks about so many requests, as many of each operation good and bad; the same seed makes the same ones.
+
+    Where there is nothing more to make up about an operation, the others get its share.
+    """
     findings = Findings()
-    with closing(requests.Session()) as session:
+    with contextlib.closing(requests.Session()) as session, warnings.catch_warnings():
+        # Made-up addresses and patterns move the libraries between to remarks.
+        warnings.simplefilter("ignore")
         session.headers["authorization"] = f"Bearer {MASTER}"
         description = session.get(f"{gateway.url}/api/openapi.json", timeout=SECONDS).json()
         strategies = list(_strategies(description))
-        for turn, (operation, mode) in enumerate(strategies):
-            with warnings.catch_warnings():
-                # Made-up addresses and patterns move the libraries between to remarks.
-                warnings.simplefilter("ignore")
-                _ask(operation, mode, cases // len(strategies), seed + turn, (gateway.url, session, findings))
+        while strategies and findings.cases < cases:
+            share = max(1, (cases - findings.cases) // len(strategies))
+            richer = []
+            for operation, mode in strategies:
+                seed += 1
+                if _ask(operation, mode, share, seed, (gateway.url, session, findings)) == share > 1:
+                    richer.append((operation, mode))
+            strategies = richer
     return findings
 
 
@@ -74,12 +82,14 @@ def _ask(
     cases: int,
     seed: int,
     target: tuple[str, requests.Session, Findings],
-) -> None:
+) -> int:
+    """How many different requests there were to make up, at most `cases`."""
     url, session, findings = target
+    asked = 0
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=max(1, cases),
+        max_examples=cases,
         database=None,
         deadline=None,
         derandomize=False,
@@ -88,6 +98,8 @@ def _ask(
     )
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Case[Any]) -> None:
+        nonlocal asked
+        asked += 1
         try:
             answer = case.call(base_url=url, session=session, timeout=SECONDS)
         except requests.ConnectionError as error:
@@ -100,10 +112,9 @@ def _ask(
             if found := judged(operation.path, answer.status_code, answer.headers, answer.content):
                 findings.wrong.append(f"{operation.label} seed {seed}: {answer.status_code}: {found}")
 
-    try:
+    with contextlib.suppress(Unsatisfiable):
         ask()
-    except Unsatisfiable:
-        return
+    return asked
 
 
 def judged(path: str, status: int, headers: Any, body: bytes) -> str | None:

@@ -27,7 +27,7 @@ def test_made_up_requests_are_answered(locked: Gateway) -> None:
     """None with a status of ours, all refusals in the envelope; every operation has been asked."""
     findings = fuzz(locked, cases=CASES, seed=SEED)
     assert findings.wrong == []
-    assert findings.cases > CASES // 3
+    assert findings.cases + findings.unsendable > CASES * 0.8
     assert findings.unsendable < CASES // 10
     with Wire(locked.port) as wire:
         described = wire.ask("GET", "/api/openapi.json", headers=(("authorization", f"Bearer {MASTER}"),)).json
