@@ -10,7 +10,7 @@ from msgspec import Struct
 from farthing.domain.budget import Budget
 from farthing.gateway.breaker import Breakers
 from farthing.gateway.snapshot import Snapshots
-from farthing.http.admin.stores import BudgetStore, KeyStore, TenancyStore
+from farthing.http.stores import BudgetStore, KeyStore, TenancyStore
 from farthing.ports import Clock, Feedback, Queries, SignOn
 
 if TYPE_CHECKING:

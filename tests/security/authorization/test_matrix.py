@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
 
 from farthing.http.application import build_application, check_listed
 from farthing.http.desk import HOT
+from farthing.http.live import live_metrics
 from farthing.http.policy import Policy, Route
 from farthing.http.routes import ROUTES
 from tests.security.authorization.conftest import secret_of
@@ -216,11 +218,12 @@ async def test_a_route_without_a_policy_cannot_be_made(client: Client) -> None:
 
 async def test_what_is_served_is_what_is_listed(client: Client) -> None:
     """S07: Starlette's own ways are found when the application is built, and so is a route with another guard."""
-    for path, add in {
+    ways: dict[str, Callable[[FastAPI], object]] = {
         "/mounted": lambda app: app.mount("/mounted", FastAPI()),
-        "/plain": lambda app: app.add_route("/plain", lambda _: None),
-        "/listen": lambda app: app.add_api_websocket_route("/listen", lambda _: None),
-    }.items():
+        "/plain": lambda app: app.router.add_route("/plain", PlainTextResponse("")),
+        "/listen": lambda app: app.add_api_websocket_route("/listen", live_metrics),
+    }
+    for path, add in ways.items():
         app = rebuilt(client)
         check_listed(app.routes, ROUTES)
         add(app)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from farthing.domain.errors import Unauthenticated, Unavailable
+from farthing.domain.errors import Forbidden, Unauthenticated, Unavailable
 from farthing.domain.keys import LOCAL_CALLER, Caller, Key
-from farthing.domain.secrets import digest, mint
-from farthing.gateway.admission import admit
+from farthing.domain.secrets import PREFIX, digest, mint
+from farthing.gateway.admission import admit, check_model
 from tests.unit.gateway.rig import KEY, Rig
 
 SNAPSHOT = Rig([]).snapshots.current
@@ -62,6 +62,21 @@ def test_a_blocked_or_expired_key_does_not_open(is_blocked: bool, expires_at_us:
     with pytest.raises(Unauthenticated) as caught:
         admit(replace(SNAPSHOT, keys={digest("old"): key}), "old", 1_000)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("credential", [WELL_FORMED[:-1], WELL_FORMED[:-1] + "_", PREFIX])
+def test_a_typing_error_is_one_whoever_is_away(credential: str) -> None:
+    """Its checksum tells, so nobody is asked to come back for it."""
+    with pytest.raises(Unauthenticated) as caught:
+        admit(replace(SNAPSHOT, keys_known=False), credential, 0)
+    assert caught.value.code == "invalid_api_key"
+
+
+def test_an_auditor_asks_no_models() -> None:
+    """It is told so, rather than that there are none."""
+    with pytest.raises(Forbidden):
+        check_model(Caller(tenant="t", role="auditor"), "small")
+    check_model(Caller(tenant="t", role="team_admin"), "small")
 
 
 def test_a_key_opens_until_it_expires() -> None:
