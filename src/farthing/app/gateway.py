@@ -12,6 +12,7 @@ from typing import Any
 
 from farthing.app.channels import build_channels
 from farthing.app.people import build_sign_on
+from farthing.app.repricing import LateRows
 from farthing.app.snapshots import Refresher
 from farthing.app.storage import Storage
 from farthing.background.clock import SystemClock
@@ -48,6 +49,7 @@ INGEST_EVERY_S = 0.05
 REFRESH_EVERY_S = 0.5
 """A key revoked elsewhere is refused here within a second."""
 LEASE_EVERY_S = 0.25
+LATE_EVERY_S = 5.0
 ALERT_EVERY_S = 1.0
 KEEP_EVERY_S = 1.0
 LIMIT_EVERY_S = 1.0
@@ -85,6 +87,7 @@ class Gateway:
             outbox=self._storage.store.outbox,
             channels=[*build_channels(settings, transport=self._transport, clock=self._clock)],
         )
+        self._late_rows = LateRows(self._storage.store, settings)
         self._flights = Flights()
         worker = self.new_id()
         self._limiter = Limiter(
@@ -104,7 +107,9 @@ class Gateway:
     def reload(self) -> None:
         """Reads the configuration again; a mistake in it is logged and changes nothing."""
         try:
-            self._refresher.configure(load(self._settings.config_path))
+            settings = load(self._settings.config_path)
+            self._refresher.configure(settings)
+            self._late_rows.configure(settings)
         except (SettingsError, ValueError) as error:
             logger.error("the configuration was not taken over: %s", error)  # noqa: TRY400 (the message is enough)
         else:
@@ -218,6 +223,7 @@ class Gateway:
         if self._ledger.purse is not None:
             every(LEASE_EVERY_S, self._ledger.purse.tidy, "leasing ahead")
         every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
+        every(LATE_EVERY_S, self._late_rows.price, "pricing requests whose price was not known")
         every(LEARN_EVERY_S, self._storage.learn_answers, "learning which answers are kept")
         every(ALERT_EVERY_S, self._alert, "telling of budgets")
         every(LIMIT_EVERY_S, self._limiter.beat, "agreeing on limits")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from farthing.app.catalogue import build_catalogue, next_price_change
+from farthing.domain.budget import dollars
 from farthing.domain.catalogue import Catalogue
+from farthing.domain.errors import Unavailable
 from farthing.domain.exchange import Exchange
 from farthing.domain.repricing import repriced
 from farthing.ports import Stretch
 from farthing.settings import Settings
 from farthing.store import Store
 from farthing.store.repricing import Repriced
+
+logger = logging.getLogger(__name__)
 
 FOR_EVER = Stretch()
 _NEVER_US = 2**63
@@ -39,3 +45,29 @@ class PastPrices:
 async def reprice(store: Store, settings: Settings, stretch: Stretch = FOR_EVER, *, dry_run: bool = False) -> Repriced:
     """Prices the rows of a stretch that have no cost yet. Raises `Unavailable`."""
     return await store.repricing.run(PastPrices(settings).price, stretch, dry_run=dry_run)
+
+
+class LateRows:
+    """Rows without a cost, looked at once for each configuration: no other moment makes a price known."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._pending: Settings | None = settings
+
+    def configure(self, settings: Settings) -> None:
+        """Other prices are known from now on."""
+        self._pending = settings
+
+    async def price(self) -> None:
+        """Prices what can be priced, if that was not done yet. While the database is away it is left for later."""
+        settings = self._pending
+        if settings is None:
+            return
+        try:
+            done = (await reprice(self._store, settings)).total
+        except Unavailable:
+            return
+        if self._pending is settings:
+            self._pending = None
+        if done.rows:
+            logger.info("%d requests whose price was not known have cost %s", done.rows, dollars(done.cost))

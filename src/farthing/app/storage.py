@@ -15,6 +15,7 @@ from farthing.store import is_current, migrate, open_store
 
 logger = logging.getLogger(__name__)
 
+COUNTING_TIMEOUT_S = 0.2
 MEMORY_BYTES = 64 * 1024 * 1024
 
 
@@ -33,7 +34,9 @@ class Storage:
         self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
         self._redis = self._link(settings, clock)
         self.shared: SharedValues | None = RedisValues(self._redis) if self._redis else None
-        self.limits: SharedLimits | None = RedisLimits(self._redis) if self._redis else None
+        # Requests have a patience of their own: a busy worker must not take itself for a Redis that is away.
+        self._counting = self._link(settings, clock, timeout_s=COUNTING_TIMEOUT_S)
+        self.limits: SharedLimits | None = RedisLimits(self._counting) if self._counting else None
         """Where rates are counted; None where this worker is the only one."""
         if self.limits is None and not self.is_alone:
             self.limits = self.store.limits
@@ -44,9 +47,9 @@ class Storage:
         self.cache = Tiered(memory, *shared, self.store.cache_level)
 
     @staticmethod
-    def _link(settings: Settings, clock: Clock) -> RedisLink | None:
-        url = settings.redis.url
-        return RedisLink(url.get_secret_value(), clock=clock, prefix=settings.redis.key_prefix) if url else None
+    def _link(settings: Settings, clock: Clock, **more: float) -> RedisLink | None:
+        url, prefix = settings.redis.url, settings.redis.key_prefix
+        return RedisLink(url.get_secret_value(), clock=clock, prefix=prefix, **more) if url else None
 
     async def warm_up(self) -> None:
         """Connects to Redis, where there is one."""
@@ -99,8 +102,9 @@ class Storage:
     async def aclose(self) -> None:
         """Closes every connection."""
         await self.store.aclose()
-        if self._redis is not None:
-            await self._redis.aclose()
+        for link in (self._redis, self._counting):
+            if link is not None:
+                await link.aclose()
 
 
 def shared_secret(settings: Settings) -> bytes:
