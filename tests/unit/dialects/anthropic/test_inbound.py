@@ -356,3 +356,11 @@ def test_unknown_fields_pass() -> None:
     turn = blocks({"type": "text", "text": "x", "citations": [], "cache_control": {"type": "ephemeral", "ttl": "1h"}})
     chat = DIALECT.read_request(body(turn, service_tier="auto", context_management={"edits": []}, mcp_servers=[]))
     assert chat.untranslatable is None
+
+
+@pytest.mark.parametrize("kind", ["image", "document"])
+def test_an_address_must_be_public(kind: str) -> None:
+    """Of a picture and of a document alike: a vendor, or a server of one's own, goes there."""
+    with pytest.raises(InvalidRequest) as caught:
+        DIALECT.read_request(body(blocks({"type": kind, "source": {"type": "url", "url": "http://10.0.0.1/a"}})))
+    assert (caught.value.code, caught.value.param) == ("url_not_allowed", "messages[0].content[0].source.url")
