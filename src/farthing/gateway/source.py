@@ -52,6 +52,7 @@ class StreamSource:
         self._framer = Framer()
         self._assembly = Assembly()
         self._raw: list[bytes] = []
+        self._is_kept = draft.cache_key is not None
         self._ready: list[Piece] = []
         self._error: UpstreamError | None = None
         self._is_over = False
@@ -103,7 +104,8 @@ class StreamSource:
         """Takes these bytes in, or the clean end of all bytes if there are none. Raises `UpstreamError`."""
         for event in self._framer.feed(chunk) if chunk else self._framer.close():
             piece = self._reader.read(event)
-            self._raw.append(piece.raw)
+            if self._is_kept:
+                self._raw.append(piece.raw)
             self._take(piece)
             if self._assembly.is_complete:
                 return
