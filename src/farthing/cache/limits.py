@@ -21,6 +21,8 @@ class RedisLimits:
     A key bears its tenant's name in braces, so that all keys of a script live on one node of a cluster.
     """
 
+    patience_s = 0.05
+
     def __init__(self, link: RedisLink) -> None:
         self._link = link
 

@@ -16,12 +16,12 @@ from farthing.ports.limits import SharedLimits
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S = 0.05
-"""How long a request waits for what is shared; then this worker decides alone."""
+LOOKS = 10
+"""Parts of a request's wait for what is shared: a loop that is late has as many turns to hear as one that is not."""
 TRUST_S = 0.25
 """How long a round may take before this worker decides alone until it hears of the others again."""
 BEATS_TO_ATTEND = 5
-"""Calls of `beat` after which what is held is renewed. Others forget it after a minute."""
+"""Calls of `beat` after which this worker is counted and what it holds is renewed. Others forget it after a minute."""
 BEATS_TO_TIDY = 60
 
 _Asking = tuple[Wish, asyncio.Future[Verdict | None]]
@@ -52,7 +52,6 @@ class Limiter:
         self._corrections: dict[str, int] = {}
         self._changed: set[str] = set()
         """Names whose places held were given back, and the others do not know."""
-        self._is_used = False
         self._is_away = False
         self._is_speaking = False
         self._is_due = False
@@ -67,7 +66,7 @@ class Limiter:
             if bound.kind == "tokens" and needs.tokens_in > bound.limit:
                 raise too_long(bound, needs.tokens_in)
         wanted = wish(bounds, needs.tokens_in + needs.tokens_out)
-        verdict = None if self._shared is None or self._is_away else await self._ask(wanted)
+        verdict = None if self._shared is None or self._is_away else await self._ask(wanted, self._shared.patience_s)
         is_alone = verdict is None
         if verdict is None:
             verdict = self._decide(wanted)
@@ -81,9 +80,10 @@ class Limiter:
         self._beats += 1
         if self._beats % BEATS_TO_TIDY == 0:
             self._levels.forget_drained()
-        if self._shared is None or not self._is_used:
+        if self._shared is None:
             return
-        if self._is_away or self._corrections or self._changed or self._beats % BEATS_TO_ATTEND == 0:
+        is_new = self._beats < BEATS_TO_ATTEND
+        if is_new or self._is_away or self._corrections or self._changed or self._beats % BEATS_TO_ATTEND == 0:
             self._is_due = True
             self._speak()
 
@@ -121,25 +121,24 @@ class Limiter:
         if self._shared is not None:
             self._changed.add(bound.name)
 
-    async def _ask(self, wanted: Wish) -> Verdict | None:
+    async def _ask(self, wanted: Wish, patience_s: float) -> Verdict | None:
         """The verdict of all workers; None where it does not come in time."""
-        self._is_used = True
         answer: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
         self._asking.append((wanted, answer))
         self._speak()
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await answer
-        except TimeoutError:
-            if not answer.cancelled():
-                return answer.result()
-            if self._clock.monotonic() - self._began > TRUST_S:
-                self._went_away()
-            return None
+            for _ in range(LOOKS):
+                await asyncio.wait((answer,), timeout=patience_s / LOOKS)
+                if answer.done():
+                    return answer.result()
         except asyncio.CancelledError:
-            if not answer.cancelled() and (verdict := answer.result()) is not None and verdict.refused is None:
+            if not answer.cancel() and (verdict := answer.result()) is not None and verdict.refused is None:
                 self._give_back(wanted)
             raise
+        answer.cancel()
+        if self._clock.monotonic() - self._began > TRUST_S:
+            self._went_away()
+        return None
 
     def _speak(self) -> None:
         if not self._is_speaking:
@@ -168,7 +167,7 @@ class Limiter:
             self._went_away()
             return
         self._share = max(number, self._least)
-        if self._is_away and self._clock.monotonic() - self._began < PATIENCE_S:
+        if self._is_away and self._clock.monotonic() - self._began < TRUST_S:
             self._is_away = False
             self._corrections = {name: level // self._share for name, level in self._owed.drain().items()}
             logger.info("limits are counted by all workers together again")

@@ -30,6 +30,9 @@ class Allowance(Protocol):
 class SharedLimits(Protocol):
     """Limits that all workers count together. One that is away answers None and never raises."""
 
+    patience_s: float
+    """How long a request waits for an answer, after which its worker decides alone."""
+
     async def round(self, worker: str, asked: Round) -> Sequence[Verdict] | None:
         """Takes note of corrections and of what is held, and judges the wishes in order."""
 

@@ -32,7 +32,7 @@ def _limits(backend: Backend, people: int) -> dict[PoolName, PoolLimits]:
             size=1 if embedded else 2, wait=5.0, connect=3.0, statement=10.0, total=15.0, is_durable=True
         ),
         "refresh": PoolLimits(size=2, wait=0.5, connect=1.0, statement=1.0, total=2.0),
-        "requests": PoolLimits(size=2, wait=0.25, connect=0.5, statement=0.5, total=1.0),
+        "requests": PoolLimits(size=2, wait=0.5, connect=0.8, statement=1.0, total=1.5),
         "people": PoolLimits(
             size=min(people, 4) if embedded else people, wait=0.5, connect=0.8, statement=2.0, total=3.0
         ),

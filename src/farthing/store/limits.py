@@ -27,6 +27,9 @@ class SqlLimits:
     A name has a row in `rates`, which for requests under way is nothing but the lock.
     """
 
+    patience_s = 1.0
+    """A database that is there may be busy; one that is not says so at once, or after this time once."""
+
     def __init__(self, engines: Engines, clock: Clock) -> None:
         self._engines = engines
         self._clock = clock
@@ -65,8 +68,7 @@ class SqlLimits:
     async def _judged(self, connection: AsyncConnection, worker: str, asked: Round) -> Sequence[Verdict]:
         bounds = [bound for wanted in asked.wishes for bound in wanted.bounds]
         names = sorted({*asked.corrections, *asked.held, *(bound.name for bound in bounds)})
-        arrivals = await self._lock(connection, names)
-        now = await self._now(connection)
+        arrivals, now = await self._lock(connection, names)
         levels = {name: max(0, arrival - now) or asked.known.get(name, 0) for name, arrival in arrivals.items()}
         for name, more in asked.corrections.items():
             levels[name] = corrected(levels[name], more)
@@ -79,17 +81,18 @@ class SqlLimits:
         await self._hold(connection, worker, {name: levels[name] - others.get(name, 0) for name in asked.held}, now)
         return verdicts
 
-    async def _lock(self, connection: AsyncConnection, names: Sequence[str]) -> Mapping[str, int]:
-        """When each rate has drained. Two transactions never wait for one another, for all lock in one order."""
-        statement = sa.select(rates.c.name, rates.c.arrival_us).where(rates.c.name.in_(names)).order_by(rates.c.name)
+    async def _lock(self, connection: AsyncConnection, names: Sequence[str]) -> tuple[Mapping[str, int], int]:
+        """When each rate has drained, and the time. Transactions never wait in a circle, for all lock in one order."""
+        columns = rates.c.name, rates.c.arrival_us, self._time().label("now_us")
+        statement = sa.select(*columns).where(rates.c.name.in_(names)).order_by(rates.c.name)
         new = [name for name in names if name not in self._seen]
         while True:
             if new:
                 await self._add(connection, new)
-            rows = await connection.execute(statement.with_for_update())
+            rows = (await connection.execute(statement.with_for_update())).all()
             found = {row.name: row.arrival_us for row in rows}
             if len(found) == len(names):
-                return found
+                return found, max((row.now_us for row in rows), default=0)
             new = [name for name in names if name not in found]
 
     async def _add(self, connection: AsyncConnection, names: Sequence[str]) -> None:
@@ -105,11 +108,13 @@ class SqlLimits:
             await connection.execute(self._keep_slot, rows)
 
     async def _now(self, connection: AsyncConnection) -> int:
+        return (await connection.execute(sa.select(self._time()))).scalar_one()
+
+    def _time(self) -> sa.ColumnElement[int]:
         """The database's time in µs since 1970; SQLite has none but this machine's."""
         if self._engines.backend.name == "sqlite":
-            return self._clock.now_us()
-        seconds = sa.extract("epoch", sa.func.clock_timestamp())
-        return (await connection.execute(sa.select(sa.cast(seconds * 1_000_000, sa.BigInteger)))).scalar_one()
+            return sa.literal(self._clock.now_us(), sa.BigInteger)
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger)
 
 
 async def _held_by_others(

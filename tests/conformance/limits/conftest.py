@@ -88,8 +88,8 @@ def postgres(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(params=[redis, sqlite, postgres], ids=lambda make: make.__name__)
 async def shared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SharedLimits]:
     """What the workers share, one kind after the other."""
-    monkeypatch.setattr("farthing.money.limiter.PATIENCE_S", 10.0)
     async with request.param(request) as shared:
+        monkeypatch.setattr(shared, "patience_s", 25.0)
         yield shared
 
 

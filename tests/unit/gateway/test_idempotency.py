@@ -107,7 +107,8 @@ async def test_what_another_worker_is_answering_is_refused_for_now(rig: Rig) -> 
 
     async def never(_: Order) -> Reply:
         asking.set()
-        return await asyncio.get_running_loop().create_future()
+        await asyncio.Event().wait()
+        raise AssertionError
 
     waiting = asyncio.ensure_future(other.answer(order, never))
     await asking.wait()

@@ -16,6 +16,8 @@ LEASE_US = 60_000_000
 class SharedInMemory:
     """Implements `ports.SharedLimits`."""
 
+    patience_s = 0.05
+
     def __init__(self, clock: ManualClock) -> None:
         self.is_away = False
         self.hang: asyncio.Event | None = None
