@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -27,6 +27,8 @@ _SECONDS = 2.0
 _MAX_DRIFT_S = 2.0
 _SHORT_KEY = 16
 _OLD_DAYS = 120
+OWN_CONNECTIONS = 7
+"""What a worker may open beside the pool of `database.pool_max`: to write, to refresh, for requests, to migrate."""
 
 
 class Finding(Struct, frozen=True):
@@ -55,6 +57,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_of_providers(settings),
         _of_access(settings),
         await _of_database(settings),
+        *await _of_connections(settings),
         *await _of_redis_and_clock(settings),
         _of_prices(),
         _of_port(settings),
@@ -118,6 +121,45 @@ async def _of_database(settings: Settings) -> Finding:
     return Finding("database", "ok", f"{shown}, schema up to date")
 
 
+async def _of_connections(settings: Settings) -> list[Finding]:
+    """Whether PostgreSQL, or PgBouncer before it, lets all workers have the connections that they may open."""
+    url = settings.lasting_database.url.get_secret_value()
+    if not url.startswith("postgresql:"):
+        return []
+    workers = settings.server.workers
+    wanted = workers * (settings.database.pool_max + OWN_CONNECTIONS)
+    try:
+        allowed, is_direct = await _most_connections(url)
+    except OSError:
+        # That the database is away has been said.
+        return []
+    detail = f"up to {wanted} connections for {workers} of `server.workers`"
+    if not is_direct:
+        return [Finding("connections", "ok", f"{detail} to PgBouncer, which shares few of PostgreSQL's {allowed}")]
+    detail += f", PostgreSQL has {allowed} for all"
+    if wanted > allowed:
+        mend = "raise max_connections, put PgBouncer in transaction mode before it, or lower database.pool_max"
+        return [Finding("connections", "warning", detail, mend)]
+    return [Finding("connections", "ok", detail)]
+
+
+async def _most_connections(url: str) -> tuple[int, bool]:
+    """How many connections PostgreSQL takes, and whether we speak to itself. Raises `OSError`."""
+    import asyncpg
+
+    try:
+        connection = await asyncpg.connect(url, timeout=_SECONDS, command_timeout=_SECONDS, statement_cache_size=0)
+    except asyncpg.PostgresError as error:
+        raise ConnectionError(str(error)) from error
+    try:
+        allowed = await connection.fetchval("SELECT current_setting('max_connections')::int")
+        # Whoever stands between shows a process of its own making.
+        is_direct = await connection.fetchval("SELECT pg_backend_pid()") == connection.get_server_pid()
+    finally:
+        await connection.close(timeout=_SECONDS)
+    return allowed, is_direct
+
+
 def _is_missing_file(url: str) -> bool:
     """Whether this is an embedded database that nobody has needed yet; connecting would make an empty one."""
     return url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists()
@@ -135,6 +177,7 @@ async def _of_redis_and_clock(settings: Settings) -> list[Finding]:
     try:
         await client.ping()
         seconds, microseconds = await client.time()
+        policy = await _eviction_policy(client)
     except (RedisError, OSError) as error:
         mend = "start it, or correct redis.url; the gateway works without it, each process with its own fast state"
         finding = Finding("redis", "broken", f"{without_password(url)}: {_reason(error)}", mend)
@@ -142,7 +185,28 @@ async def _of_redis_and_clock(settings: Settings) -> list[Finding]:
     finally:
         await client.aclose()
     drift = CLOCK.now_us() / 1e6 - (seconds + microseconds / 1e6)
-    return [_of_clock(now, drift), Finding("redis", "ok", f"{without_password(url)} answers")]
+    return [_of_clock(now, drift), _of_eviction(f"{without_password(url)} answers", policy)]
+
+
+async def _eviction_policy(client: Any) -> str:  # noqa: ANN401 (redis is imported late)
+    """What Redis does when its memory is full; empty where it does not say or has no limit."""
+    from redis.exceptions import RedisError
+
+    try:
+        facts = await client.info("memory")
+    except RedisError:
+        return ""
+    return str(facts.get("maxmemory_policy", "")) if facts.get("maxmemory") else ""
+
+
+def _of_eviction(detail: str, policy: str) -> Finding:
+    """Answers have a time to live and may go early; what counts money and rates may not."""
+    mend = "set maxmemory-policy to volatile-lru"
+    if policy.startswith("allkeys"):
+        return Finding("redis", "warning", f"{detail}; when full it forgets budgets and rates ({policy})", mend)
+    if policy == "noeviction":
+        return Finding("redis", "warning", f"{detail}; when full it keeps nothing new ({policy})", mend)
+    return Finding("redis", "ok", detail)
 
 
 def _of_clock(now: float, drift: float | None) -> Finding:

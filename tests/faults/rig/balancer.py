@@ -62,10 +62,11 @@ class Balancer:
         with suppress(OSError):
             async with asyncio.timeout(PATIENCE_S):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-                line = await reader.readline()
-                writer.transport.abort()
-                return line.split()[1:2] == [b"200"]
+                try:
+                    writer.write(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+                    return (await reader.readline()).split()[1:2] == [b"200"]
+                finally:
+                    writer.transport.abort()
         return False
 
     def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.cli.conftest import Farthing
 from tests.servers.process import free_port
+from tests.servers.redis import Redis
 
 
 def checks(farthing: Farthing, **environ: str) -> dict[str, dict[str, Any]]:
@@ -115,3 +116,33 @@ def test_a_taken_port_is_broken(farthing: Farthing) -> None:
         found = checks(farthing, PORT=str(port))["port"]
     assert found["detail"] == f"port {port} of 127.0.0.1 is in use"
     assert found["mend"] == "end what listens there, or choose another port with --port"
+
+
+def test_connections_are_counted(farthing: Farthing, postgres_database: str, pgbouncer_database: str) -> None:
+    """More than PostgreSQL takes is a warning; PgBouncer shares them."""
+    few = checks(farthing, DATABASE_URL=postgres_database)["connections"]
+    assert (few["health"], few["detail"]) == (
+        "ok",
+        "up to 17 connections for 1 of `server.workers`, PostgreSQL has 200 for all",
+    )
+    many = checks(farthing, DATABASE_URL=postgres_database, FARTHING_SERVER__WORKERS="12")["connections"]
+    assert many["health"] == "warning"
+    assert many["detail"].startswith("up to 204 connections for 12 of `server.workers`")
+    assert "PgBouncer" in many["mend"]
+    shared = checks(farthing, DATABASE_URL=pgbouncer_database, FARTHING_SERVER__WORKERS="12")["connections"]
+    assert (shared["health"], "to PgBouncer" in shared["detail"]) == ("ok", True)
+
+
+@pytest.mark.parametrize("case", ["volatile-lru ok", "allkeys-lru warning", "noeviction warning"])
+def test_what_redis_forgets_is_looked_at(
+    farthing: Farthing, redis_server: Redis, redis_database: str, case: str
+) -> None:
+    """When its memory is full: kept answers may go, what counts money may not."""
+    policy, health = case.split()
+    try:
+        for command in (f"CONFIG SET maxmemory-policy {policy}", "CONFIG SET maxmemory 64mb"):
+            assert redis_server.command(command) == "+OK"
+        assert checks(farthing, REDIS_URL=redis_database)["redis"]["health"] == health
+    finally:
+        for command in ("CONFIG SET maxmemory-policy noeviction", "CONFIG SET maxmemory 0"):
+            redis_server.command(command)
