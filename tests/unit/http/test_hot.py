@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from farthing.domain.budget import Step
 from farthing.gateway.pipeline import Pipeline
 from farthing.http import hot
 from farthing.http.desk import Desk
@@ -16,6 +17,7 @@ from farthing.http.hot import DataPlane
 from farthing.providers.fake import Behaviour, answer, hang
 from tests.servers.asgi import Answer, Client
 from tests.unit.gateway.rig import KEY, Rig, chat, completion, events
+from tests.unit.gateway.test_budgets import limited
 
 PATH = "/v1/chat/completions"
 SSE = {"content-type": "text/event-stream"}
@@ -61,6 +63,15 @@ async def test_a_whole_answer_tells_what_it_was_and_cost(rig: Rig) -> None:
         "x-farthing-cost-usd": "0.000015000",
     }
     assert said.headers["server-timing"] == "gateway;dur=0.00, upstream;dur=0.00"
+
+
+async def test_an_answer_tells_that_a_budget_made_it_cheaper(rig: Rig) -> None:
+    """Only where `auto` was planned one tier lower for that."""
+    limited(rig, spent=950_000_000, degrade=(Step(90, "cheaper"),))
+    said = await client(rig).post(
+        PATH, chat("Prove that sum(i ** 2 for i in range(x)) is right, step by step", model="auto")
+    )
+    assert said.headers["x-farthing-budget"] == "cheaper"
 
 
 async def test_a_stream_tells_its_facts_before_it_begins() -> None:

@@ -339,3 +339,35 @@ async def test_a_worker_without_budgets_asks_for_nothing(lessor: MemoryLessor) -
     lessor.is_away = True
     await worker.purse.refresh()
     await worker.purse.tidy()
+
+
+async def test_a_lease_that_is_remembered_by_the_database_alone_goes_back(
+    lessor: MemoryLessor, workers: tuple[Worker, Worker]
+) -> None:
+    """Its grant was not heard of, and its window is over since."""
+    first, _ = workers
+    yesterday = Place("b1", START - DAY_US)
+    lessor.leases[yesterday, "w1"] = 70
+    await first.purse.refresh()
+    assert lessor.leased(yesterday) == 70
+    first.pass_time(SURE_S)
+    await first.purse.refresh()
+    assert lessor.leased(yesterday) == 0
+
+
+async def test_what_could_not_be_given_back_is_found_again(
+    lessor: MemoryLessor, workers: tuple[Worker, Worker]
+) -> None:
+    """The database went away just then; nothing is spent of it meanwhile."""
+    first, _ = workers
+    (await first.hold(50)).settle(0)
+    await first.purse.tidy()
+    lessor.is_away = True
+    await first.purse.tidy()
+    account = first.ledger.accounts[PLACE]
+    assert (account.lease, lessor.leased(PLACE)) == (0, 50)
+    lessor.is_away = False
+    for seconds in (0.5, SURE_S):
+        first.pass_time(seconds)
+        await first.purse.refresh()
+    assert account.lease == 50
