@@ -47,7 +47,7 @@ async def narrow(client: Client, store: Store) -> Client:
         key_id=NARROW,
         team="blue",
         role="team_admin",
-        allowed_models=frozenset(OWN["models"]),  # type: ignore[arg-type]
+        allowed_models=frozenset({"demo/small"}),
         limits=Limits(requests_per_minute=60, tokens_per_minute=1000, concurrent_requests=2),
     )
     await add_key(store, NARROW, caller, expires_at_us=SystemClock().now_us() + HOUR_US)

@@ -220,7 +220,7 @@ async def test_what_is_served_is_what_is_listed(client: Client) -> None:
     """S07: Starlette's own ways are found when the application is built, and so is a route with another guard."""
     ways: dict[str, Callable[[FastAPI], object]] = {
         "/mounted": lambda app: app.mount("/mounted", FastAPI()),
-        "/plain": lambda app: app.router.add_route("/plain", PlainTextResponse("")),
+        "/plain": lambda app: app.router.add_route("/plain", lambda _: PlainTextResponse("")),
         "/listen": lambda app: app.add_api_websocket_route("/listen", live_metrics),
     }
     for path, add in ways.items():
