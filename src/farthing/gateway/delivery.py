@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 from farthing.dialects import UPSTREAM
@@ -26,24 +27,24 @@ class Reply:
         self.body = body
 
 
-class StreamReply:
+class StreamReply(ABC):
     """A stream of bytes for the caller. Must be read to its end or closed."""
 
     def __init__(self, order: Order) -> None:
         self.draft = order.draft
         self._writer: StreamWriter = order.call.dialect.stream_writer(order.chat, facts(order.draft))
 
+    @abstractmethod
     async def chunk(self) -> bytes:
         """The next bytes, empty at the end."""
-        raise NotImplementedError
 
     def cut_short(self) -> bytes:
         """The last bytes of a stream that the gateway has no time to finish: an error event and no end mark."""
         return self._writer.error(Stopping())
 
+    @abstractmethod
     async def aclose(self) -> None:
         """The caller is gone or served."""
-        raise NotImplementedError
 
 
 class Telling(StreamReply):

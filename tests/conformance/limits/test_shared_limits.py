@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from farthing.cache import RedisLimits, RedisLink
 from farthing.domain.errors import RateLimited
 from farthing.domain.keys import Caller
 from farthing.domain.limits import Limits, Round, bounds_of, wish
 from farthing.domain.routing.plan import Needs
 from farthing.money.limiter import Allowance, Limiter
 from farthing.ports.limits import SharedLimits
-from tests.conformance.limits.conftest import MakeLimiter, caller
+from farthing.store import open_store
+from tests.conformance.limits.conftest import CLOCK, MakeLimiter, caller
 
 
 def needs(tokens_in: int = 5, tokens_out: int = 5) -> Needs:
@@ -135,6 +137,20 @@ async def test_what_the_shared_state_has_forgotten_its_users_remember(shared: Sh
     again = await shared.round("one", Round(wishes=[wanted], corrections={name: -20_000_000}, held={}, known={}))
     assert again is not None
     assert again[0].refused is None
+
+
+async def test_whoever_is_away_answers_nothing() -> None:
+    """Neither to a round nor to whoever attends, and raises nothing."""
+    link = RedisLink("redis://127.0.0.1:1", clock=CLOCK)
+    store = open_store("postgresql://nobody@127.0.0.1:1/nothing", clock=CLOCK)
+    asked = Round(wishes=[], corrections={"rate": 1}, held={}, known={})
+    away: list[SharedLimits] = [RedisLimits(link), store.limits]
+    for place in away:
+        assert await place.round("one", asked) is None
+        assert await place.round("one", asked) is None
+        assert await place.attend("one", {}) is None
+    await link.aclose()
+    await store.aclose()
 
 
 async def test_no_correction_locks_a_caller_out_for_long(shared: SharedLimits) -> None:
