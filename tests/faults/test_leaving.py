@@ -18,7 +18,7 @@ AT_ONCE = 40
 FILES = 8
 ABORTED_S = 1.0
 EXACT = 0.75
-"""Share whose output must be counted to the chunk; on a busy machine the vendor writes on before it hears of the end."""
+"""Share whose output must be counted to the chunk; on a busy machine the vendor writes on for a moment."""
 MOST_CHUNKS = 4
 
 
