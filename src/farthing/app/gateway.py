@@ -146,7 +146,7 @@ class Gateway:
         if not self._storage.is_alone:
             self._ledger.purse = self._purse(journal.name)
         self._hot = self._build_hot(journal)
-        await self._refresher.refresh_spending()
+        await self._refresher.first_refresh_spending()
         if self._storage.is_alone and self._ledger.has_budgets:
             # What a predecessor that died has spent must count before the first request.
             await bookkeeper.work()

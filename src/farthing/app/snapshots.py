@@ -83,6 +83,14 @@ class Refresher:
                 return
             await asyncio.sleep(FIRST_PAUSE_S)
 
+    async def first_refresh_spending(self) -> None:
+        """As `refresh_spending`, tried a few times: keys that are known without their budgets could spend too much."""
+        for _ in range(FIRST_TRIES):
+            await self.refresh_spending()
+            if self.spending[2] or not self._keyring.is_known:
+                return
+            await asyncio.sleep(FIRST_PAUSE_S)
+
     async def refresh(self) -> None:
         """Reads keys and votes; while the database is away the last ones stay in force, keys for some minutes."""
         has_changed = await self._keyring.refresh()

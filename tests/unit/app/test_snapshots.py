@@ -173,3 +173,33 @@ async def test_health_tells_what_is_away(rig: Rig, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(rig.storage.store, "ping", away)
     assert (await rig.storage.health())["database"] == "away"
+
+
+async def test_budgets_are_known_before_the_first_request(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that fails once is asked again; one that stays away is not waited for long."""
+    tries = 0
+    load = rig.storage.store.budgets.load
+
+    async def away_once() -> object:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise Unavailable("away")
+        return await load()
+
+    async def away() -> None:
+        nonlocal tries
+        tries += 1
+        raise Unavailable("away")
+
+    async def at_once(_: float) -> None:
+        return
+
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    monkeypatch.setattr(rig.storage.store.budgets, "load", away)
+    await rig.refresher.first_refresh_spending()
+    assert tries == FIRST_TRIES
+    tries = 0
+    monkeypatch.setattr(rig.storage.store.budgets, "load", away_once)
+    await rig.refresher.first_refresh_spending()
+    assert (tries, rig.refresher.spending[2]) == (2, NOW_US)
