@@ -18,13 +18,6 @@ LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrent_requests")
 
 def upgrade() -> None:
     """Tables more, and columns that older code leaves empty."""
-    op.add_column("keys", sa.Column("role", sa.Text))
-    op.add_column("keys", sa.Column("created_by", sa.Text))
-    op.add_column("keys", sa.Column("revoked_at", MOMENT))
-    op.add_column("keys", sa.Column("changed", sa.BigInteger))
-    op.create_index("ix_keys_changed", "keys", ["changed"])
-    for name in LIMITS:
-        op.add_column("keys", sa.Column(name, sa.BigInteger))
     op.create_table(
         "tenants",
         *(sa.Column(name, sa.Text, nullable=False) for name in ("tenant", "name")),
@@ -46,7 +39,6 @@ def upgrade() -> None:
         sa.Column("value", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
-    _take_over()
     _create_people()
     op.create_table(
         "provider_credentials",
@@ -57,6 +49,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "credential_id"),
         sa.UniqueConstraint("tenant", "provider", name="uq_provider_credentials_provider"),
     )
+    _extend_keys()
+
+
+def _extend_keys() -> None:
+    """Last, for from here on whoever reads keys waits until all of this is committed."""
+    for name, kind in (("role", sa.Text), ("created_by", sa.Text), ("revoked_at", MOMENT), ("changed", sa.BigInteger)):
+        op.add_column("keys", sa.Column(name, kind))
+    for name in LIMITS:
+        op.add_column("keys", sa.Column(name, sa.BigInteger))
+    op.create_index("ix_keys_changed", "keys", ["changed"])
+    _take_over()
 
 
 def _take_over() -> None:
