@@ -91,7 +91,7 @@ class IdentityServer:
 
     async def _jwks(self, request: web.Request) -> web.Response:
         self._note(request)
-        return web.json_response(KeySet(self.published).as_dict(private=False))
+        return web.json_response(KeySet([*self.published]).as_dict(private=False))
 
     async def _authorize(self, request: web.Request) -> web.Response:
         self._note(request)
