@@ -11,7 +11,7 @@ from farthing.domain.catalogue import TIERS, Catalogue, Model, Tier
 from farthing.domain.chat import ChatRequest, Message, Text, Usage
 from farthing.domain.exchange import Attempt, Exchange
 from farthing.domain.ids import RANDOM_BITS, uuid7
-from farthing.domain.pricing import PriceSheet, Rates
+from farthing.domain.pricing import TOKEN_CLASSES, PriceSheet, Rates
 from farthing.ports import CacheEntry
 
 NOON_US = 1_764_590_400_000_000
@@ -58,9 +58,8 @@ def _model(place: int, tier: Tier) -> Model:
 def sheet(usd_per_mtok: int) -> PriceSheet:
     """A price with a second step, as long contexts have; output at four times the input's."""
     nano = usd_per_mtok * 1_000_000_000
-    reading = dict.fromkeys(("prompt", "cached", "cache_write_5m", "cache_write_1h", "audio_in", "image_in"), nano)
     writing = dict.fromkeys(("completion", "reasoning", "audio_out", "image_out"), 4 * nano)
-    rates = Rates(**reading, **writing)
+    rates = Rates(**(dict.fromkeys(TOKEN_CLASSES, nano) | writing))
     return PriceSheet(version="benchmark", steps=((0, rates), (200_000, rates)))
 
 

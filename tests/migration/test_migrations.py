@@ -17,12 +17,14 @@ from alembic.migration import MigrationContext
 
 from farthing.domain.errors import Unavailable
 from farthing.store import is_current, migrate, migrations
+from farthing.store.columns import Identifier
 from farthing.store.engine import Engines
 from farthing.store.ingest import Ingest
 from farthing.store.migrations import HEAD, VERSION_TABLE
-from farthing.store.schema import metadata
+from farthing.store.schema import metadata, requests
 from tests.conformance.store.samples import exchange
 
+NO_ID = "00000000-0000-7000-8000-000000000000"
 MIGRATE = "import asyncio, sys; from farthing.store import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 MIGRATE_AND_DIE = """
 import asyncio, os, signal, sys
@@ -148,6 +150,25 @@ async def test_later_columns_do_not_disturb_older_code(empty_url: str) -> None:
     assert await Ingest(engines).write([exchange()]) == 1
     async with engines.reading() as connection:
         assert await connection.scalar(sa.text("SELECT later FROM requests")) == 7
+    await engines.aclose()
+
+
+async def test_rows_of_older_code_have_no_audio_from_a_cache(empty_url: str) -> None:
+    """Its rows, before and after, say that there is none, and going back counts such tokens as cached, as it does."""
+    await migrate(empty_url)
+    engines = Engines(empty_url)
+    assert await Ingest(engines).write([exchange()]) == 1
+    await migrate(empty_url, "0005")
+    await migrate(empty_url)
+    known = [column for column in requests.c if column.name not in {"request_id", "cached_audio_tokens"}]
+    names = ["request_id", *(column.name for column in known)]
+    again = sa.select(sa.literal(NO_ID, Identifier), *known)
+    older = sa.insert(requests).from_select(names, again)
+    async with engines.writing() as connection:
+        await connection.execute(older)
+    async with engines.reading() as connection:
+        found = await connection.execute(sa.select(requests.c.cached_tokens, requests.c.cached_audio_tokens))
+        assert [tuple(row) for row in found] == [(13, 0), (13, 0)]
     await engines.aclose()
 
 

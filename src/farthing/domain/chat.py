@@ -123,7 +123,9 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
     prompt: int = 0
     """Input tokens charged at the full input price."""
     cached: int = 0
-    """Input tokens read from the vendor's prompt cache."""
+    """Input tokens read from the vendor's prompt cache, but for audio."""
+    cached_audio: int = 0
+    """Audio read from the vendor's prompt cache, which some vendors sell dearer than cached text."""
     cache_write_5m: int = 0
     cache_write_1h: int = 0
     audio_in: int = 0
@@ -140,7 +142,8 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def tokens_in(self) -> int:
         """Everything the model read."""
-        return self.prompt + self.cached + self.cache_write_5m + self.cache_write_1h + self.audio_in + self.image_in
+        cache = self.cached + self.cached_audio + self.cache_write_5m + self.cache_write_1h
+        return self.prompt + cache + self.audio_in + self.image_in
 
     @property
     def tokens_out(self) -> int:

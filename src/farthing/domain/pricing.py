@@ -12,6 +12,7 @@ NANO = 1_000_000_000
 TOKEN_CLASSES = (
     "prompt",
     "cached",
+    "cached_audio",
     "cache_write_5m",
     "cache_write_1h",
     "audio_in",
@@ -29,6 +30,7 @@ class Rates(Struct, frozen=True, kw_only=True):
 
     prompt: int
     cached: int
+    cached_audio: int
     cache_write_5m: int
     cache_write_1h: int
     audio_in: int
@@ -67,6 +69,7 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
         exact = (
             usage.prompt * rates.prompt
             + usage.cached * rates.cached
+            + usage.cached_audio * rates.cached_audio
             + usage.cache_write_5m * rates.cache_write_5m
             + usage.cache_write_1h * rates.cache_write_1h
             + usage.audio_in * rates.audio_in

@@ -21,6 +21,7 @@ Price: TypeAlias = "Decimal | TieredPrices"
 _SOURCES: Mapping[str, tuple[str, ...]] = {
     "prompt": ("input_mtok",),
     "cached": ("cache_read_mtok", "input_mtok"),
+    "cached_audio": ("cache_audio_read_mtok", "input_audio_mtok", "cache_read_mtok", "input_mtok"),
     "cache_write_5m": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
     "cache_write_1h": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
     "audio_in": ("input_audio_mtok", "input_mtok"),
@@ -99,7 +100,7 @@ def sheet_from_usd(
     rates |= dict.fromkeys(("completion", "reasoning", "audio_out", "image_out"), completion)
     rates["per_request"] = 0
     if cached_usd_per_mtok is not None:
-        rates["cached"] = _nano(cached_usd_per_mtok)
+        rates |= dict.fromkeys(("cached", "cached_audio"), _nano(cached_usd_per_mtok))
     return PriceSheet(version=source, steps=((0, Rates(**rates)),))
 
 

@@ -42,6 +42,8 @@ requests = sa.Table(
     sa.Column("arm", sa.Text),
     sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
     sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+    # Older code does not know it, and counts such tokens among the cached ones.
+    sa.Column("cached_audio_tokens", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("cache_write_5m_tokens", sa.BigInteger, nullable=False),
     sa.Column("cache_write_1h_tokens", sa.BigInteger, nullable=False),
     sa.Column("audio_in_tokens", sa.BigInteger, nullable=False),

@@ -48,6 +48,7 @@ _FIELDS: dict[str, Any] = {
         cached=2,
         cache_write_5m=3,
         cache_write_1h=4,
+        cached_audio=11,
         audio_in=5,
         image_in=6,
         completion=7,
@@ -75,7 +76,7 @@ def exchange(**changes: Any) -> Exchange:
     return Exchange(**{**_FIELDS, "created_at_us": created_at_us, **changes, "request_id": request_id})
 
 
-TOKENS_IN, TOKENS_OUT = 21, 34
+TOKENS_IN, TOKENS_OUT = 32, 34
 """What the usage above sums to."""
 
 

@@ -46,6 +46,7 @@ SHOWN: dict[str, Any] = {
     "usage": {
         "prompt": 1,
         "cached": 2,
+        "cached_audio": 11,
         "cache_write_5m": 3,
         "cache_write_1h": 4,
         "audio_in": 5,
@@ -55,7 +56,7 @@ SHOWN: dict[str, Any] = {
         "audio_out": 9,
         "image_out": 10,
     },
-    "tokens_in": 21,
+    "tokens_in": 32,
     "tokens_out": 34,
     "estimated": False,
     "cost": 300,
@@ -80,7 +81,7 @@ async def ledger_sums(store: Store) -> list[int]:
     """The counters as an independent statement over the rows finds them."""
     row = requests.c
     tokens = {
-        "in": ("prompt", "cached", "cache_write_5m", "cache_write_1h", "audio_in", "image_in"),
+        "in": ("prompt", "cached", "cached_audio", "cache_write_5m", "cache_write_1h", "audio_in", "image_in"),
         "out": ("completion", "reasoning", "audio_out", "image_out"),
     }
     tokens_in, tokens_out = (sum((row[f"{name}_tokens"] for name in names), sa.literal(0)) for names in tokens.values())

@@ -54,6 +54,7 @@ MODELS = [
         ModelPrice(
             input_mtok=USD["1"],
             cache_read_mtok=USD["0.1"],
+            cache_audio_read_mtok=USD["0.5"],
             cache_write_mtok=USD["1.25"],
             cache_write_1h_mtok=USD["2"],
             input_audio_mtok=USD["3"],
@@ -111,9 +112,9 @@ def usd(rates: Rates) -> dict[str, float]:
 def test_a_class_without_a_price_of_its_own_takes_the_plain_one(vendor: str) -> None:
     """Everything read costs as input, everything written as output."""
     (step,) = found(vendor, "plain").steps
-    inputs = dict.fromkeys(TOKEN_CLASSES[:6], 1.0)
+    inputs = dict.fromkeys(TOKEN_CLASSES[:7], 1.0)
     assert step[0] == 0
-    assert usd(step[1]) == inputs | dict.fromkeys(TOKEN_CLASSES[6:], 4.0)
+    assert usd(step[1]) == inputs | dict.fromkeys(TOKEN_CLASSES[7:], 4.0)
     assert step[1].per_request == 0
 
 
@@ -123,6 +124,7 @@ def test_every_class_has_its_own_price_where_the_vendor_names_one(vendor: str) -
     assert usd(step[1]) == {
         "prompt": 1.0,
         "cached": 0.1,
+        "cached_audio": 0.5,
         "cache_write_5m": 1.25,
         "cache_write_1h": 2.0,
         "audio_in": 3.0,
@@ -251,12 +253,13 @@ def test_the_next_change_of_a_price_is_known_ahead(vendor: str, at: datetime, ch
 def test_prices_set_by_hand() -> None:
     """The decimal number that was written counts, cached input is the dearer guess unless it is given."""
     (step,) = sheet_from_usd(0.1, Decimal("0.30")).steps
-    assert usd(step[1]) == dict.fromkeys(TOKEN_CLASSES[:6], 0.1) | dict.fromkeys(TOKEN_CLASSES[6:], 0.3)
+    assert usd(step[1]) == dict.fromkeys(TOKEN_CLASSES[:7], 0.1) | dict.fromkeys(TOKEN_CLASSES[7:], 0.3)
     sheet = sheet_from_usd(3, 15, cached_usd_per_mtok=0.3, source="farthing.toml")
     assert sheet.version == "farthing.toml"
-    assert sheet.parts(Usage(prompt=10, cached=10, completion=10)) == {
+    assert sheet.parts(Usage(prompt=10, cached=10, cached_audio=20, completion=10)) == {
         "prompt": 30_000,
         "cached": 3_000,
+        "cached_audio": 6_000,
         "completion": 150_000,
     }
     assert sheet_from_usd(1, 1).version == "config"
@@ -267,16 +270,16 @@ def oracle(known: ModelInfo, provider: Provider, usage: Usage, at: datetime) -> 
     reported = Reported(
         input_tokens=usage.tokens_in,
         output_tokens=usage.tokens_out,
-        cache_read_tokens=usage.cached,
+        cache_read_tokens=usage.cached + usage.cached_audio,
         cache_write_tokens=usage.cache_write_5m + usage.cache_write_1h,
         cache_write_5m_tokens=usage.cache_write_5m,
         cache_write_1h_tokens=usage.cache_write_1h,
-        input_audio_tokens=usage.audio_in,
+        input_audio_tokens=usage.audio_in + usage.cached_audio,
         input_image_tokens=usage.image_in,
         output_reasoning_tokens=usage.reasoning,
         output_audio_tokens=usage.audio_out,
         output_image_tokens=usage.image_out,
-        cache_audio_read_tokens=0,
+        cache_audio_read_tokens=usage.cached_audio,
         cache_image_read_tokens=0,
     )
     total = known.calc_price(reported, provider, genai_request_timestamp=at).total_price

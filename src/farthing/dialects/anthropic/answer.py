@@ -252,12 +252,12 @@ def _input(arguments: str) -> Raw | dict[str, Any]:
 
 
 def write_usage(usage: Usage | None) -> dict[str, Any]:
-    """The token report; audio and pictures count as input, which this dialect does not tell apart."""
+    """The token report; this dialect does not tell audio and pictures apart from text."""
     usage = usage or Usage()
     return {
         "input_tokens": usage.prompt + usage.audio_in + usage.image_in,
         "cache_creation_input_tokens": usage.cache_write_5m + usage.cache_write_1h,
-        "cache_read_input_tokens": usage.cached,
+        "cache_read_input_tokens": usage.cached + usage.cached_audio,
         "cache_creation": {
             "ephemeral_5m_input_tokens": usage.cache_write_5m,
             "ephemeral_1h_input_tokens": usage.cache_write_1h,

@@ -84,6 +84,7 @@ class UsageMetadata(Struct, frozen=True, rename="camel"):
         if self.prompt_token_count is None:
             return None
         cached = min(self.cached_content_token_count, self.prompt_token_count)
+        cached_audio = min(_of(self.cache_tokens_details, "AUDIO"), cached)
         audio = _fresh(self, "AUDIO")
         image = _fresh(self, "IMAGE")
         text = self.prompt_token_count - cached - audio - image
@@ -94,7 +95,8 @@ class UsageMetadata(Struct, frozen=True, rename="camel"):
         image_out = min(_of(self.candidates_tokens_details, "IMAGE"), self.candidates_token_count - audio_out)
         return Usage(
             prompt=text + self.tool_use_prompt_token_count,
-            cached=cached,
+            cached=cached - cached_audio,
+            cached_audio=cached_audio,
             audio_in=audio,
             image_in=image,
             completion=self.candidates_token_count - audio_out - image_out,

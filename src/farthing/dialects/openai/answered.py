@@ -10,10 +10,17 @@ Count = Annotated[int, Meta(ge=0, le=100_000_000)]
 """A number of tokens that a single call can have."""
 
 
+class CachedDetails(Struct):
+    """What the cached tokens were, as far as a vendor tells."""
+
+    audio_tokens: Count | None = None
+
+
 class PromptDetails(Struct):
     """What the prompt's tokens were, as far as a vendor tells."""
 
     cached_tokens: Count | None = None
+    cached_tokens_details: CachedDetails | None = None
     cache_write_tokens: Count | None = None
     audio_tokens: Count | None = None
     image_tokens: Count | None = None

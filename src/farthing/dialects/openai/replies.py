@@ -58,7 +58,10 @@ def write_completion(completion: Completion, facts: ReplyFacts) -> bytes:
 
 def write_usage(usage: Usage) -> dict[str, Any]:
     """Tokens as this dialect counts them: every class stands in the two totals, some once more in the details."""
-    read: dict[str, int] = {"cached_tokens": usage.cached, "audio_tokens": usage.audio_in}
+    audio = usage.cached_audio
+    read: dict[str, Any] = {"cached_tokens": usage.cached + audio, "audio_tokens": usage.audio_in + audio}
+    if audio:
+        read["cached_tokens_details"] = {"audio_tokens": audio}
     if written := usage.cache_write_5m + usage.cache_write_1h:
         read["cache_write_tokens"] = written
     return {

@@ -7,10 +7,16 @@ from typing import Any
 
 import msgspec
 
-from farthing.dialects.openai.answered import CompletionDetails, PromptDetails, ResponsesUsage, WiredUsage
+from farthing.dialects.openai.answered import (
+    CachedDetails,
+    CompletionDetails,
+    PromptDetails,
+    ResponsesUsage,
+    WiredUsage,
+)
 from farthing.domain.chat import Usage
 
-_NOT_TOLD_IN, _NOT_TOLD_OUT = PromptDetails(), CompletionDetails()
+_NOT_TOLD_IN, _NOT_TOLD_CACHED, _NOT_TOLD_OUT = PromptDetails(), CachedDetails(), CompletionDetails()
 _NOTHING = (0, 0, 0, 0)
 
 
@@ -23,18 +29,21 @@ def read_usage(value: Any) -> Usage | None:
         return None
     read = wired.prompt_tokens_details or _NOT_TOLD_IN
     wrote = wired.completion_tokens_details or _NOT_TOLD_OUT
+    cached_audio = (read.cached_tokens_details or _NOT_TOLD_CACHED).audio_tokens or 0
     prompt, cached, written, audio_in, image_in = _disjoint(
         wired.prompt_tokens,
         read.cached_tokens or wired.prompt_cache_hit_tokens or wired.cached_tokens,
         read.cache_write_tokens,
-        read.audio_tokens,
+        max(0, (read.audio_tokens or 0) - cached_audio),
         read.image_tokens,
     )
+    cached_audio = min(cached_audio, cached)
     thought, total = _written(wired, wrote.reasoning_tokens or 0)
     completion, reasoning, audio_out, image_out = _disjoint(total, thought, wrote.audio_tokens, wrote.image_tokens)
     return Usage(
         prompt=prompt,
-        cached=cached,
+        cached=cached - cached_audio,
+        cached_audio=cached_audio,
         cache_write_5m=written,
         audio_in=audio_in,
         image_in=image_in,

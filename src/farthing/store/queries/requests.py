@@ -20,7 +20,7 @@ from farthing.store.queries.quality import of_tenant
 from farthing.store.schema import requests
 
 _SEAL_BYTES = 8
-_IN = ("prompt", "cached", "cache_write_5m", "cache_write_1h", "audio_in", "image_in")
+_IN = ("prompt", "cached", "cached_audio", "cache_write_5m", "cache_write_1h", "audio_in", "image_in")
 _OUT = tuple(name for name in TOKEN_CLASSES if name not in _IN)
 _LARGE = ("decision", "attempts")
 _COLUMNS = [column for column in requests.columns if column.name not in _LARGE]

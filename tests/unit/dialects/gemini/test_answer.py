@@ -217,7 +217,7 @@ def test_cached_tokens_are_subtracted_once() -> None:
                     {"modality": "IMAGE", "tokenCount": 6},
                 ],
             },
-            Usage(prompt=40, cached=30, audio_in=20, image_in=10, completion=10, audio_out=4, image_out=6),
+            Usage(prompt=40, cached_audio=30, audio_in=20, image_in=10, completion=10, audio_out=4, image_out=6),
         ),
         (
             {
@@ -230,6 +230,29 @@ def test_cached_tokens_are_subtracted_once() -> None:
                 ],
             },
             Usage(prompt=10, audio_out=4, image_out=1),
+        ),
+        (
+            {
+                "promptTokenCount": 50,
+                "cachedContentTokenCount": 20,
+                "promptTokensDetails": [
+                    {"modality": "TEXT", "tokenCount": 20},
+                    {"modality": "AUDIO", "tokenCount": 30},
+                ],
+                "cacheTokensDetails": [
+                    {"modality": "TEXT", "tokenCount": 8},
+                    {"modality": "AUDIO", "tokenCount": 12},
+                ],
+            },
+            Usage(prompt=12, cached=8, cached_audio=12, audio_in=18),
+        ),
+        (
+            {
+                "promptTokenCount": 9,
+                "cachedContentTokenCount": 4,
+                "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 30}],
+            },
+            Usage(prompt=5, cached_audio=4),
         ),
         ({"candidatesTokenCount": 5}, None),
         ({"promptTokenCount": -5}, None),

@@ -69,6 +69,36 @@ counts = st.integers(0, 1_000_000)
             Usage(cached=8, audio_in=2),
         ),
         (
+            {
+                "prompt_tokens": 318,
+                "completion_tokens": 4,
+                "prompt_tokens_details": {
+                    "cached_tokens": 192,
+                    "cached_tokens_details": {"text_tokens": 64, "audio_tokens": 128},
+                    "audio_tokens": 200,
+                },
+            },
+            Usage(prompt=54, cached=64, cached_audio=128, audio_in=72, completion=4),
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "prompt_tokens_details": {
+                    "cached_tokens": 4,
+                    "cached_tokens_details": {"audio_tokens": 9},
+                    "audio_tokens": 5,
+                },
+            },
+            Usage(prompt=6, cached_audio=4),
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "prompt_tokens_details": {"cached_tokens": 4, "cached_tokens_details": {"audio_tokens": None}},
+            },
+            Usage(prompt=6, cached=4),
+        ),
+        (
             {"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": None, "cost": 0.1},
             Usage(prompt=10, completion=2),
         ),
@@ -93,6 +123,9 @@ counts = st.integers(0, 1_000_000)
         "no total",
         "cache write",
         "details over the total",
+        "cached audio",
+        "more cached audio than was cached",
+        "cached text",
         "nulls",
         "Moonshot",
         "Gemini",
@@ -132,7 +165,13 @@ wired_usages = st.fixed_dictionaries(
     {
         "prompt_tokens": st.integers(1, 1_000_000),
         "completion_tokens": counts,
-        "prompt_tokens_details": st.fixed_dictionaries({"cached_tokens": counts, "audio_tokens": counts}),
+        "prompt_tokens_details": st.fixed_dictionaries(
+            {
+                "cached_tokens": counts,
+                "cached_tokens_details": st.fixed_dictionaries({"audio_tokens": counts}),
+                "audio_tokens": counts,
+            }
+        ),
         "completion_tokens_details": st.fixed_dictionaries({"reasoning_tokens": counts, "audio_tokens": counts}),
     }
 )
@@ -140,6 +179,7 @@ usages = st.builds(
     Usage,
     prompt=st.integers(1, 1_000_000),
     cached=counts,
+    cached_audio=counts,
     cache_write_5m=counts,
     audio_in=counts,
     completion=counts,
