@@ -15,6 +15,7 @@ from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Unavailable
 from farthing.domain.routing import STRATEGIES
 from farthing.domain.secrets import digest
+from farthing.domain.tenancy import PLAN_BUDGET, plan_budgets
 from farthing.gateway.snapshot import Snapshot, Snapshots
 from farthing.money.ledger import Ledger
 from farthing.ports import Clock, Provider, Transport
@@ -109,7 +110,7 @@ class Refresher:
         """Reads budgets and what was spent; must not run while rows of this worker are being committed."""
         at_us = self._clock.now_us()
         try:
-            budgets = await self._store.budgets.load()
+            budgets = await self._budgets(at_us)
             spent = await self._store.queries.spent(budgets, at_us)
             today = await self._store.queries.spent_today(at_us)
         except Unavailable:
@@ -119,6 +120,17 @@ class Refresher:
         if self._ledger.purse is not None:
             with suppress(Unavailable):
                 await self._ledger.purse.refresh()
+
+    async def _budgets(self, at_us: int) -> Sequence[Budget]:
+        """All budgets, with those of the plans that tenants are on now."""
+        budgets = await self._store.budgets.load()
+        if not self._keyring.is_known or self._keyring.is_away:
+            return budgets
+        wanted = {budget.id: budget for budget in plan_budgets(self._keyring.house)}
+        if wanted == {budget.id: budget for budget in budgets if budget.id.startswith(PLAN_BUDGET)}:
+            return budgets
+        await self._store.budgets.follow_plans(wanted, created_at_us=at_us)
+        return await self._store.budgets.load()
 
     def _snapshot(self) -> Snapshot:
         settings = self._settings

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from farthing.domain.budget import Budget
 from farthing.domain.keys import Caller, Key, Role
 from farthing.domain.limits import Limits, Quota
 from farthing.domain.plans import TenantPlan
@@ -75,6 +76,26 @@ class House(Struct, frozen=True, kw_only=True):
         """What the tenant has subscribed to; a plan that the settings no longer name is none."""
         known = self.tenants.get(tenant)
         return self.plans.get(known.plan) if known is not None and known.plan is not None else None
+
+
+PLAN_BUDGET = "plan:"
+"""How the ids of budgets begin that come with a tenant's plan."""
+
+
+def plan_budgets(house: House) -> Iterator[Budget]:
+    """The budget that each tenant's plan brings along."""
+    for tenant in house.tenants:
+        plan = house.plan_of(tenant)
+        if plan is not None and plan.monthly_budget is not None:
+            yield Budget(
+                id=f"{PLAN_BUDGET}{tenant}",
+                tenant=tenant,
+                scope="tenant",
+                subject=tenant,
+                window="month",
+                limit=plan.monthly_budget,
+                name=f"the plan {plan.name} of {tenant}",
+            )
 
 
 def in_force(key: Key, house: House) -> Key:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from farthing.domain.budget import Budget, Step
-from farthing.domain.errors import NotFound
+from farthing.domain.errors import Conflict, NotFound
+from farthing.domain.tenancy import PLAN_BUDGET
 from farthing.store.engine import Engines
 from farthing.store.queries.quality import of_tenant
 from farthing.store.schema import budget_leases, budgets
@@ -23,35 +24,41 @@ class Budgets:
 
     async def create(self, budget: Budget, *, created_at_us: int) -> None:
         """Adds a budget."""
-        row = {
-            "budget_id": budget.id,
-            "tenant": budget.tenant,
-            "scope": budget.scope,
-            "subject": budget.subject,
-            "period": budget.window,
-            "created_at": created_at_us,
-            **_changeable(budget),
-        }
         async with self._engines.writing() as connection:
-            await connection.execute(sa.insert(budgets), row)
+            await connection.execute(sa.insert(budgets), _row(budget, created_at_us))
 
     async def change(self, budget: Budget, *, tenant: str | None = None) -> None:
         """Gives the budget of this id this one's limit, hardness, name and steps; the rest of it stays for good.
 
-        Raises `NotFound`, also for a budget of another tenant than `tenant`.
+        Raises `NotFound`, also for a budget of another tenant than `tenant`, and `Conflict` for one that comes with a
+        plan.
         """
+        _check_own(budget.id)
         statement = sa.update(budgets).where(budgets.c.budget_id == budget.id, *of_tenant(budgets.c.tenant, tenant))
         async with self._engines.writing() as connection:
             if (await connection.execute(statement.values(**_changeable(budget)))).rowcount == 0:
                 raise _unknown()
 
     async def delete(self, budget_id: str, *, tenant: str | None = None) -> None:
-        """Ends a budget and what workers had leased of it. Raises `NotFound`."""
+        """Ends a budget and what workers had leased of it. Raises `NotFound`, and `Conflict` as `change`."""
+        _check_own(budget_id)
         async with self._engines.writing() as connection:
             mine = sa.delete(budgets).where(budgets.c.budget_id == budget_id, *of_tenant(budgets.c.tenant, tenant))
             if (await connection.execute(mine)).rowcount == 0:
                 raise _unknown()
             await connection.execute(sa.delete(budget_leases).where(budget_leases.c.budget_id == budget_id))
+
+    async def follow_plans(self, wanted: Mapping[str, Budget], *, created_at_us: int) -> None:
+        """Makes the budgets that come with plans those of `wanted`, by id; others stay as they are."""
+        async with self._engines.writing() as connection:
+            for table in (budgets, budget_leases):
+                of_plans = table.c.budget_id.startswith(PLAN_BUDGET, autoescape=True)
+                gone = table.c.budget_id.not_in(sorted(wanted))
+                await connection.execute(sa.delete(table).where(of_plans, gone))
+            for _, budget in sorted(wanted.items()):
+                new = self._engines.backend.inserting(budgets).values(**_row(budget, created_at_us))
+                latest = {name: new.excluded[name] for name in _changeable(budget)}
+                await connection.execute(new.on_conflict_do_update(index_elements=["budget_id"], set_=latest))
 
     async def get(self, budget_id: str, *, tenant: str | None = None) -> Budget:
         """One of them. Raises `NotFound`."""
@@ -71,6 +78,24 @@ class Budgets:
         """Every budget, the oldest first, for those who hold money in them."""
         async with self._engines.reading("refresh") as connection:
             return [_budget(row) for row in await connection.execute(_all(None))]
+
+
+def _row(budget: Budget, created_at_us: int) -> dict[str, Any]:
+    return {
+        "budget_id": budget.id,
+        "tenant": budget.tenant,
+        "scope": budget.scope,
+        "subject": budget.subject,
+        "period": budget.window,
+        "created_at": created_at_us,
+        **_changeable(budget),
+    }
+
+
+def _check_own(budget_id: str) -> None:
+    """Raises `Conflict` for a budget that comes with a plan, and would come back."""
+    if budget_id.startswith(PLAN_BUDGET):
+        raise Conflict("This budget comes with the tenant's plan: change the plan, or put the tenant on another one.")
 
 
 def _all(tenant: str | None) -> sa.Select[Any]:

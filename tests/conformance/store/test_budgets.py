@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.budget import DAY_US, Budget, Scope, Step, Window
-from farthing.domain.errors import NotFound
+from farthing.domain.errors import Conflict, NotFound
 from farthing.store import Store
 from tests.conformance.store.samples import NOON_US, exchange
 
@@ -82,3 +82,23 @@ async def test_what_is_spent_is_known_for_every_scope(
     ]
     assert await store.queries.spent(budgets, NOON_US) == dict.fromkeys(windows, spent)
     assert (await store.queries.spent(budgets, NOON_US + DAY_US))["day"] == 0
+
+
+async def test_budgets_that_come_with_plans_follow_them(store: Store) -> None:
+    """They come, change and go, with what was leased of them; nobody else touches them, and they touch no other."""
+    own = Budget(id="b1", tenant="acme", scope="tenant", subject="acme", window="day", limit=1)
+    await store.budgets.create(own, created_at_us=NOON_US)
+    plan = replace(own, id="plan:acme", window="month", limit=2)
+    for wanted in (
+        [plan],
+        [replace(plan, limit=3, name="the plan")],
+        [replace(plan, id="plan:bolt", tenant="bolt")],
+        [],
+    ):
+        await store.budgets.follow_plans({budget.id: budget for budget in wanted}, created_at_us=NOON_US + 1)
+        assert await store.budgets.load() == [own, *wanted]
+    await store.budgets.follow_plans({plan.id: plan}, created_at_us=NOON_US)
+    with pytest.raises(Conflict):
+        await store.budgets.change(replace(plan, limit=9))
+    with pytest.raises(Conflict):
+        await store.budgets.delete(plan.id)

@@ -13,7 +13,9 @@ from farthing.app.storage import Storage
 from farthing.background.clock import ManualClock
 from farthing.domain.errors import Unauthenticated, Unavailable
 from farthing.domain.keys import LOCAL_CALLER, Caller, Key
+from farthing.domain.permissions import EVERYTHING
 from farthing.domain.secrets import digest
+from farthing.domain.tenancy import Tenant
 from farthing.gateway.admission import admit
 from farthing.money.ledger import Ledger
 from farthing.ports import CacheEntry
@@ -203,3 +205,21 @@ async def test_budgets_are_known_before_the_first_request(rig: Rig, monkeypatch:
     monkeypatch.setattr(rig.storage.store.budgets, "load", away_once)
     await rig.refresher.first_refresh_spending()
     assert (tries, rig.refresher.spending[2]) == (2, NOW_US)
+
+
+async def test_a_tenants_plan_brings_its_budget(settings_of: SettingsOf) -> None:
+    """It holds from the next look on, changes with the plan, and goes with it."""
+    rig = Rig(settings_of("[plans.free]\nmonthly_budget_usd = 5\n"))
+    await rig.storage.prepare()
+    store = rig.storage.store
+    await store.tenancy.add_tenant(Tenant(tenant="acme", name="Acme", plan="free"))
+    await rig.refresher.first_refresh()
+    await rig.refresher.refresh_spending()
+    [budget] = rig.refresher.spending[0]
+    assert (budget.id, budget.limit, budget.window) == ("plan:acme", 5_000_000_000, "month")
+    assert await store.budgets.load() == [budget]
+    await store.tenancy.change_tenant("acme", EVERYTHING, {"plan": None})
+    await rig.refresher.refresh()
+    await rig.refresher.refresh_spending()
+    assert rig.refresher.spending[0] == []
+    await rig.storage.aclose()

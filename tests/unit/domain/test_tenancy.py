@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
+from farthing.domain.budget import Budget
 from farthing.domain.keys import Caller, Key, is_name
 from farthing.domain.limits import Limits, Quota
 from farthing.domain.plans import TenantPlan
-from farthing.domain.tenancy import House, Team, Tenant, in_force, limits_or_none
+from farthing.domain.tenancy import House, Team, Tenant, in_force, limits_or_none, plan_budgets
 
 OWN = Limits(requests_per_minute=1)
 KEY = Key(caller=Caller(tenant="acme", key_id="k1", team="blue"), name="n", hint="…")
@@ -126,3 +127,22 @@ def test_how_a_key_stands(key: Key, state: str) -> None:
 def test_a_name_shows_what_it_is(text: str, is_one: bool) -> None:
     """No controls, nothing invisible, nothing that turns the text around."""
     assert is_name(text) == is_one
+
+
+def test_a_plan_brings_a_budget_along() -> None:
+    """For the whole tenant and each month; a plan without one, or no plan, brings none."""
+    plan = TenantPlan(name="free", monthly_budget=5_000_000_000)
+    acme = Tenant(tenant="acme", name="Acme", plan="free")
+    assert list(plan_budgets(house(tenant=acme, plans=[plan]))) == [
+        Budget(
+            id="plan:acme",
+            tenant="acme",
+            scope="tenant",
+            subject="acme",
+            window="month",
+            limit=5_000_000_000,
+            name="the plan free of acme",
+        )
+    ]
+    assert list(plan_budgets(house(tenant=acme, plans=[TenantPlan(name="free")]))) == []
+    assert list(plan_budgets(house(tenant=Tenant(tenant="acme", name="Acme"), plans=[plan]))) == []
