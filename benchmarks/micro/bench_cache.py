@@ -12,6 +12,7 @@ from benchmarks.micro.meter import Meter
 from benchmarks.micro.samples import VARIANTS, entry, key
 from farthing.background.clock import SystemClock
 from farthing.cache import MemoryLevel, RedisLevel, RedisLink
+from farthing.domain.secrecy import Secret
 from farthing.ports import CacheEntry, CacheLevel
 from tests.servers.redis import Redis
 
@@ -43,7 +44,7 @@ def bench_hit_in_memory(meter: Meter) -> None:
 def bench_hit_in_redis(meter: Meter, redis_server: Redis) -> None:
     """Over the loopback, as many at once as a busy worker asks."""
     link = RedisLink(redis_server.url, clock=SystemClock(), timeout_s=5.0)
-    level = RedisLevel(link, secret=b"secret of all workers", clock=SystemClock())
+    level = RedisLevel(link, secret=Secret(b"secret of all workers"), clock=SystemClock())
     fill(meter, level)
     meter.each_awaited(level.get, KEYS, AT_ONCE, server=redis_server.pid)
     meter.run(link.aclose())

@@ -21,6 +21,10 @@ _SQL = re.compile(
     re.DOTALL,
 )
 
+_SECRET_NAME = re.compile(r"(^|_)(key|secret|password|token|credential)s?$")
+_PLAIN = re.compile(r"\b(str|bytes)\b")
+_HIDDEN = re.compile(r"\bSecret(Str|\[)")
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -141,3 +145,26 @@ def loose_tasks(module: Module) -> list[str]:
         and node.attr in {"create_task", "ensure_future"}
         and re.search(r"(^asyncio|loop(\(\))?)$", ast.unparse(node.value))
     ]
+
+
+def bare_secrets(module: Module) -> list[str]:
+    """Fields and constructors' parameters that are named like secrets and typed as plain text, as `path:Class.name`."""
+    found = []
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for name, kind in _typed_names(node):
+            text = ast.unparse(kind)
+            if _SECRET_NAME.search(name) and _PLAIN.search(text) and not _HIDDEN.search(text):
+                found.append(f"{module.name}:{node.name}.{name}")
+    return found
+
+
+def _typed_names(kind: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
+    for node in kind.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id, node.annotation
+        elif isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            for argument in (*node.args.args, *node.args.kwonlyargs):
+                if argument.annotation:
+                    yield argument.arg, argument.annotation

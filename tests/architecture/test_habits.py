@@ -9,6 +9,7 @@ from tests.architecture.source import (
     ROOT,
     Module,
     assembled_sql,
+    bare_secrets,
     loose_tasks,
     modules,
     package_modules,
@@ -22,6 +23,22 @@ MAY_CATCH_EVERYTHING = {
     "src/farthing/background/supervisor.py": "a failed job must not take the others down",
     "src/farthing/gateway/recording.py": "a failed sink must not reach the caller or the other sinks",
     "src/farthing/http/errors.py": "the outermost layer turns what nobody expected into a clean 500",
+}
+
+PLAIN_THOUGH_NAMED_LIKE_SECRETS = {
+    "src/farthing/cli/client.py:Gateway.key": "a command asks once with it and ends",
+    "src/farthing/domain/exchange.py:Exchange.cache_key": "names a kept answer",
+    "src/farthing/domain/tenancy.py:KeyChanges.keys": "what stands for keys, by digest",
+    "src/farthing/gateway/call.py:Call.credential": "made for every request, which a wrapper would slow; repr omits it",
+    "src/farthing/gateway/call.py:Directives.idempotency_key": "what a caller calls its request",
+    "src/farthing/gateway/recording.py:Draft.cache_key": "names a kept answer",
+    "src/farthing/gateway/snapshot.py:Snapshot.keys": "what stands for keys, by digest",
+    "src/farthing/http/facts.py:Head.credential": "made for every request, which a wrapper would slow; repr omits it",
+    "src/farthing/http/feedback.py:FeedbackBody.cache_key": "names a kept answer",
+    "src/farthing/http/services.py:Services.new_secret": "makes secrets, and holds none",
+    "src/farthing/ports/__init__.py:Filter.key": "a key's id",
+    "src/farthing/providers/vault.py:Vault.keys": "made into ciphers at once, and not kept",
+    "src/farthing/settings/mistakes.py:Mistake.key": "the name of a setting",
 }
 
 
@@ -84,6 +101,12 @@ def test_no_task_is_started_on_the_loop_itself() -> None:
     assert [place for module in outside for place in loose_tasks(module)] == []
 
 
+def test_what_is_secret_is_of_a_type_that_says_so() -> None:
+    """A field or a constructor's parameter named like a secret is a Secret, or stands above with its reason."""
+    found = {place for module in package_modules() for place in bare_secrets(module)}
+    assert found == set(PLAIN_THOUGH_NAMED_LIKE_SECRETS)
+
+
 @pytest.mark.parametrize(
     ("rule", "text", "found"),
     [
@@ -104,6 +127,10 @@ def test_no_task_is_started_on_the_loop_itself() -> None:
         (loose_tasks, "self._loop.create_task(f())\n", 1),
         (loose_tasks, "asyncio.get_running_loop().create_task(f())\n", 1),
         (loose_tasks, "group.create_task(f())\n", 0),
+        (bare_secrets, "class A:\n api_key: str | None = None\n", 1),
+        (bare_secrets, "class A:\n def __init__(self, *, secret: bytes) -> None: ...\n", 1),
+        (bare_secrets, "class A:\n api_key: Secret[str] | None\n password: SecretStr\n token: Token\n", 0),
+        (bare_secrets, "class A:\n keyboard: str\n tokens_in: int\n", 0),
     ],
 )
 def test_each_rule_tells_good_from_bad(rule: object, text: str, found: int) -> None:

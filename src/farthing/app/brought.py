@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from farthing.domain.credentials import Credential, origin_of
 from farthing.domain.errors import Unavailable
+from farthing.domain.secrecy import Secret
 from farthing.ports import Provider
 from farthing.providers.vault import CannotOpen, Vault, sealing_key
 from farthing.settings import Settings
@@ -65,7 +66,7 @@ class BroughtKeys:
             yield (tenant, provider.name), own
 
 
-def _open(credential: Credential, vault: Vault | None, origin: str) -> str:
+def _open(credential: Credential, vault: Vault | None, origin: str) -> Secret[str]:
     if vault is None:
         raise CannotOpen("FARTHING_ENCRYPTION_KEY is not set")
     if origin != credential.bond.origin:

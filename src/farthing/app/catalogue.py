@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from farthing.domain.catalogue import TIERS, Capability, Catalogue, Model, Tier
 from farthing.domain.pricing import PriceSheet
+from farthing.domain.secrecy import Secret
 from farthing.ports import Provider, Transport
 from farthing.providers import PROVIDERS, Endpoint, Vendor, VendorModel, load_vendors
 from farthing.providers.fake import DEMO_MODELS, DEMO_URL
@@ -65,7 +66,7 @@ def build_providers(settings: Settings, transport: Transport) -> Mapping[str, Pr
                 deadlines=access.deadlines,
             ),
             transport,
-            access.api_key.get_secret_value() if access.api_key else None,
+            Secret(access.api_key.get_secret_value()) if access.api_key else None,
         )
         for name, access in settings.providers.items()
     }

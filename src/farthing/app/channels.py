@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from farthing.domain.secrecy import Secret
 from farthing.ports import Channel, Clock, Transport
 from farthing.settings import Settings
 
@@ -15,8 +16,9 @@ def build_channels(settings: Settings, *, transport: Transport, clock: Clock) ->
         from farthing.domain.signing import secret_bytes
         from farthing.notify.webhook import Webhook
 
-        secret = secret_bytes(alerts.webhook_secret.get_secret_value())
-        yield Webhook(alerts.webhook_url.get_secret_value(), secret=secret, transport=transport, clock=clock)
+        url = Secret(alerts.webhook_url.get_secret_value())
+        secret = Secret(secret_bytes(alerts.webhook_secret.get_secret_value()))
+        yield Webhook(url, secret=secret, transport=transport, clock=clock)
     if alerts.email_to and alerts.smtp.host:
         from farthing.notify.email import Email, MailServer
 
@@ -26,6 +28,6 @@ def build_channels(settings: Settings, *, transport: Transport, clock: Clock) ->
             port=smtp.port,
             security=smtp.security,
             username=smtp.username,
-            password=alerts.smtp_password.get_secret_value() if alerts.smtp_password else None,
+            password=Secret(alerts.smtp_password.get_secret_value()) if alerts.smtp_password else None,
         )
         yield Email(server, sender=smtp.sender, recipients=alerts.email_to, clock=clock)

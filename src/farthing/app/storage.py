@@ -8,6 +8,7 @@ from typing import Any
 
 from farthing.cache import MemoryLevel, RedisLevel, RedisLimits, RedisLink, RedisValues, Tiered
 from farthing.domain.errors import Unavailable
+from farthing.domain.secrecy import Secret
 from farthing.ports import CacheLevel, Clock, SharedValues
 from farthing.ports.limits import SharedLimits
 from farthing.settings import Settings
@@ -107,7 +108,7 @@ class Storage:
                 await link.aclose()
 
 
-def shared_secret(settings: Settings) -> bytes:
+def shared_secret(settings: Settings) -> Secret[bytes]:
     """Made of the master key, else of the way to the database."""
     shared = settings.master_key or settings.database.url
-    return hmac.digest(b"farthing answers", shared.get_secret_value().encode(), "sha256")
+    return Secret(hmac.digest(b"farthing answers", shared.get_secret_value().encode(), "sha256"))

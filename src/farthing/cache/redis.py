@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from farthing.domain.secrecy import Secret
 from farthing.ports import CacheEntry, Clock
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ class RedisLevel:
 
     name = "redis"
 
-    def __init__(self, link: RedisLink, *, secret: bytes, clock: Clock, dice: Random | None = None) -> None:
+    def __init__(self, link: RedisLink, *, secret: Secret[bytes], clock: Clock, dice: Random | None = None) -> None:
         """`secret` signs the entries; all workers must have the same. Raises `ValueError` where it is empty."""
-        if not secret:
+        if not secret.reveal():
             raise ValueError("the secret that signs answers in Redis must not be empty")
         self._link = link
         self._secret = secret
@@ -194,7 +195,7 @@ class RedisLevel:
         return f"{self._link.prefix}answer:{key}"
 
     def _sign(self, key: str, payload: bytes) -> bytes:
-        return hmac.digest(self._secret, b"%d:%b%b" % (len(key), key.encode(), payload), "sha256")
+        return hmac.digest(self._secret.reveal(), b"%d:%b%b" % (len(key), key.encode(), payload), "sha256")
 
 
 _PUT = """

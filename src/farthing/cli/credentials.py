@@ -38,6 +38,7 @@ def set_(
     from farthing.cli.database import CLOCK, with_store
     from farthing.domain.credentials import Bond, Credential, hint_of, origin_of
     from farthing.domain.ids import RANDOM_BITS, uuid7
+    from farthing.domain.secrecy import Secret
 
     settings = settings_for(None)
     vault = _vault(settings)
@@ -51,7 +52,7 @@ def set_(
     credential = Credential(
         bond=bond,
         provider=provider,
-        sealed=vault.seal(secret, bond),
+        sealed=vault.seal(Secret(secret), bond),
         hint=hint_of(secret),
         created_at_us=now_us,
     )

@@ -40,6 +40,10 @@ class Call(Struct, frozen=True, kw_only=True):
     received_us: int
     started: float
 
+    def __repr__(self) -> str:
+        """Without the key and what was said."""
+        return f"Call({self.request_id!r}, {self.route!r})"
+
 
 class Arrival(Struct, frozen=True):
     """A request's name, and when it came: on the monotonic clock in seconds, and in µs since 1970."""

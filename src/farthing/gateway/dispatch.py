@@ -158,7 +158,7 @@ class Dispatch:
         else:
             wire = dialect.write_request(chat, model.upstream)
         forward = call.forward if is_same else ()
-        auth = dialect.auth_headers(provider.api_key) if provider.api_key else ()
+        auth = dialect.auth_headers(provider.api_key.reveal()) if provider.api_key else ()
         spent = self._clock.monotonic() - call.started
         total = max(0.001, provider.deadlines.total - spent)
         return UpstreamRequest(

@@ -17,3 +17,7 @@ class Head(Struct, frozen=True, kw_only=True):
     forward: tuple[tuple[bytes, bytes], ...]
     is_local: bool
     """Whether its Host is one of this machine's own names."""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Head({self.path!r})"

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 
 from farthing.domain.errors import Unauthenticated, Unavailable, UpstreamError
+from farthing.domain.secrecy import Secret
 from farthing.domain.signon import Attempt, Identity
 from farthing.identity.claims import ALGORITHMS, identity_of
 from farthing.ports import Clock, Deadlines, Transport, UpstreamRequest
@@ -35,13 +36,9 @@ class Client(Struct, frozen=True, kw_only=True):
 
     issuer: str
     client_id: str
-    client_secret: str | None
+    client_secret: Secret[str] | None
     redirect_url: str
     scopes: str = "openid email profile"
-
-    def __repr__(self) -> str:
-        """Without the secret."""
-        return f"Client({self.issuer!r}, {self.client_id!r})"
 
 
 class OpenIdProvider:
@@ -101,10 +98,10 @@ class OpenIdProvider:
         if client.client_secret is None:
             form["client_id"] = client.client_id
         elif "client_secret_basic" in methods:
-            pair = f"{quote(client.client_id, safe='')}:{quote(client.client_secret, safe='')}"
+            pair = f"{quote(client.client_id, safe='')}:{quote(client.client_secret.reveal(), safe='')}"
             headers.append((b"authorization", b"Basic " + b64encode(pair.encode())))
         else:
-            form |= {"client_id": client.client_id, "client_secret": client.client_secret}
+            form |= {"client_id": client.client_id, "client_secret": client.client_secret.reveal()}
         status, document = await self._fetch(
             metadata["token_endpoint"], method="POST", headers=tuple(headers), body=urlencode(form).encode()
         )

@@ -14,6 +14,7 @@ import msgspec
 from farthing.domain.errors import Forbidden, Unauthenticated, Unavailable
 from farthing.domain.ids import RANDOM_BITS, uuid7
 from farthing.domain.keys import Caller
+from farthing.domain.secrecy import Secret
 from farthing.domain.signon import LONGEST_US, Admission, Attempt, Identity, Session
 from farthing.domain.tenancy import Person
 from farthing.ports import Clock
@@ -69,7 +70,7 @@ class SignOn:
         sessions: SessionStore,
         admission: Admission,
         public_url: str,
-        secret: bytes,
+        secret: Secret[bytes],
         clock: Clock,
         chance: Callable[[int], bytes],
     ) -> None:
@@ -192,7 +193,7 @@ class SignOn:
         return attempt if self._clock.now_us() < attempt.expires_at_us else None
 
     def _signed(self, body: bytes) -> bytes:
-        return hmac.digest(self._secret, b"farthing sign-on" + body, "sha256")
+        return hmac.digest(self._secret.reveal(), b"farthing sign-on" + body, "sha256")
 
 
 def _digest(secret: str) -> bytes:

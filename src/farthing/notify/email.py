@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from farthing.domain.alerts import NotDelivered, Notice
+from farthing.domain.secrecy import Secret
 from farthing.ports import Clock
 
 PATIENCE_S = 15.0
@@ -25,11 +26,7 @@ class MailServer(Struct, frozen=True, kw_only=True):
     port: int
     security: Security
     username: str | None
-    password: str | None
-
-    def __repr__(self) -> str:
-        """Without the password, which must never reach a log."""
-        return f"MailServer({self.host!r}, {self.port})"
+    password: Secret[str] | None
 
 
 class Email:
@@ -56,7 +53,7 @@ class Email:
                 hostname=server.host,
                 port=server.port,
                 username=server.username,
-                password=server.password,
+                password=server.password.reveal() if server.password else None,
                 use_tls=server.security == "tls",
                 start_tls=server.security == "starttls",
                 timeout=PATIENCE_S,

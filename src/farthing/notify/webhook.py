@@ -6,6 +6,7 @@ import msgspec
 
 from farthing.domain.alerts import NotDelivered, Notice, moment_text
 from farthing.domain.errors import UpstreamError
+from farthing.domain.secrecy import Secret
 from farthing.domain.signing import signature
 from farthing.ports import Clock, Deadlines, Transport, UpstreamRequest
 
@@ -19,8 +20,8 @@ class Webhook:
 
     name = "webhook"
 
-    def __init__(self, url: str, *, secret: bytes, transport: Transport, clock: Clock) -> None:
-        """`secret` as `secret_bytes` makes it."""
+    def __init__(self, url: Secret[str], *, secret: Secret[bytes], transport: Transport, clock: Clock) -> None:
+        """Whoever knows `url` may post there; `secret` as `secret_bytes` makes it."""
         self._url = url
         self._secret = secret
         self._transport = transport
@@ -42,10 +43,10 @@ class Webhook:
             "content-type": "application/json",
             "webhook-id": notice.event_id,
             "webhook-timestamp": str(moment_s),
-            "webhook-signature": signature(self._secret, notice.event_id, moment_s, body),
+            "webhook-signature": signature(self._secret.reveal(), notice.event_id, moment_s, body),
         }
         request = UpstreamRequest(
-            url=self._url,
+            url=self._url.reveal(),
             headers=tuple((name.encode(), value.encode()) for name, value in headers.items()),
             body=body,
             deadlines=DEADLINES,

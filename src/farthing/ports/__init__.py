@@ -13,6 +13,7 @@ from farthing.domain.catalogue import Model
 from farthing.domain.exchange import Exchange, Intent, Status
 from farthing.domain.keys import Caller
 from farthing.domain.routing.plan import Needs
+from farthing.domain.secrecy import Secret
 
 Spawn = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
 """Starts a supervised task under a name."""
@@ -45,6 +46,10 @@ class UpstreamRequest(Struct, frozen=True, kw_only=True):
     body: bytes
     deadlines: Deadlines = Deadlines()
     method: str = "POST"
+
+    def __repr__(self) -> str:
+        """Without what may hold a secret: the headers, the body, and the address of a webhook."""
+        return f"UpstreamRequest({self.method!r})"
 
 
 class UpstreamResponse(Protocol):
@@ -85,7 +90,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     dialect: str
     base_url: str
     transport: Transport
-    api_key: str | None = None
+    api_key: Secret[str] | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
     deadlines: Deadlines = Deadlines()
     simulated: bool = False
@@ -100,8 +105,8 @@ class Provider(Struct, frozen=True, kw_only=True):
         return self.name if self.account is None else f"{self.name} for {self.account}"
 
     def __repr__(self) -> str:
-        """Without the key, which must never reach a log."""
-        return f"Provider({self.name!r}, {self.base_url!r})"
+        """Without the headers, which may hold a secret as well."""
+        return f"Provider({self.name!r}, {self.base_url!r}, {self.api_key!r})"
 
 
 class CacheEntry(Struct, frozen=True, gc=False, kw_only=True):

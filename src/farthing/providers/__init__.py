@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from farthing.domain.secrecy import Secret
 from farthing.ports import Provider, Transport
 from farthing.providers.upstream import Endpoint, build_provider
 from farthing.providers.vendors import Vendor, VendorModel, load_vendors
 
 
-def _demo(endpoint: Endpoint, transport: Transport, api_key: str | None = None) -> Provider:
+def _demo(endpoint: Endpoint, transport: Transport, api_key: Secret[str] | None = None) -> Provider:
     from farthing.providers.fake import demo_provider
 
     return demo_provider(endpoint, transport, api_key)
 
 
-PROVIDERS: Mapping[str, Callable[[Endpoint, Transport, str | None], Provider]] = {
+PROVIDERS: Mapping[str, Callable[[Endpoint, Transport, Secret[str] | None], Provider]] = {
     "http": build_provider,
     "demo": _demo,
 }

@@ -17,6 +17,7 @@ from farthing.domain.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from farthing.domain.secrecy import Secret
 from farthing.ports import Deadlines, Provider, Transport, UpstreamRequest
 from farthing.providers.simulation import DEMO_MODELS, PIECE, Asked, DemoModel, Said, answers, tokens, tokens_in
 from farthing.providers.upstream import Endpoint
@@ -219,7 +220,7 @@ class FakeTransport:
         return behaviour, model.first_token_s
 
 
-def demo_provider(endpoint: Endpoint, _transport: Transport, _api_key: str | None = None) -> Provider:
+def demo_provider(endpoint: Endpoint, _transport: Transport, _api_key: Secret[str] | None = None) -> Provider:
     """The simulated provider under the endpoint's name; nothing it is asked leaves the process."""
     return Provider(name=endpoint.name, dialect="openai", base_url=DEMO_URL, transport=FakeTransport(), simulated=True)
 

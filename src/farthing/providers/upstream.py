@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from farthing.domain.secrecy import Secret
 from farthing.ports import Deadlines, Provider, Transport
 
 
@@ -19,7 +20,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     deadlines: Deadlines = Deadlines()
 
 
-def build_provider(endpoint: Endpoint, transport: Transport, api_key: str | None = None) -> Provider:
+def build_provider(endpoint: Endpoint, transport: Transport, api_key: Secret[str] | None = None) -> Provider:
     """The provider behind an address. Raises `ValueError` for an address that is none, without repeating it."""
     return Provider(
         name=endpoint.name,

@@ -10,6 +10,7 @@ from hashlib import sha256
 import msgspec
 
 from farthing.domain.credentials import Bond
+from farthing.domain.secrecy import Secret
 
 KEY_BYTES = 32
 _NAME_BYTES = 4
@@ -43,12 +44,12 @@ class Vault:
         self._newest = _name(keys[0])
         self._chance = chance
 
-    def seal(self, secret: str, bond: Bond) -> bytes:
+    def seal(self, secret: Secret[str], bond: Bond) -> bytes:
         """The name of the key, a nonce, and the ciphertext with its tag."""
         nonce = self._chance(_NONCE_BYTES)
-        return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, secret.encode(), _bound(bond))
+        return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, secret.reveal().encode(), _bound(bond))
 
-    def open(self, sealed: bytes, bond: Bond) -> str:
+    def open(self, sealed: bytes, bond: Bond) -> Secret[str]:
         """The secret. Raises `CannotOpen`, also where it was sealed for another tenant, id or origin."""
         from cryptography.exceptions import InvalidTag
 
@@ -56,7 +57,7 @@ class Vault:
         if cipher is None:
             raise CannotOpen("it was sealed under a key that is not here")
         try:
-            return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _bound(bond)).decode()
+            return Secret(cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _bound(bond)).decode())
         except (InvalidTag, ValueError) as error:
             raise CannotOpen("it was changed, or sealed for another tenant, id or origin") from error
 

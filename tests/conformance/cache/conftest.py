@@ -10,6 +10,7 @@ import pytest
 
 from farthing.background.clock import ManualClock
 from farthing.cache import MemoryLevel, RedisLevel, RedisLink, Tiered
+from farthing.domain.secrecy import Secret
 from farthing.ports import CacheEntry, CacheLevel
 from farthing.store import migrate, open_store
 
@@ -77,7 +78,7 @@ async def memory(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIte
 async def redis(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[CacheLevel]:
     """In a real Redis, with all the time that a busy machine may need."""
     link = RedisLink(request.getfixturevalue("redis_database"), clock=clock, prefix="test:", timeout_s=10.0)
-    yield RedisLevel(link, secret=SECRET, clock=clock)
+    yield RedisLevel(link, secret=Secret(SECRET), clock=clock)
     await link.aclose()
 
 

@@ -16,6 +16,7 @@ from redis.asyncio.connection import Connection
 from farthing.background.clock import ManualClock, SystemClock
 from farthing.cache import RedisLevel, RedisLink, RedisValues
 from farthing.cache.redis import MOST_CONNECTIONS, PACKED_BYTES, REST_S, TIMEOUT_S
+from farthing.domain.secrecy import Secret
 from tests.conformance.cache.conftest import SECRET, entry
 from tests.servers.process import free_port
 from tests.servers.redis import Redis
@@ -37,7 +38,7 @@ async def link(redis_database: str, clock: ManualClock) -> AsyncIterator[RedisLi
 
 def level_of(link: RedisLink, clock: ManualClock, secret: bytes = SECRET) -> RedisLevel:
     """A level over the link."""
-    return RedisLevel(link, secret=secret, clock=clock)
+    return RedisLevel(link, secret=Secret(secret), clock=clock)
 
 
 def _must_not_be_called(*_: object) -> None:

@@ -16,6 +16,7 @@ from joserfc.jwk import OctKey, RSAKey
 
 from farthing.background.clock import SystemClock
 from farthing.domain.errors import Unauthenticated, Unavailable
+from farthing.domain.secrecy import Secret
 from farthing.domain.signon import Attempt
 from farthing.identity.oidc import Client, OpenIdProvider
 from farthing.providers.transport import HttpTransport
@@ -54,7 +55,10 @@ async def provider(server: IdentityServer, clock: TurnedClock) -> AsyncIterator[
     """What is tested."""
     transport = HttpTransport()
     client = Client(
-        issuer=server.issuer, client_id=server.client_id, client_secret=server.client_secret, redirect_url=REDIRECT
+        issuer=server.issuer,
+        client_id=server.client_id,
+        client_secret=Secret(server.client_secret),
+        redirect_url=REDIRECT,
     )
     yield OpenIdProvider(client, transport=transport, clock=clock)
     await transport.aclose()

@@ -13,6 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from farthing.background.clock import ManualClock
 from farthing.domain.alerts import NotDelivered, Notice
+from farthing.domain.secrecy import Secret
 from farthing.notify.email import Email, MailServer
 
 NOTICE = Notice(
@@ -57,7 +58,7 @@ def port(letterbox: Letterbox) -> Iterator[int]:
 
 def email(port: int) -> Email:
     """The channel under test."""
-    server = MailServer(host="127.0.0.1", port=port, security="none", username=None, password="canary")
+    server = MailServer(host="127.0.0.1", port=port, security="none", username=None, password=Secret("canary"))
     return Email(
         server, sender="farthing@example.com", recipients=("a@example.com", "b@example.com"), clock=ManualClock()
     )
@@ -93,6 +94,7 @@ async def test_a_server_that_is_away_has_not_taken_it() -> None:
 
 
 def test_a_mail_servers_password_does_not_show() -> None:
-    """Nor its user's name."""
-    shown = repr(MailServer(host="mail.example", port=25, security="none", username="user", password="canary"))
-    assert shown == "MailServer('mail.example', 25)"
+    """Wherever the server is shown."""
+    shown = repr(MailServer(host="mail.example", port=25, security="none", username="user", password=Secret("canary")))
+    assert "canary" not in shown
+    assert "password=***" in shown

@@ -11,6 +11,7 @@ import pytest
 
 from farthing.background.clock import ManualClock
 from farthing.domain.alerts import NotDelivered, Notice
+from farthing.domain.secrecy import Secret
 from farthing.notify.webhook import Webhook
 from farthing.providers.transport import HttpTransport
 from tests.faultserver.server import FaultServer, always, answer, cut
@@ -35,7 +36,7 @@ async def transport() -> AsyncIterator[HttpTransport]:
 
 def webhook(url: str, transport: HttpTransport) -> Webhook:
     """The channel under test, a second after midnight."""
-    return Webhook(url, secret=SECRET, transport=transport, clock=ManualClock(1_764_547_201_000_000))
+    return Webhook(Secret(url), secret=Secret(SECRET), transport=transport, clock=ManualClock(1_764_547_201_000_000))
 
 
 async def test_a_notice_arrives_signed(transport: HttpTransport) -> None:

@@ -13,6 +13,7 @@ from farthing.app.storage import Storage
 from farthing.background.clock import ManualClock
 from farthing.domain.credentials import Bond, Credential, origin_of
 from farthing.domain.errors import Unavailable
+from farthing.domain.secrecy import Secret
 from farthing.ports import Provider
 from farthing.providers.fake import FakeTransport
 from farthing.settings import Settings
@@ -20,7 +21,7 @@ from tests.unit.app.conftest import SettingsOf
 
 KEY, OTHER_KEY = (b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 LOCAL = Provider(
-    name="local", dialect="openai", base_url="http://127.0.0.1:9/v1", transport=FakeTransport(), api_key="ours"
+    name="local", dialect="openai", base_url="http://127.0.0.1:9/v1", transport=FakeTransport(), api_key=Secret("ours")
 )
 PROVIDERS = {"local": LOCAL}
 
@@ -45,7 +46,7 @@ async def bring(storage: Storage, settings: Settings, *, tenant: str = "acme", p
     vault = build_vault(settings)
     assert vault is not None
     bond = Bond(tenant, f"c-{tenant}", origin_of(LOCAL.base_url))
-    sealed = vault.seal(f"{tenant}'s", bond)
+    sealed = vault.seal(Secret(f"{tenant}'s"), bond)
     credential = Credential(bond=bond, provider=provider, sealed=sealed, hint="…", created_at_us=1)
     await storage.store.credentials.put(credential)
 
@@ -57,7 +58,7 @@ async def test_a_tenants_key_is_its_own(storage: Storage, settings: Settings) ->
     await bring(storage, settings)
     assert await brought.refresh(PROVIDERS)
     own = brought.providers["acme", "local"]
-    assert own == replace(LOCAL, api_key="acme's", account="acme")
+    assert own == replace(LOCAL, api_key=Secret("acme's"), account="acme")
     assert (own.deployment, LOCAL.deployment) == ("local for acme", "local")
     assert not await brought.refresh(PROVIDERS)
     await storage.store.credentials.delete("acme", "local")

@@ -7,6 +7,7 @@ import pytest
 from farthing.app.catalogue import EVERYTHING, build_catalogue, build_providers, next_price_change
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.chat import Usage
+from farthing.domain.secrecy import Secret
 from farthing.providers.fake import FakeTransport
 from tests.unit.app.conftest import SettingsOf
 
@@ -109,7 +110,7 @@ def test_providers_carry_key_headers_and_deadlines(settings_of: SettingsOf) -> N
     )
     providers = build_providers(settings_of(text, LOCAL_KEY="sk-canary"), FakeTransport())
     local = providers["local"]
-    assert (local.api_key, local.headers, local.deadlines.idle) == ("sk-canary", ((b"x-team", b"core"),), 7)
+    assert (local.api_key, local.headers, local.deadlines.idle) == (Secret("sk-canary"), ((b"x-team", b"core"),), 7)
     assert "canary" not in repr(local)
 
 

@@ -18,6 +18,7 @@ from farthing.domain.exchange import Exchange, Intent
 from farthing.domain.keys import Caller, Key
 from farthing.domain.pricing import PriceSheet, Rates
 from farthing.domain.routing import STRATEGIES
+from farthing.domain.secrecy import Secret
 from farthing.domain.secrets import digest
 from farthing.gateway.answers import Answers
 from farthing.gateway.breaker import Breakers, RetryBudget
@@ -158,7 +159,7 @@ class Rig:
             dialect=snapshot.pop("dialect", "openai"),
             base_url="http://fake.invalid/v1",
             transport=self.transport,
-            api_key="sk-upstream",
+            api_key=Secret("sk-upstream"),
             deadlines=DEADLINES,
         )
         models = {

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.errors import UpstreamUnauthorized
+from farthing.domain.secrecy import Secret
 from farthing.gateway.breaker import FAILURES_TO_OPEN
 from farthing.providers.fake import answer, overload
 from tests.unit.gateway.rig import Rig, chat, completion
@@ -14,7 +15,8 @@ from tests.unit.gateway.rig import Rig, chat, completion
 def bring(rig: Rig, *, tenant: str = "acme", key: str | None = "sk-theirs") -> None:
     """The tenant has a key of its own for the provider."""
     snapshot = rig.snapshots.current
-    own = replace(snapshot.providers["fake"], api_key=key, account=tenant, is_locked=key is None)
+    secret = None if key is None else Secret(key)
+    own = replace(snapshot.providers["fake"], api_key=secret, account=tenant, is_locked=key is None)
     rig.snapshots.swap(replace(snapshot, brought={(tenant, "fake"): own}))
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from farthing.background.clock import ManualClock
 from farthing.domain.errors import Forbidden, Unauthenticated, Unavailable
+from farthing.domain.secrecy import Secret
 from farthing.domain.signon import Admission, Attempt, Identity, Session
 from farthing.domain.tenancy import Person
 from farthing.identity.signon import MOST_REMEMBERED, SignOn
@@ -90,7 +91,7 @@ class Rig:
             sessions=self.shelf,
             admission=admission or Admission(tenant="acme", default_role="member", roles={"finops": "auditor"}),
             public_url=public_url,
-            secret=b"shared",
+            secret=Secret(b"shared"),
             clock=self.clock,
             chance=lambda length: next(chance).to_bytes(length, "big"),
         )

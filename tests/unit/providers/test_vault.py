@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing.domain.credentials import Bond
+from farthing.domain.secrecy import Secret
 from farthing.providers.vault import CannotOpen, Vault, sealing_key
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(32)
@@ -24,8 +25,8 @@ def vault(*keys: bytes) -> Vault:
 @given(st.text(), st.builds(Bond, st.text(), st.text(), st.text()))
 def test_what_was_sealed_is_opened(secret: str, bond: Bond) -> None:
     """Whatever the secret and its bond are made of, and it can be read nowhere in the seal."""
-    sealed = vault(KEY).seal(secret, bond)
-    assert vault(KEY).open(sealed, bond) == secret
+    sealed = vault(KEY).seal(Secret(secret), bond)
+    assert vault(KEY).open(sealed, bond) == Secret(secret)
     assert len(secret) < 4 or secret.encode() not in sealed
 
 
@@ -41,12 +42,12 @@ def test_what_was_sealed_is_opened(secret: str, bond: Bond) -> None:
 def test_a_seal_that_was_moved_does_not_open(elsewhere: Bond) -> None:
     """To another tenant, another id, another address, or to parts that only read the same when joined."""
     with pytest.raises(CannotOpen, match="another tenant, id or origin"):
-        vault(KEY).open(vault(KEY).seal("secret", BOND), elsewhere)
+        vault(KEY).open(vault(KEY).seal(Secret("secret"), BOND), elsewhere)
 
 
 def test_a_changed_seal_does_not_open() -> None:
     """Whichever bit was turned."""
-    sealed = vault(KEY).seal("secret", BOND)
+    sealed = vault(KEY).seal(Secret("secret"), BOND)
     for place, bit in product(range(len(sealed)), range(8)):
         changed = bytearray(sealed)
         changed[place] ^= 1 << bit
@@ -57,20 +58,20 @@ def test_a_changed_seal_does_not_open() -> None:
 @pytest.mark.parametrize("length", [0, 3, 4, 15, 20])
 def test_a_torn_seal_does_not_open(length: int) -> None:
     """However much of it is left."""
-    sealed = vault(KEY).seal("secret", BOND)
+    sealed = vault(KEY).seal(Secret("secret"), BOND)
     with pytest.raises(CannotOpen):
         vault(KEY).open(sealed[:length], BOND)
 
 
 def test_an_old_key_opens_until_everything_is_sealed_anew() -> None:
     """The first key seals, any opens; without the old one what it sealed stays shut."""
-    old = vault(OTHER_KEY).seal("secret", BOND)
+    old = vault(OTHER_KEY).seal(Secret("secret"), BOND)
     both = vault(KEY, OTHER_KEY)
-    assert both.open(old, BOND) == "secret"
+    assert both.open(old, BOND) == Secret("secret")
     assert not both.is_newest(old)
     new = both.seal(both.open(old, BOND), BOND)
     assert both.is_newest(new)
-    assert vault(KEY).open(new, BOND) == "secret"
+    assert vault(KEY).open(new, BOND) == Secret("secret")
     with pytest.raises(CannotOpen, match="a key that is not here"):
         vault(KEY).open(old, BOND)
 

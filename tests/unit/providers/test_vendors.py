@@ -7,6 +7,7 @@ from genai_prices import data
 from genai_prices.types import ModelInfo
 
 from farthing.domain.catalogue import TIERS
+from farthing.domain.secrecy import Secret
 from farthing.ports import Provider
 from farthing.providers import PROVIDERS, Endpoint, Vendor, VendorModel, load_vendors
 from farthing.providers.fake import FakeTransport, ScriptedTransport
@@ -92,16 +93,16 @@ def test_a_provider_is_built_from_an_endpoint() -> None:
     """Address, key, headers and deadlines end up in the provider; its representation holds no key."""
     transport = ScriptedTransport([])
     endpoint = Endpoint(name="local", dialect="openai", base_url="http://[::1]:1234/v1/", headers=((b"x-a", b"1"),))
-    provider = PROVIDERS["http"](endpoint, transport, "sk-secret")
+    provider = PROVIDERS["http"](endpoint, transport, Secret("sk-secret"))
     assert provider == Provider(
         name="local",
         dialect="openai",
         base_url="http://[::1]:1234/v1",
         transport=transport,
-        api_key="sk-secret",
+        api_key=Secret("sk-secret"),
         headers=((b"x-a", b"1"),),
     )
-    assert "sk-secret" not in repr(provider)
+    assert repr(provider) == "Provider('local', 'http://[::1]:1234/v1', ***)"
 
 
 def test_the_demo_is_a_provider_like_any_other() -> None:
