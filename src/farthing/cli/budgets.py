@@ -155,8 +155,9 @@ def set_(
 
     async def work(store: Store) -> Budget:
         with _known(budget):
-            changed = replace(await store.budgets.get(budget), **changes)
-            await store.budgets.change(changed)
+            before = await store.budgets.get(budget)
+            changed = replace(before, **changes)
+            await store.budgets.change(changed, before=before)
         return changed
 
     changed = with_store(settings_for(None).lasting_database, work)

@@ -61,6 +61,11 @@ class Budget(Struct, frozen=True, kw_only=True):
         """Under what it is found."""
         return self.scope, self.tenant, self.subject
 
+    def is_within(self, other: Budget) -> bool:
+        """Whether it lets nothing pass that the other would not, both being the same person's and window's."""
+        is_as_hard = self.is_hard or not other.is_hard
+        return self.limit <= other.limit and is_as_hard and other.degrade in ((), self.degrade)
+
     def stage(self, spent: int) -> Action | None:
         """What is in force when so many nano-dollars are spent."""
         actions = [step.action for step in self.degrade if spent * 100 >= step.at_percent * self.limit]

@@ -23,8 +23,11 @@ class KeyStore(Protocol):
     async def get(self, key_id: str, reach: Reach) -> Key:
         """One of them. Raises `NotFound`."""
 
-    async def change(self, key: Key, reach: Reach) -> Key:
-        """Gives the key of this id this one's name, models, limits, end and block. Raises `NotFound`, `Conflict`."""
+    async def change(self, key: Key, reach: Reach, *, before: Key | None = None) -> Key:
+        """Gives the key of this id this one's name, models, limits, end and block.
+
+        Raises `NotFound`, `Conflict`, also where it is not any more what it was `before`.
+        """
 
     async def revoke(self, key_id: str, *, revoked_at_us: int, reach: Reach) -> None:
         """Blocks a key for good. Raises `NotFound`."""
@@ -76,8 +79,11 @@ class BudgetStore(Protocol):
     async def get(self, budget_id: str, *, tenant: str | None = None) -> Budget:
         """One of them. Raises `NotFound`."""
 
-    async def change(self, budget: Budget, *, tenant: str | None = None) -> None:
-        """Gives the budget of this id this one's limit, hardness, name and steps. Raises `NotFound`."""
+    async def change(self, budget: Budget, *, tenant: str | None = None, before: Budget | None = None) -> None:
+        """Gives the budget of this id this one's limit, hardness, name and steps.
+
+        Raises `NotFound`, and `Conflict` where it is not any more what it was `before`.
+        """
 
     async def delete(self, budget_id: str, *, tenant: str | None = None) -> None:
         """Ends a budget. Raises `NotFound`."""

@@ -27,17 +27,21 @@ class Budgets:
         async with self._engines.writing() as connection:
             await connection.execute(sa.insert(budgets), _row(budget, created_at_us))
 
-    async def change(self, budget: Budget, *, tenant: str | None = None) -> None:
+    async def change(self, budget: Budget, *, tenant: str | None = None, before: Budget | None = None) -> None:
         """Gives the budget of this id this one's limit, hardness, name and steps; the rest of it stays for good.
 
         Raises `NotFound`, also for a budget of another tenant than `tenant`, and `Conflict` for one that comes with a
-        plan.
+        plan, or that is not any more what it was `before`.
         """
         _check_own(budget.id)
-        statement = sa.update(budgets).where(budgets.c.budget_id == budget.id, *of_tenant(budgets.c.tenant, tenant))
+        mine = budgets.c.budget_id == budget.id, *of_tenant(budgets.c.tenant, tenant)
         async with self._engines.writing() as connection:
-            if (await connection.execute(statement.values(**_changeable(budget)))).rowcount == 0:
+            row = (await connection.execute(sa.select(budgets).where(*mine).with_for_update())).one_or_none()
+            if row is None:
                 raise _unknown()
+            if before is not None and _budget(row) != before:
+                raise Conflict("Somebody else has changed this budget meanwhile. Look at it again.", param="budget_id")
+            await connection.execute(sa.update(budgets).where(*mine).values(**_changeable(budget)))
 
     async def delete(self, budget_id: str, *, tenant: str | None = None) -> None:
         """Ends a budget and what workers had leased of it. Raises `NotFound`, and `Conflict` as `change`."""

@@ -79,10 +79,11 @@ class Keys:
         async with self._engines.reading() as connection:
             return _listed(await _one(connection, key_id, reach))
 
-    async def change(self, key: Key, reach: Reach) -> Key:
+    async def change(self, key: Key, reach: Reach, *, before: Key | None = None) -> Key:
         """Gives the key of this id this one's name, models, limits, end and block, and returns it.
 
-        Raises `NotFound`, `Conflict` where it is revoked, which is for good, or where the name is another key's.
+        Raises `NotFound`, `Conflict` where it is revoked, which is for good, where the name is another key's, or where
+        it is not any more what it was `before`.
         """
         caller = key.caller
         values = {
@@ -98,6 +99,8 @@ class Keys:
             now = await _one(connection, caller.key_id or "", reach)
             if now.revoked_at is not None:
                 raise Conflict("This key is revoked, and that is for good. Make a new one.", param="key_id")
+            if before is not None and _listed(now) != before:
+                raise Conflict("Somebody else has changed this key meanwhile. Look at it again.", param="key_id")
             if now.name != key.name:
                 await _check_name(connection, now.tenant, key.name)
             await connection.execute(sa.update(keys).where(mine).values(**values, changed=number))

@@ -41,6 +41,15 @@ async def test_a_changed_budget_stays_whose_it_was(store: Store) -> None:
     assert await store.budgets.get("b1", tenant="acme") == replace(BUDGET, **changes)
 
 
+async def test_of_two_who_change_a_budget_at_once_the_later_looks_again(store: Store) -> None:
+    """Else a new name would bring back a limit that was lowered in between."""
+    await store.budgets.create(BUDGET, created_at_us=NOON_US)
+    await store.budgets.change(replace(BUDGET, limit=1), before=BUDGET)
+    with pytest.raises(Conflict, match="meanwhile"):
+        await store.budgets.change(replace(BUDGET, name="new"), before=BUDGET)
+    assert await store.budgets.get("b1") == replace(BUDGET, limit=1)
+
+
 async def test_a_budget_out_of_reach_is_not_found(store: Store) -> None:
     """Another tenant's as little as one that is not there."""
     await store.budgets.create(BUDGET, created_at_us=NOON_US)

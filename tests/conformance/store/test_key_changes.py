@@ -136,6 +136,16 @@ async def test_a_revoked_key_never_comes_back(store: Store) -> None:
         assert (await connection.execute(sa.select(table.c.revoked_at))).scalar_one() == NOON_US
 
 
+async def test_of_two_who_change_a_key_at_once_the_later_looks_again(store: Store) -> None:
+    """Else a new name would bring back a key that was blocked in between."""
+    await make(store, key("k1"))
+    before = await store.keys.get("k1", EVERYTHING)
+    await store.keys.change(replace(before, is_blocked=True), EVERYTHING, before=before)
+    with pytest.raises(Conflict, match="meanwhile"):
+        await store.keys.change(replace(before, name="new"), EVERYTHING, before=before)
+    assert (await store.keys.get("k1", EVERYTHING)) == replace(before, is_blocked=True)
+
+
 async def test_a_name_is_given_once_where_that_is_wanted(store: Store) -> None:
     """In one tenant, among keys that are not revoked."""
     await make(store, key("k1"))

@@ -161,3 +161,23 @@ def test_what_is_free_is_never_negative() -> None:
     """A limit that was lowered may be overspent."""
     assert Standing(limit=10, spent=3, leased=4).free == 3
     assert Standing(limit=10, spent=8, leased=4).free == 0
+
+
+TIGHT = Budget(id="b", tenant="t", scope="team", subject="x", window="day", limit=10, degrade=(Step(90, "cheaper"),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"limit": 9, "name": "new"}, True),
+        ({"limit": 11}, False),
+        ({"is_hard": False}, False),
+        ({"degrade": ()}, False),
+        ({"degrade": (Step(90, "cheaper"), Step(95, "cache_only"))}, False),
+    ],
+)
+def test_a_budget_is_within_another_that_lets_as_much_pass(changes: dict[str, object], expected: bool) -> None:
+    """Other steps may let more pass somewhere, unless there were none."""
+    assert replace(TIGHT, **changes).is_within(TIGHT) is expected
+    assert TIGHT.is_within(replace(TIGHT, degrade=(), is_hard=False))

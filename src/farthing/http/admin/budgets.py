@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from farthing.domain.budget import Action, Budget, Scope, Step, Window, nano_dollars, span
 from farthing.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from farthing.domain.permissions import Reach
+from farthing.domain.permissions import Privilege, Reach, may
 from farthing.domain.pricing import NANO
 from farthing.http.admin.fields import Body, Name, Page
 from farthing.http.admin.paging import Listing
@@ -31,6 +31,9 @@ def _amount(value: object) -> object:
         raise ValueError("expected an amount in US dollars such as 12.50")  # noqa: TRY004 (pydantic reads ValueError alone)
     return nano_dollars(format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value))
 
+
+LOOSENED_BY: Mapping[Scope, Privilege] = {"tenant": "manage_all", "team": "manage_tenant"}
+"""Who may loosen or end a budget: not those whom it bounds as a whole."""
 
 Amount = Annotated[int, BeforeValidator(_amount)]
 
@@ -112,24 +115,27 @@ async def create_budget(request: Request, body: NewBudget) -> dict[str, Any]:
 
 
 async def change_budget(request: Request, budget_id: str, body: ChangedBudget) -> dict[str, Any]:
-    """Changes a budget; in force on every worker within a second. Raises `NotFound`."""
+    """Changes a budget; in force on every worker within a second. Raises `NotFound`, `Forbidden`, `Conflict`."""
     services = services_of(request)
-    budget = await _one(request, budget_id)
+    before = await _one(request, budget_id)
     given = body.given()
     for name in ("limit", "is_hard"):
         if name in given and given[name] is None:
             raise InvalidRequest(f"`{name}` cannot be null.", code="invalid_value", param=name)
     if "degrade" in given:
         given["degrade"] = _steps(body.degrade or [])
-    budget = replace(budget, **given)
-    await services.budgets.change(budget, tenant=budget.tenant)
+    budget = replace(before, **given)
+    if not budget.is_within(before):
+        _check_rank(request, before)
+    await services.budgets.change(budget, tenant=budget.tenant, before=before)
     return await _told(services, budget)
 
 
 async def delete_budget(request: Request, budget_id: str) -> dict[str, Any]:
-    """Ends a budget: nothing is held to it from then on. Raises `NotFound`."""
+    """Ends a budget: nothing is held to it from then on. Raises `NotFound`, `Forbidden`."""
     services = services_of(request)
     budget = await _one(request, budget_id)
+    _check_rank(request, budget)
     await services.budgets.delete(budget_id, tenant=budget.tenant)
     return {"budget_id": budget_id, "deleted": True}
 
@@ -170,6 +176,13 @@ async def _one(request: Request, budget_id: str) -> Budget:
     if not await _within(services, reach, [budget]):
         raise NotFound("There is no budget with this id.", param="budget_id")
     return budget
+
+
+def _check_rank(request: Request, budget: Budget) -> None:
+    """Raises `Forbidden` where the caller is among those whom the budget bounds as a whole."""
+    needed = LOOSENED_BY.get(budget.scope)
+    if needed is not None and not may(caller_of(request).role, needed):
+        raise Forbidden("This budget bounds you as well: you may tighten it, and ask those above you for more.")
 
 
 async def _within(services: Services, reach: Reach, budgets: Sequence[Budget]) -> list[Budget]:

@@ -107,7 +107,7 @@ async def change_key(request: Request, key_id: str, body: ChangedKey) -> dict[st
     _check_rank(request, before)
     changed = _changed(before, body, services)
     _check_grant(request, changed, before)
-    after = await services.keys.change(changed, reach)
+    after = await services.keys.change(changed, reach, before=before)
     await services.refresh()
     return _shown(after, services.clock.now_us())
 
