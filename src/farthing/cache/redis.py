@@ -66,7 +66,8 @@ class RedisLink:
         pool.connection_kwargs.update(limits)
         self.client: Redis = Redis(connection_pool=pool)
         self.prefix = prefix
-        self._failures = (RedisError, OSError, ValueError)
+        # RuntimeError is how uvloop refuses to write on a connection that the other side has reset a moment ago.
+        self._failures = (RedisError, OSError, ValueError, RuntimeError)
         self._deadline_s = PATIENCE * timeout_s
         self._clock = clock
         self._rests_until = 0.0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 import time
 import zlib
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 from msgspec.structs import replace
 from redis.asyncio.connection import Connection
 
@@ -112,6 +114,25 @@ async def test_whatever_answers_in_its_place_is_a_miss_in_no_time(reply: bytes |
     await level.delete("key")
     await link.aclose()
     server.close()
+
+
+def test_a_connection_that_was_reset_a_moment_ago_is_a_miss(clock: ManualClock) -> None:
+    """On the loop that serves users, which refuses to write on it with an error that is none of Redis's."""
+
+    async def play(port: int) -> tuple[str | None, str]:
+        link = RedisLink(f"redis://127.0.0.1:{port}/0", clock=clock)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.transport.abort()
+        await writer.wait_closed()
+
+        async def command() -> str:
+            writer.writelines([b"PING\r\n"])
+            return "written"
+
+        return await link.ask(command()), link.state
+
+    with socket.create_server(("127.0.0.1", 0)) as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(play(server.getsockname()[1])) == (None, "away")
 
 
 async def test_cancelled_requests_never_get_each_others_answers(redis_database: str, clock: ManualClock) -> None:
