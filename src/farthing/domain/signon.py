@@ -85,6 +85,11 @@ class Admission(Struct, frozen=True, kw_only=True):
     roles: Mapping[str, Role] = field(default_factory=dict)
     """By group; of several groups the first that stands here counts."""
 
+    @property
+    def given(self) -> frozenset[Role]:
+        """The roles that this gives to somebody, and so takes from whomever it does not give them any more."""
+        return frozenset(self.roles.values()) | (frozenset({"admin"}) if self.admins else frozenset())
+
     def role_of(self, identity: Identity) -> Role | None:
         """The role that mail address or groups give; None where they say nothing."""
         if identity.email is not None and identity.email in self.admins:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -13,7 +13,8 @@ import msgspec
 
 from farthing.domain.errors import Forbidden, Unauthenticated, Unavailable
 from farthing.domain.ids import RANDOM_BITS, uuid7
-from farthing.domain.keys import Caller
+from farthing.domain.keys import Caller, Role
+from farthing.domain.permissions import ROLES
 from farthing.domain.secrecy import Secret
 from farthing.domain.signon import LONGEST_US, Admission, Attempt, Identity, Session
 from farthing.domain.tenancy import Person
@@ -24,9 +25,9 @@ ATTEMPT_US = 600_000_000
 SECRET_BYTES = 32
 TOUCH_US = 60_000_000
 """A session's last use is written down this often at most."""
-REMEMBERED_US = 500_000
+REMEMBERED_S = 0.5
 """How long a session is believed without asking the database again."""
-BELIEVED_US = 600_000_000
+BELIEVED_S = 600.0
 """And for how long while the database is away."""
 MOST_REMEMBERED = 1_000
 
@@ -44,8 +45,8 @@ class IdentityProvider(Protocol):
 class SessionStore(Protocol):
     """Where people and their sessions are kept, by the digest of the cookie's secret."""
 
-    async def welcome(self, person: Person, *, has_role: bool) -> Person:
-        """The person as they are known from now on."""
+    async def welcome(self, person: Person, *, over: Iterable[Role]) -> Person:
+        """The person as they are known from now on: with the new role where they had one of those in `over`."""
 
     async def open(self, digest: bytes, person_id: str, *, now_us: int, expires_at_us: int) -> None:
         """Notes a new session in place of all that the person had."""
@@ -75,16 +76,15 @@ class SignOn:
         chance: Callable[[int], bytes],
     ) -> None:
         """`secret` signs what a browser carries to the provider and back; `chance` gives unpredictable bytes."""
-        parts = urlsplit(public_url)
-        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.origin = _origin(public_url)
         self._provider = provider
         self._sessions = sessions
         self._admission = admission
         self._secret = secret
         self._clock = clock
         self._chance = chance
-        self._known: dict[bytes, tuple[Session, int]] = {}
-        """Sessions that were found, and when (µs since 1970)."""
+        self._known: dict[bytes, tuple[Session, float]] = {}
+        """Sessions that were found, and when: on the monotonic clock, as the wall's may be put back."""
 
     async def begin(self, goal: str) -> tuple[str, str]:
         """Where to send the browser, and the cookie that it must bring back. Raises `Unavailable`.
@@ -119,9 +119,9 @@ class SignOn:
     async def caller(self, secret: str) -> Caller:
         """Whose session this is. Raises `Unauthenticated`, and `Unavailable` where the database must be asked."""
         digest, now_us = _digest(secret), self._clock.now_us()
-        session, found_us = self._known.get(digest, (None, 0))
-        if session is None or now_us - found_us >= REMEMBERED_US:
-            session = await self._ask(digest, session, found_us)
+        session, found_s = self._known.get(digest, (None, 0.0))
+        if session is None or self._clock.monotonic() - found_s >= REMEMBERED_S:
+            session = await self._ask(digest, session, found_s)
         if session is None or not session.is_good(now_us):
             self._known.pop(digest, None)
             raise Unauthenticated("Your session is over. Sign on again at /login.", code="session_over")
@@ -150,27 +150,28 @@ class SignOn:
                 name=identity.name,
                 created_at_us=now_us,
             ),
-            has_role=role is not None,
+            # Who has left a group has lost its role, too; one that was given by hand stays.
+            over=ROLES if role is not None else self._admission.given,
         )
         if person.is_blocked:
             raise Forbidden("You are not among those who may sign on here. Ask an administrator.")
         return person
 
-    async def _ask(self, digest: bytes, known: Session | None, found_us: int) -> Session | None:
+    async def _ask(self, digest: bytes, known: Session | None, found_s: float) -> Session | None:
         """What the database says of a session; while it is away what it said last, for some minutes."""
-        now_us = self._clock.now_us()
+        now_us, now_s = self._clock.now_us(), self._clock.monotonic()
         try:
             session = await self._sessions.find(digest)
             if session is not None and session.is_good(now_us) and now_us - session.seen_at_us >= TOUCH_US:
                 await self._sessions.touch(digest, now_us)
         except Unavailable:
-            if known is None or now_us - found_us >= BELIEVED_US:
+            if known is None or now_s - found_s >= BELIEVED_S:
                 raise
             return known
         if session is not None:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
-            self._known[digest] = session, now_us
+            self._known[digest] = session, now_s
         return session
 
     def _token(self) -> str:
@@ -199,6 +200,13 @@ class SignOn:
 def _digest(secret: str) -> bytes:
     """What stands for a session in the database: the whole secret's, never a part of it."""
     return sha256(b"farthing session" + secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _origin(url: str) -> str:
+    """As browsers write it (RFC 6454, section 6.2): in lower case, the port only where it is not the usual one."""
+    parts = urlsplit(url.lower())
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}"
 
 
 def _is_own_path(goal: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
+from farthing.domain.keys import Role
 from farthing.domain.signon import Session
 from farthing.domain.tenancy import Person
 from farthing.store.engine import Engines
@@ -20,10 +22,10 @@ class Sessions:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
 
-    async def welcome(self, person: Person, *, has_role: bool) -> Person:
+    async def welcome(self, person: Person, *, over: Iterable[Role]) -> Person:
         """The person as they are known here: new, or with the mail address and name that they have now.
 
-        Their role is replaced only where the identity provider has said one (`has_role`); tenant and team never are.
+        Their role is replaced only where it is one of those in `over`; tenant and team never are.
         """
         row = {
             "person_id": person.person_id,
@@ -38,7 +40,8 @@ class Sessions:
             "created_at": person.created_at_us,
         }
         new = self._engines.backend.inserting(people).values(**row)
-        latest = {name: new.excluded[name] for name in ("email", "name", *(["role"] if has_role else []))}
+        role = sa.case((people.c.role.in_(sorted(over)), new.excluded.role), else_=people.c.role)
+        latest = {"email": new.excluded.email, "name": new.excluded.name, "role": role}
         statement = new.on_conflict_do_update(index_elements=["issuer", "subject"], set_=latest).returning(people)
         async with self._engines.writing() as connection:
             return person_of((await connection.execute(statement)).one())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from farthing.domain.permissions import EVERYTHING
+from farthing.domain.permissions import EVERYTHING, ROLES
 from farthing.domain.signon import Session
 from farthing.domain.tenancy import Person
 from farthing.store import Store
@@ -25,16 +25,16 @@ HOUR_US = 3_600_000_000
 
 async def test_a_person_is_known_again(store: Store) -> None:
     """By issuer and subject: address and name are those of today, id, tenant and role those of the first time."""
-    assert await store.sessions.welcome(ADA, has_role=False) == ADA
+    assert await store.sessions.welcome(ADA, over=()) == ADA
     later = replace(ADA, person_id="p2", tenant="bolt", role="admin", email=None, name="Ada L.", created_at_us=1)
-    known = await store.sessions.welcome(later, has_role=False)
+    known = await store.sessions.welcome(later, over=("admin", "member"))
     assert known == replace(ADA, email=None, name="Ada L.")
-    assert (await store.sessions.welcome(later, has_role=True)).role == "admin"
+    assert (await store.sessions.welcome(later, over=("auditor",))).role == "admin"
 
 
 async def test_a_session_is_found_by_its_digest_alone(store: Store) -> None:
     """With the person as they are now."""
-    await store.sessions.welcome(ADA, has_role=True)
+    await store.sessions.welcome(ADA, over=ROLES)
     await store.sessions.open(b"d1", "p1", now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
     assert await store.sessions.find(b"d1") == Session(ADA, NOON_US, NOON_US + HOUR_US)
     assert await store.sessions.find(b"d") is None
@@ -46,8 +46,8 @@ async def test_a_session_is_found_by_its_digest_alone(store: Store) -> None:
 
 async def test_a_new_session_ends_the_others_of_the_person(store: Store) -> None:
     """Nobody else's."""
-    await store.sessions.welcome(ADA, has_role=True)
-    await store.sessions.welcome(replace(ADA, person_id="p2", subject="bob-1"), has_role=True)
+    await store.sessions.welcome(ADA, over=ROLES)
+    await store.sessions.welcome(replace(ADA, person_id="p2", subject="bob-1"), over=ROLES)
     for digest, person_id in ((b"d1", "p1"), (b"d2", "p2"), (b"d3", "p1")):
         await store.sessions.open(digest, person_id, now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
     assert await store.sessions.find(b"d1") is None
@@ -57,7 +57,7 @@ async def test_a_new_session_ends_the_others_of_the_person(store: Store) -> None
 
 async def test_what_a_person_may_do_now_ends_what_they_could(store: Store) -> None:
     """A change of role, team or blocking ends all sessions."""
-    await store.sessions.welcome(ADA, has_role=True)
+    await store.sessions.welcome(ADA, over=ROLES)
     await store.sessions.open(b"d1", "p1", now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
     await store.tenancy.change_person("p1", EVERYTHING, {"role": "member"})
     assert await store.sessions.find(b"d1") is None
@@ -65,7 +65,7 @@ async def test_what_a_person_may_do_now_ends_what_they_could(store: Store) -> No
 
 async def test_sessions_that_are_over_are_forgotten(store: Store) -> None:
     """Those that are not stay."""
-    await store.sessions.welcome(ADA, has_role=True)
+    await store.sessions.welcome(ADA, over=ROLES)
     await store.sessions.open(b"d1", "p1", now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
     await store.sessions.sweep(NOON_US + HOUR_US - 1)
     assert await store.sessions.find(b"d1") is not None

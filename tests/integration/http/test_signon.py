@@ -42,13 +42,21 @@ async def gateway(identity: IdentityServer, start_gateway: StartGateway) -> Gate
     return await asyncio.to_thread(start_gateway, settings, workers=2, environment=environment)
 
 
+async def read(_: object, __: object, ended: aiohttp.TraceRequestEndParams) -> None:
+    """Reads an answer to its end, as a connection is let go of then."""
+    await ended.response.read()
+
+
 @pytest.fixture
 async def browser(gateway: Gateway) -> AsyncIterator[aiohttp.ClientSession]:
-    """Keeps cookies, and opens a connection for each request so that both workers are met."""
+    """Keeps cookies, reads every answer, and opens a connection for each request so that both workers are met."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(read)
     async with aiohttp.ClientSession(
         gateway.url,
         cookie_jar=aiohttp.CookieJar(unsafe=True),
         connector=aiohttp.TCPConnector(force_close=True),
+        trace_configs=[trace],
     ) as browser:
         yield browser
 

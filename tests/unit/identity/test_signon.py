@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 
 import pytest
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from farthing.background.clock import ManualClock
 from farthing.domain.errors import Forbidden, Unauthenticated, Unavailable
+from farthing.domain.keys import Role
 from farthing.domain.secrecy import Secret
 from farthing.domain.signon import Admission, Attempt, Identity, Session
 from farthing.domain.tenancy import Person
@@ -52,10 +54,10 @@ class Shelf:
         if self.is_away:
             raise Unavailable("away")
 
-    async def welcome(self, person: Person, *, has_role: bool) -> Person:
+    async def welcome(self, person: Person, *, over: Iterable[Role]) -> Person:
         """As the protocol."""
         known = self.people.get(person.subject, person)
-        self.people[person.subject] = replace(known, role=person.role) if has_role else known
+        self.people[person.subject] = replace(known, role=person.role) if known.role in over else known
         return self.people[person.subject]
 
     async def open(self, digest: bytes, person_id: str, *, now_us: int, expires_at_us: int) -> None:
@@ -156,6 +158,52 @@ async def test_a_given_role_stays_where_nothing_else_says_one() -> None:
     rig.shelf.people["ada-1"] = replace(rig.shelf.people["ada-1"], role="org_admin")
     secret, _ = await rig.enter()
     assert (await rig.sign_on.caller(secret)).role == "org_admin"
+
+
+@pytest.mark.parametrize(
+    ("admission", "given", "left"),
+    [
+        (Admission(tenant="acme", default_role="member", roles={"finops": "org_admin"}), "org_admin", "member"),
+        (Admission(tenant="acme", default_role="auditor", admins=frozenset({"ada@example.com"})), "admin", "auditor"),
+    ],
+)
+async def test_who_has_left_a_group_has_lost_its_role(admission: Admission, given: Role, left: Role) -> None:
+    """At the next sign-on; a role that groups do not give here stays."""
+    rig = Rig(admission)
+    secret, _ = await rig.enter()
+    assert (await rig.sign_on.caller(secret)).role == given
+    rig.provider.identity = replace(IDENTITY, email=None, claims={})
+    secret, _ = await rig.enter()
+    assert (await rig.sign_on.caller(secret)).role == left
+    rig.shelf.people["ada-1"] = replace(rig.shelf.people["ada-1"], role="team_admin")
+    secret, _ = await rig.enter()
+    assert (await rig.sign_on.caller(secret)).role == "team_admin"
+
+
+async def test_a_clock_that_is_put_back_keeps_no_session_alive() -> None:
+    """One that ended elsewhere is not believed for longer, however early the wall's clock says it is."""
+    rig = Rig()
+    secret, _ = await rig.enter()
+    await rig.sign_on.caller(secret)
+    rig.shelf.sessions.clear()
+    rig.clock.set(rig.clock.now_us() - 3_600_000_000)
+    rig.clock.advance(0.5)
+    with pytest.raises(Unauthenticated):
+        await rig.sign_on.caller(secret)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Farthing.Example:443/x", "https://farthing.example"),
+        ("http://localhost:80", "http://localhost"),
+        ("https://farthing.example:80", "https://farthing.example:80"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_the_origin_is_written_as_browsers_do(url: str, origin: str) -> None:
+    """Else every change that a session makes would be taken for another page's."""
+    assert Rig(public_url=url).sign_on.origin == origin
 
 
 @pytest.mark.parametrize(
