@@ -208,8 +208,8 @@ class Gateway:
         await self._storage.cache.forget(key)
 
     async def _refresh_spending(self, bookkeeper: Bookkeeper) -> None:
-        async with bookkeeper.paused():
-            await self._refresher.refresh_spending()
+        async with bookkeeper.paused() as is_certain:
+            await self._refresher.refresh_spending(is_certain=is_certain)
 
     async def _alert(self) -> None:
         await self._alerting.consider(*self._refresher.spending)

@@ -106,8 +106,11 @@ class Refresher:
         except Unavailable:
             return
 
-    async def refresh_spending(self) -> None:
-        """Reads budgets and what was spent; must not run while rows of this worker are being committed."""
+    async def refresh_spending(self, *, is_certain: bool = True) -> None:
+        """Reads budgets and what was spent; must not run while rows of this worker are being committed.
+
+        `is_certain` says that it is known which of them are.
+        """
         at_us = self._clock.now_us()
         try:
             budgets = await self._budgets(at_us)
@@ -116,7 +119,7 @@ class Refresher:
         except Unavailable:
             return
         self.spending = budgets, spent, at_us
-        self._ledger.load(budgets, spent, today=today, at_us=at_us)
+        self._ledger.load(budgets, spent, today=today, at_us=at_us, is_certain=is_certain)
         if self._ledger.purse is not None:
             with suppress(Unavailable):
                 await self._ledger.purse.refresh()

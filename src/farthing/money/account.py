@@ -83,9 +83,12 @@ class Account:
         self.committed = min(self.settled, self.committed + cost)
         self.lease = max(0, self.lease - cost)
 
-    def reported(self, spent: int) -> None:
-        """The database's figure, read while no batch of this process was on its way there. Never frees money."""
-        self.others = max(self.others, spent - self.committed)
+    def reported(self, spent: int, *, is_certain: bool = True) -> None:
+        """The database's figure, read while no batch of this process was on its way there. Never frees money.
+
+        Uncertain where a batch may be in the database without our knowing: then all that was settled here may be.
+        """
+        self.others = max(self.others, spent - (self.committed if is_certain else self.settled))
 
     def look(self, seconds: float) -> int:
         """Takes the rate since the last look, so many seconds ago; what was free then and still is."""

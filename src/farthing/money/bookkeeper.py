@@ -64,19 +64,26 @@ class Bookkeeper:
         self._lock = asyncio.Lock()
         self._estate: Estate | None = None
         self._recovered = 0
+        self._is_certain = True
         self._pause_s = 0.0
         self._resume_at = self._search_at = clock.monotonic()
 
     async def flush(self) -> int:
         """Commits everything settled by this worker so far; the number of new rows. Raises what `write` raises."""
         async with self._lock:
-            return await self._move(self._journal, self._committed)
+            self._is_certain = False
+            rows = await self._move(self._journal, self._committed)
+            self._is_certain = True
+            return rows
 
     @asynccontextmanager
-    async def paused(self) -> AsyncIterator[None]:
-        """Nothing of this worker is on its way into the database: what is read there now is neither more nor less."""
+    async def paused(self) -> AsyncIterator[bool]:
+        """Nothing of this worker is on its way into the database; whether it is known what of it is there.
+
+        After a commit whose end was not heard it is not, until the batch has come again.
+        """
         async with self._lock:
-            yield
+            yield self._is_certain
 
     async def work(self) -> None:
         """One round, to be called a few times a second: this worker's journal, and now and then those of dead ones.

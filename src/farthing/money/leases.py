@@ -33,6 +33,8 @@ MOST_AT_ONCE = 50
 """Budgets that are leased ahead for in one transaction."""
 
 Limit = tuple[Budget, Account]
+Wanted = tuple[Budget, Account, int]
+"""How much more is to be held."""
 Choose = Callable[[Mapping[Place, Standing]], Mapping[Place, int]]
 
 
@@ -78,7 +80,7 @@ class Holder(Protocol):
 class Wish:
     """A request that waits for a larger lease: what it wants of each budget, all of it or nothing."""
 
-    def __init__(self, holder: Holder, wanted: Sequence[tuple[Budget, Account, int]], models: Sequence[Limit]) -> None:
+    def __init__(self, holder: Holder, wanted: Sequence[Wanted], models: Sequence[Limit]) -> None:
         self.holder = holder
         self.wanted = wanted
         self.models = models
@@ -143,6 +145,18 @@ class Purse:
         """Whose accounts these leases are for, and the budgets by id."""
         self._accounts, self._budgets = accounts, budgets
 
+    def covers(self, wanted: Sequence[Wanted]) -> bool:
+        """Whether the leases hold so much of each, and are this worker's still, however long it was stopped."""
+        return all(more <= account.room for _, account, more in wanted) and not (wanted and self._has_expired)
+
+    @property
+    def _has_expired(self) -> bool:
+        return self._clock.monotonic() - self._renewed > VALID_S
+
+    def _let_expire(self) -> None:
+        for account in self._accounts.values():
+            account.lease = 0
+
     async def wait_for(self, wish: Wish) -> None:
         """Returns when the money is held. Raises `InsufficientQuota`, or `Unavailable` while the database is away."""
         self._waiting.append(wish)
@@ -178,9 +192,8 @@ class Purse:
         """Leases ahead where much is spent, and gives back what lies idle; to be called a few times a second."""
         now = self._clock.monotonic()
         seconds, self._looked = now - self._looked, now
-        if now - self._renewed > VALID_S:
-            for account in self._accounts.values():
-                account.lease = 0
+        if self._has_expired:
+            self._let_expire()
             return
         surplus: dict[Place, int] = {}
         is_short = False
@@ -230,6 +243,8 @@ class Purse:
 
     async def _grant(self, wishes: Sequence[Wish], places: Mapping[Place, tuple[Budget, Span]]) -> None:
         """One transaction for all of them."""
+        if self._has_expired:
+            self._let_expire()
         granted: Mapping[Place, int] = {}
 
         def choose(standings: Mapping[Place, Standing]) -> Mapping[Place, int]:

@@ -14,11 +14,13 @@ from farthing.domain.lengths import Lengths
 from farthing.domain.routing.plan import Needs
 from farthing.money import shortage
 from farthing.money.account import Account
-from farthing.money.leases import Limit, Purse, Wish
+from farthing.money.leases import Limit, Purse, Wanted, Wish
 from farthing.ports import Clock
 
 _MOST_KINDS = 10_000
 """Pairs of tenant and model whose answers' lengths are learned."""
+LATE_US = 3_600_000_000
+"""For so long after the end of a window there may be requests that arrived in it and are bought only now."""
 _NOBODY: Mapping[str, str] = {}
 
 
@@ -49,19 +51,26 @@ class Ledger:
         return bool(self._by_id)
 
     def load(
-        self, budgets: Iterable[Budget], spent: Mapping[str, int], *, today: Mapping[str, int], at_us: int
+        self,
+        budgets: Iterable[Budget],
+        spent: Mapping[str, int],
+        *,
+        today: Mapping[str, int],
+        at_us: int,
+        is_certain: bool = True,
     ) -> None:
         """Takes over the budgets, and what the database says was spent.
 
         `spent` is by budget id and for the window around `at_us`, `today` by tenant and for the day around it, both in
-        nano-dollars. `at_us` is a moment before the figures were read, in microseconds since 1970 UTC.
+        nano-dollars. `at_us` is a moment before the figures were read, in microseconds since 1970 UTC. `is_certain`
+        says that they hold every row of this process that it believes committed, and no other.
         """
         by_subject: dict[Subject, list[Budget]] = {}
         self._by_id = {budget.id: budget for budget in budgets}
         self._forget_old(at_us)
         for budget in self._by_id.values():
             by_subject.setdefault(budget.key, []).append(budget)
-            self._account(budget, at_us).reported(spent.get(budget.id, 0))
+            self._account(budget, at_us).reported(spent.get(budget.id, 0), is_certain=is_certain)
         self._budgets = by_subject
         self._has_model_budgets = any(budget.scope == "model" for budget in self._by_id.values())
         if self.purse is not None:
@@ -69,7 +78,7 @@ class Ledger:
         for tenant, nano in today.items():
             account = self._day(tenant, at_us)
             if account.span.holds(at_us):
-                account.reported(nano)
+                account.reported(nano, is_certain=is_certain)
 
     def open(
         self,
@@ -93,7 +102,7 @@ class Ledger:
 
         Raises `InsufficientQuota` at once where it surely does not fit.
         """
-        wanted: list[tuple[Budget, Account, int]] = []
+        wanted: list[Wanted] = []
         for budget, account in (*hold.fixed, *models):
             more = bid.under(budget.limit) - hold.held.get(account, 0)
             if more <= 0:
@@ -107,7 +116,7 @@ class Ledger:
                     budget, account.span, spent=account.spent, held=account.held, asked=bid.under(budget.limit)
                 )
             wanted.append((budget, account, more))
-        if self.purse is None or all(more <= account.room for _, account, more in wanted):
+        if self.purse is None or self.purse.covers(wanted):
             for _, account, more in wanted:
                 hold.take(account, more)
             hold.adopt(models)
@@ -197,7 +206,7 @@ class Ledger:
     def _forget_old(self, at_us: int) -> None:
         """Lets go of windows that are over, and of budgets that are gone, once nothing of theirs is under way."""
         for place, account in [*self.accounts.items()]:
-            is_over = account.ends_us <= at_us and account.is_quiet and not account.lease
+            is_over = account.ends_us + LATE_US <= at_us and account.is_quiet and not account.lease
             if is_over or place.budget_id not in self._by_id:
                 del self.accounts[place]
 

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,21 @@ async def test_a_flush_says_when_the_database_is_away(
     with pytest.raises(Unavailable):
         await bookkeeper.flush()
     assert told == []
+
+
+async def test_it_knows_when_it_does_not_know_what_is_in_the_database(
+    bookkeeper: Bookkeeper, journal: Journal, database: Database
+) -> None:
+    """From a commit that broke off until the batch has come again."""
+    seen: list[bool] = []
+    for away in (None, AWAY, None):
+        spend(journal, len(seen))
+        database.away = away
+        with suppress(Unavailable):
+            await bookkeeper.flush()
+        async with bookkeeper.paused() as is_certain:
+            seen.append(is_certain)
+    assert seen == [True, False, True]
 
 
 async def test_while_the_database_is_away_it_is_asked_ever_more_rarely(

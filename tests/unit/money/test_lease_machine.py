@@ -41,6 +41,8 @@ class Worker:
         self.ledger = Ledger(clock, self.purse)
         self.open: list[tuple[Reservation, int, int]] = []
         """Holds with their amount and the moment they began."""
+        self.is_certain = True
+        """Whether the last commit's end was heard."""
         self.journal: list[Exchange] = []
 
 
@@ -74,7 +76,8 @@ class Race(RuleBasedStateMachine):
     def load(self, worker: Worker) -> None:
         """Hears what was spent."""
         here = Place("b1", span("day", self.clock.now_us()).start_us)
-        worker.ledger.load([BUDGET], {"b1": self.lessor.spent[here]}, today={}, at_us=self.clock.now_us())
+        spent, now = self.lessor.spent[here], self.clock.now_us()
+        worker.ledger.load([BUDGET], {"b1": spent}, today={}, at_us=now, is_certain=worker.is_certain)
 
     async def hold(self, worker: Worker, amount: int) -> str:
         """Holds so much, if it can; how that went."""
@@ -119,11 +122,13 @@ class Race(RuleBasedStateMachine):
         """The journal reaches the database, or seems not to."""
         worker = self.workers[which]
         batch = worker.journal[:3]
+        worker.is_certain = False
         try:
             self.run(self.lessor.write(batch, worker.name, worker.ledger))
         except Unavailable:
             return
         del worker.journal[:3]
+        worker.is_certain = True
         worker.ledger.committed(batch)
 
     @rule(which=st.integers(0, 1))

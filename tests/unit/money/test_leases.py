@@ -14,7 +14,7 @@ from farthing.domain.budget import DAY_US, Budget, Place
 from farthing.domain.errors import InsufficientQuota, Unavailable
 from farthing.domain.keys import Caller
 from farthing.money.leases import HEALTHY_S, RENEW_EVERY_S, SURE_S, VALID_S, Purse
-from farthing.money.ledger import Ledger, Reservation
+from farthing.money.ledger import LATE_US, Ledger, Reservation
 from tests.unit.money.lessor import MemoryLessor
 from tests.unit.money.samples import MODEL, exchange, needs
 
@@ -239,6 +239,20 @@ async def test_a_worker_that_cannot_renew_stops_before_others_take_its_lease(
     assert first.ledger.accounts[PLACE].lease == 0
 
 
+async def test_a_worker_that_was_stopped_for_long_asks_before_it_uses_what_it_had(
+    lessor: MemoryLessor, workers: tuple[Worker, Worker]
+) -> None:
+    """Before it has looked after anything its lease may be gone, and another worker's."""
+    first, second = workers
+    (await first.hold(600)).settle(0)
+    first.pass_time(VALID_S + 31)
+    await lessor.drop("w1")
+    (await second.hold(1_000)).settle(1_000)
+    with pytest.raises(InsufficientQuota):
+        await first.hold(1)
+    assert first.ledger.accounts[PLACE].lease == 0
+
+
 async def test_leases_of_the_dead_are_ended_by_those_who_know_the_database_well(
     lessor: MemoryLessor, workers: tuple[Worker, Worker]
 ) -> None:
@@ -310,6 +324,7 @@ async def test_a_new_day_has_a_lease_of_its_own(lessor: MemoryLessor, workers: t
     assert set(first.ledger.accounts) == {PLACE, Place("b1", START + DAY_US)}
     late.settle(900)
     await first.commit(900)
+    first.pass_time(LATE_US // 1_000_000)
     first.load()
     assert (lessor.spent[PLACE], set(first.ledger.accounts)) == (900, {Place("b1", START + DAY_US)})
 
