@@ -30,7 +30,7 @@ def invoice(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a tenant owes: its usage by model, the plan's markup on it, and the plan's monthly price."""
+    """Show what a tenant owes for a month."""
     from farthing.cli.configured import settings_for
     from farthing.cli.database import with_store
     from farthing.cli.moments import month_of

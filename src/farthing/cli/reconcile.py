@@ -32,7 +32,7 @@ def reconcile(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare what a provider charged with the ledger, by day and model; the status is 1 where they differ."""
+    """Compare a provider's invoice with the ledger."""
     from farthing.cli.configured import settings_for
     from farthing.cli.database import with_store
     from farthing.cli.moments import month_of

@@ -21,7 +21,7 @@ def reprice(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Price what was unpriced, at the prices of the day of each request. What has a price is never changed."""
+    """Price what was unpriced, each at its own day's prices."""
     from farthing.app.repricing import reprice as price_rows
     from farthing.cli.configured import settings_for
     from farthing.cli.database import with_store

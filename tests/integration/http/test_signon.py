@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -61,38 +62,45 @@ async def browser(gateway: Gateway) -> AsyncIterator[aiohttp.ClientSession]:
         yield browser
 
 
+async def call(browser: aiohttp.ClientSession, method: str, path: str, **more: Any) -> aiohttp.ClientResponse:
+    """An answer that has been read to its end; redirects are not followed."""
+    response = await browser.request(method, path, allow_redirects=False, **more)
+    await response.read()
+    return response
+
+
 async def sign_on(browser: aiohttp.ClientSession, goal: str = "/session") -> aiohttp.ClientResponse:
     """The way to the identity provider and back, as the proxy would pass it on; the last answer is not followed."""
-    away = await browser.get("/login", params={"next": goal}, allow_redirects=False)
+    away = await call(browser, "GET", "/login", params={"next": goal})
     assert away.status == 302
     async with aiohttp.ClientSession() as elsewhere:
-        back = await elsewhere.get(away.headers["location"], allow_redirects=False)
+        back = await call(elsewhere, "GET", away.headers["location"])
     returned = urlsplit(back.headers["location"])
     assert f"{returned.scheme}://{returned.netloc}" == PUBLIC
-    return await browser.get(f"{returned.path}?{returned.query}", allow_redirects=False)
+    return await call(browser, "GET", f"{returned.path}?{returned.query}")
 
 
 async def test_a_person_signs_on_works_and_leaves(browser: aiohttp.ClientSession) -> None:
     """On whichever worker; the cookie is out of reach for scripts, and worth nothing afterwards."""
-    assert (await browser.get("/session")).status == 401
+    assert (await call(browser, "GET", "/session")).status == 401
     entered = await sign_on(browser, "/session?a=b")
     assert (entered.status, entered.headers["location"]) == (302, "/session?a=b")
     cookies = [value for name, value in entered.headers.items() if name.lower() == "set-cookie"]
     [session] = [cookie for cookie in cookies if cookie.startswith("farthing=")]
     assert {"HttpOnly", "Path=/", "SameSite=lax", "Max-Age=43200"} <= set(session.split("; "))
     for _ in range(10):
-        assert await (await browser.get("/session")).json() == {
+        assert await (await call(browser, "GET", "/session")).json() == {
             "tenant": "acme",
             "team": None,
             "user": "ada@example.com",
             "role": "auditor",
         }
-    assert (await browser.get("/admin/keys")).status == 200
+    assert (await call(browser, "GET", "/admin/keys")).status == 200
     secret = session.partition("=")[2].partition(";")[0]
-    assert (await browser.post("/logout", headers=ORIGIN)).status == 204
+    assert (await call(browser, "POST", "/logout", headers=ORIGIN)).status == 204
     await asyncio.sleep(1)
     for _ in range(10):
-        stolen = await browser.get("/session", headers={"cookie": f"farthing={secret}"})
+        stolen = await call(browser, "GET", "/session", headers={"cookie": f"farthing={secret}"})
         assert stolen.status == 401
 
 
@@ -102,31 +110,31 @@ async def test_a_session_does_what_its_role_may_and_no_more(
     """An auditor reads; an org admin makes keys, from our own pages only; nobody asks a model by cookie."""
     await sign_on(browser)
     key = {"name": "made by Ada"}
-    assert (await browser.post("/admin/keys", json=key, headers=ORIGIN)).status == 403
+    assert (await call(browser, "POST", "/admin/keys", json=key, headers=ORIGIN)).status == 403
     identity.person["groups"] = ["platform"]
     await sign_on(browser)
     for headers in ({}, {"origin": "null"}, {"origin": "http://evil.test"}, {"origin": f"{PUBLIC}.evil.test"}):
-        foreign = await browser.post("/admin/keys", json=key, headers=headers)
+        foreign = await call(browser, "POST", "/admin/keys", json=key, headers=headers)
         assert foreign.status == 403, headers
-    made = await browser.post("/admin/keys", json=key, headers=ORIGIN)
+    made = await call(browser, "POST", "/admin/keys", json=key, headers=ORIGIN)
     assert made.status == 201, await made.text()
-    listed = await (await browser.get("/admin/keys")).json()
+    listed = await (await call(browser, "GET", "/admin/keys")).json()
     assert [each["name"] for each in listed["data"]] == ["made by Ada"]
     question = {"model": "demo/small", "messages": [{"role": "user", "content": "Hello"}]}
-    assert (await browser.post("/v1/chat/completions", json=question, headers=ORIGIN)).status == 401
+    assert (await call(browser, "POST", "/v1/chat/completions", json=question, headers=ORIGIN)).status == 401
 
 
 async def test_a_key_beside_a_cookie_is_what_counts(browser: aiohttp.ClientSession) -> None:
     """A wrong one is not helped by the session."""
     await sign_on(browser)
-    wrong = await browser.get("/session", headers={"authorization": "Bearer sk-farthing-wrong"})
+    wrong = await call(browser, "GET", "/session", headers={"authorization": "Bearer sk-farthing-wrong"})
     assert wrong.status == 401
 
 
 async def test_an_answer_to_no_attempt_opens_nothing(browser: aiohttp.ClientSession) -> None:
     """In the envelope, without a word from the identity provider's side."""
     for query in ("", "?error=access_denied&state=x", "?code=x&state=y", "?code=" + "x" * 5000, "?code=x"):
-        response = await browser.get(f"/login/callback{query}", allow_redirects=False)
+        response = await call(browser, "GET", f"/login/callback{query}")
         assert response.status == 401
         assert (await response.json())["error"]["code"] == "sign_on_failed"
 
@@ -136,5 +144,5 @@ async def test_without_an_identity_provider_there_is_no_way_in(start_gateway: St
     gateway = await asyncio.to_thread(start_gateway, "", environment={"FARTHING_DEMO": "1"})
     async with aiohttp.ClientSession(gateway.url) as browser:
         for method, path in (("GET", "/login"), ("GET", "/login/callback?code=x"), ("POST", "/logout")):
-            response = await browser.request(method, path)
+            response = await call(browser, method, path)
             assert (response.status, (await response.json())["error"]["code"]) == (404, "sign_on_off")

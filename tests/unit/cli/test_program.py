@@ -7,7 +7,15 @@ import pytest
 
 from tests.unit.cli.conftest import Farthing
 
-COMMANDS = {"serve", "demo", "migrate", "doctor", "spend", "savings", "why", "keys"}
+GROUPS = {
+    "budgets": ["create", "list", "set", "delete"],
+    "credentials": ["set", "list", "delete", "reseal"],
+    "keys": ["create", "list", "revoke"],
+    "tenants": ["create", "list", "set"],
+}
+SINGLE = {"serve", "demo", "migrate", "doctor", "spend", "savings", "why", "reprice", "reconcile", "invoice"}
+COMMANDS = {*GROUPS, *SINGLE}
+CALLS = sorted([*SINGLE, *(f"{group} {name}" for group, names in GROUPS.items() for name in names)])
 HEAVY = {"asyncio", "fastapi", "genai_prices", "msgspec", "pydantic", "rich", "sqlalchemy", "uvicorn"}
 
 
@@ -20,7 +28,7 @@ def test_help_names_every_command(farthing: Farthing) -> None:
     assert [line for line in listed if "..." in line] == []
 
 
-@pytest.mark.parametrize("command", [*sorted(COMMANDS - {"keys"}), "keys create", "keys list", "keys revoke"])
+@pytest.mark.parametrize("command", CALLS)
 def test_every_command_has_json(farthing: Farthing, command: str) -> None:
     """Programs can read whatever a command answers."""
     assert "--json" in farthing(*command.split(), "--help").out

@@ -136,10 +136,12 @@ def test_anything_else_is_no_json(kind: str) -> None:
         assert refused.value.code == "unsupported_media_type"
 
 
-def test_a_compressed_body_is_not_unpacked() -> None:
-    """Whatever it is compressed with."""
+@pytest.mark.parametrize("coding", [b"br", b"zstd", b"deflate", b"gzip, gzip", b"x"])
+def test_a_body_is_compressed_by_gzip_alone(coding: bytes) -> None:
+    """Every other coding is refused; so is gzip upon gzip."""
+    check_media_type(headers((b"content-type", b"application/json"), (b"content-encoding", b"GZIP")))
     with pytest.raises(UnsupportedMediaType) as refused:
-        check_media_type(headers((b"content-type", b"application/json"), (b"content-encoding", b"gzip")))
+        check_media_type(headers((b"content-type", b"application/json"), (b"content-encoding", coding)))
     assert refused.value.code == "unsupported_encoding"
 
 
