@@ -89,7 +89,7 @@ async def test_four_start_at_once(rig: Rig, postgres_database: str, name: str | 
         f"F05 {name or 'empty'}",
         f"{times} rounds of {NUMBER}: ready within {longest:.1f} s of the first, 0 deadlocks, alien tables as before",
     )
-    assert longest <= BEHIND_S
+    rig.gate("seconds between the first that is ready and the last", longest, BEHIND_S)
 
 
 @pytest.mark.long
@@ -122,7 +122,7 @@ async def test_one_that_migrates_is_killed(rig: Rig, postgres_database: str) -> 
         "F05 killed",
         f"10 times one of {NUMBER} killed while it migrates: the others ready {longest:.1f} s later, by themselves",
     )
-    assert longest <= BEHIND_S
+    rig.gate("seconds until the others are ready", longest, BEHIND_S)
 
 
 async def caught(watcher: Any, gateways: list[Gateway]) -> Gateway:

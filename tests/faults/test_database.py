@@ -18,6 +18,8 @@ from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres
 
 MASTER = "master-key-0123456789abcdef"
+TOLD_S = 1.5
+"""In which a person at a dashboard hears that the database is away."""
 
 
 async def ask_unknown(site: Site) -> None:
@@ -52,12 +54,12 @@ async def test_a_database_that_is_down_costs_nobody_a_request(
     told: list[float] = []
 
     async def outage() -> None:
-        await asyncio.sleep(2)
+        await asyncio.sleep(2 if rig.is_full else 0.5)
         await ask_unknown(site)
         status, seconds = await look(site)
         assert status == 503
         told.append(seconds)
-        await asyncio.sleep(58 if rig.is_full else 2)
+        await asyncio.sleep(58 if rig.is_full else 1)
 
     seen = await through(
         rig,
@@ -66,10 +68,10 @@ async def test_a_database_that_is_down_costs_nobody_a_request(
         during=outage,
         end=lambda: asyncio.to_thread(postgres.mend),
     )
-    assert told[0] <= 1.5
     status, _ = await look(site)
     assert status == 200
     rig.tell("F06", f"{seen.summary()}; a person is told after {told[0]:.2f} s; an unknown key gets 503")
+    rig.gate("seconds until a person is told", told[0], TOLD_S)
 
 
 @pytest.mark.long
@@ -126,7 +128,7 @@ async def test_a_bouncer_that_is_killed_or_paused_costs_nobody_a_request(
 ) -> None:
     """F09: people are told in time, the ledger is written afterwards."""
     site = await rig.start(postgres_database, through=pgbouncer_database, workers=2)
-    name = postgres_database.rsplit("/", 1)[1]
+    name, told = postgres_database.rsplit("/", 1)[1], list[float]()
 
     async def begin() -> None:
         await asyncio.to_thread(pgbouncer.kill if trouble == "killed" else lambda: pgbouncer.command(f"PAUSE {name}"))
@@ -138,11 +140,12 @@ async def test_a_bouncer_that_is_killed_or_paused_costs_nobody_a_request(
         await asyncio.sleep(2)
         looks = await asyncio.gather(*(look(site) for _ in range(50)))
         assert {status for status, _ in looks} == {503}
-        assert max(seconds for _, seconds in looks) <= 5
+        told.extend(seconds for _, seconds in looks)
         await asyncio.sleep(26)
 
     seen = await through(rig, site, begin=begin, during=crowd, end=end)
-    rig.tell(f"F09 {trouble}", f"{seen.summary()}; 50 dashboards told")
+    rig.tell(f"F09 {trouble}", f"{seen.summary()}; 50 dashboards told, the last after {max(told):.1f} s")
+    rig.gate("seconds until 50 people are told", max(told), TOLD_S)
 
 
 @pytest.mark.long
@@ -160,7 +163,7 @@ async def test_a_locked_ledger_costs_nobody_a_request(rig: Rig, postgres: Postgr
     async def during() -> None:
         await holding[0]
 
-    seen = await through(rig, site, begin=begin, during=during, end=lambda: asyncio.sleep(0))
+    seen = await through(rig, site, begin=begin, during=during, end=lambda: asyncio.sleep(0), added_ms=None)
     assert "deadlock" not in postgres.log.read_text(errors="replace")
     rig.tell("F10", f"{seen.summary()}; 0 deadlocks")
 
@@ -188,7 +191,7 @@ async def test_a_database_that_restarts_again_and_again_costs_nobody_a_request(
             proxy.faults = Faults()
             await asyncio.sleep(1)
 
-        seen = await through(rig, site, begin=calm, during=flap, end=calm)
+        seen = await through(rig, site, begin=calm, during=flap, end=calm, added_ms=None)
         log = site.gateway.log.read_text()
         await asyncio.to_thread(site.gateway.stop)
     assert "prepared statement" not in log

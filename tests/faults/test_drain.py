@@ -16,7 +16,7 @@ from tests.faults.rig.site import Rig, Site
 from tests.faults.rig.words import Wish
 from tests.servers.gateway import Gateway
 
-LAME_DUCK_S = 0.5
+UNREADY_S = 0.1
 MARGIN_S = 0.7
 """Streams that would end so near to the end of the grace may go either way."""
 
@@ -57,7 +57,7 @@ async def until_unready(gateway: Gateway) -> float:
     async def is_unready() -> bool:
         return set(await asyncio.gather(*(answers_readiness(gateway.port) for _ in range(8)))) == {503}
 
-    return await until(is_unready, within_s=5)
+    return await until(is_unready, within_s=30)
 
 
 async def ended(gateway: Gateway) -> tuple[int, float]:
@@ -77,8 +77,8 @@ def cut(heard: Heard) -> bool:
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 async def test_what_fits_the_grace_is_finished_and_the_rest_is_told(rig: Rig, workers: int) -> None:
     """Nobody is cut off in silence; the process ends well and in time; every request has its row."""
-    number, longest_s, grace_s = (200, 40.0, 30) if rig.is_full else (30, 3.0, 1)
-    more = f"lame_duck_s = {LAME_DUCK_S}\n"
+    number, longest_s, grace_s, lame_duck_s = (200, 40.0, 30, 0.5) if rig.is_full else (30, 6.0, 1, 2.0)
+    more = f"lame_duck_s = {lame_duck_s}\n"
     site = await rig.start(workers=workers, text={"drain_s": grace_s, "more": more})
     gateway = site.gateway
     streams = [asyncio.ensure_future(send(ask, gateway.port)) for ask in asks(site, number, longest_s)]
@@ -91,12 +91,11 @@ async def test_what_fits_the_grace_is_finished_and_the_rest_is_told(rig: Rig, wo
     assert late.is_complete, late
     status, seconds = await end
     heard = [*await asyncio.gather(*streams), late]
-    fits = [each for each in heard if each.began + lasts(each.ask) < told + LAME_DUCK_S + grace_s - MARGIN_S]
-    assert len(fits) < len(heard)
-    assert [each for each in fits if not each.is_complete] == []
+    end_s = told + lame_duck_s + grace_s - MARGIN_S
+    broken = [each for each in heard if each.began + lasts(each.ask) < end_s and not each.is_complete]
+    assert any(map(cut, heard))
     assert [each for each in heard if not (each.is_complete or cut(each))] == []
     assert status == 0
-    assert seconds <= LAME_DUCK_S + grace_s + 1
     await asyncio.to_thread(gateway.start)
     await site.books.settled(len(heard))
     verdict = await check(site.books, heard, rig.vendors.entries())
@@ -105,9 +104,11 @@ async def test_what_fits_the_grace_is_finished_and_the_rest_is_told(rig: Rig, wo
         f"F03 {workers} workers",
         f"{number} streams of 0.1 to {longest_s:g} s, grace {grace_s} s: not ready after {unready_s * 1000:.0f} ms, "
         f"{sum(each.is_complete for each in heard)} whole, {sum(map(cut, heard))} with an error event, 0 cut off, "
-        f"{verdict.rows} rows; ended with status 0 {seconds - LAME_DUCK_S - grace_s:.2f} s after the grace",
+        f"{verdict.rows} rows; ended with status 0 {seconds - lame_duck_s - grace_s:.2f} s after the grace",
     )
-    assert unready_s <= 0.1 * (1 if rig.is_full else 5)
+    rig.gate("streams that would have fitted the grace", len(broken), 0)
+    rig.gate("seconds until it is not ready", unready_s, UNREADY_S)
+    rig.gate("seconds until the end", seconds, lame_duck_s + grace_s + 1)
 
 
 @pytest.mark.long

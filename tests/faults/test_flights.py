@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from tests.faults.rig.books import check
 from tests.faults.rig.load import Ask, canary, percentile, send, together
 from tests.faults.rig.site import Rig
-from tests.faults.rig.words import Wish, text
+from tests.faults.rig.words import Mood, Wish, text
 
-TOGETHER = 200
+TOGETHER = 60
 WORKERS = 2
+ADDED_S = 0.05
 
 
 def same(number: int, name: str, tenant: str = "tenant0") -> Wish:
@@ -58,17 +59,16 @@ async def test_a_crowd_buys_one_answer(rig: Rig, redis_database: str, postgres_d
         f"({tenants * kinds * WORKERS} at most each), {verdict.by_status['cached']} shared or kept; all answered, p99 "
         f"{1000 * added:.0f} ms after the vendor's end",
     )
+    rig.gate("seconds from the vendor's end to the last answers", added, ADDED_S)
 
 
 @pytest.mark.timeout(120)
 async def test_a_failed_purchase_fails_nobody_else_for_long(rig: Rig) -> None:
     """F22: where the vendor fails the leader, all are told; who asks next is answered."""
-    from tests.faults.rig.words import Mood
-
     site = await rig.start()
     holder = site.holders[0]
-    rig.vendors.be(a=Mood(status=500))
-    asks = [Ask(user=f"e{place}", wish=same(place, "error"), holder=holder, cache=True) for place in range(100)]
+    rig.vendors.be(a=Mood(status=500, after_ms=1_000))
+    asks = [Ask(user=f"e{place}", wish=same(place, "error"), holder=holder, cache=True) for place in range(50)]
     failed = await together(asks, site.ports)
     assert {each.status for each in failed} == {503}
     assert len(rig.vendors.entries()) <= 2

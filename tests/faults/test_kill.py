@@ -17,7 +17,6 @@ from tests.faults.rig.site import Rig, Site
 from tests.servers.gateway import Gateway
 
 RESTART_S = 3.0
-"""Or, on a machine that is slow or busy, three times what the gateway's own start has taken there."""
 RATE = 50.0
 PROBES = 10
 
@@ -61,17 +60,14 @@ def failed(heard: list[Heard]) -> list[Heard]:
 @pytest.mark.timeout(600)
 async def test_killed_workers_lose_and_double_nothing(rig: Rig, postgres_database: str) -> None:
     """O1 to O3 hold, only callers of a killed worker are cut off, and its place is taken within three seconds."""
-    number = 50 if rig.is_full else 10
-    began = time.monotonic()
+    number = 50 if rig.is_full else 3
     site = await rig.start(postgres_database, workers=2)
-    start_s = time.monotonic() - began
     load = Load(site.ports, standard(site.holders), rate=RATE, seed=rig.seed)
     victims, restarts = await kills(site, load, rig.dice, number)
     innocent = [each for each in failed(load.heard) if each.port not in victims]
     assert not innocent, f"{innocent[0].problem} {innocent[0].status} {innocent[0].body[:200]!r}"
     recovered = await site.books.settled(sum(each.is_complete for each in load.heard))
     verdict = await check(site.books, load.heard, rig.vendors.entries())
-    assert max(restarts) <= max(RESTART_S, 3 * start_s)
     quick = sorted(restarts)[len(restarts) // 2]
     rig.tell(
         "F01",
@@ -79,3 +75,4 @@ async def test_killed_workers_lose_and_double_nothing(rig: Rig, postgres_databas
         f"{verdict.rows} rows, 0 lost, 0 doubled, {verdict.by_status.get('interrupted', 0)} interrupted; restart to "
         f"first answer {quick:.2f} s median, {max(restarts):.2f} s most; all rows {recovered:.1f} s after the end",
     )
+    rig.gate("seconds from a kill until everybody is answered", max(restarts), RESTART_S)

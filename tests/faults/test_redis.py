@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from tests.faults.rig.load import until
 from tests.faults.rig.phases import Phase
 from tests.faults.rig.proxy import FaultProxy
 from tests.faults.rig.site import Rig
@@ -14,19 +15,34 @@ from tests.faults.rig.trouble import Trouble, through
 from tests.faultserver.server import FaultServer, Peer
 from tests.servers.redis import Redis
 
-BACK_S = 3.0
+BACK_S = 2.0
 FIRST_SECOND_MS = 60.0
-TOLERANCE_MS = 20.0
-"""The noise of a machine that runs load, vendor and database beside the gateway."""
+THEN_MS = 3.0
+THEN_TYPICAL_MS = 0.5
+"""What a Redis that is away may add: to the 99th percentile in the first second, then, and to the median then."""
 
 
-def first_second(seen: Trouble) -> float:
-    """The 99th percentile, in milliseconds, of what was added in the first second."""
-    began = seen.watch["trouble"].began
-    return Phase(began, began + 1.0).added_ms(seen.load.heard, 0.99)
+def rises(seen: Trouble) -> tuple[float, float, float]:
+    """Milliseconds by which the 99th percentile rose in the first second and then, and the median then."""
+    calm, whole, heard = seen.watch["calm"], seen.watch["trouble"], seen.load.heard
+    first, then = Phase(whole.began, whole.began + 1.0), Phase(whole.began + 1.0, whole.ended)
+    return (
+        first.added_ms(heard, 0.99) - calm.added_ms(heard, 0.99),
+        then.added_ms(heard, 0.99) - calm.added_ms(heard, 0.99),
+        then.added_ms(heard, 0.5) - calm.added_ms(heard, 0.5),
+    )
 
 
-@pytest.mark.timeout(120)
+def gate(rig: Rig, seen: Trouble) -> str:
+    """Holds a trouble to what F11 allows; what was seen, for the table."""
+    first, then, typically = rises(seen)
+    rig.gate("ms added to the 99th percentile in the first second", first, FIRST_SECOND_MS)
+    rig.gate("ms added to the 99th percentile afterwards", then, THEN_MS)
+    rig.gate("ms added to the median afterwards", typically, THEN_TYPICAL_MS)
+    return f"p99 {first:+.1f} ms in the first second, {then:+.1f} ms then, median {typically:+.1f} ms then"
+
+
+@pytest.mark.timeout(180)
 async def test_a_frozen_redis_costs_nobody_a_request(
     rig: Rig,
     redis_server: Redis,
@@ -35,31 +51,28 @@ async def test_a_frozen_redis_costs_nobody_a_request(
 ) -> None:
     """F11: it is noticed once, left alone, found again, and told in two lines a worker."""
     site = await rig.start(postgres_database, redis=redis_database, workers=2)
-    logged: list[str] = []
+    logged, back = list[str](), list[float]()
 
     async def freeze() -> None:
         await asyncio.to_thread(redis_server.freeze)
         logged.append(site.gateway.log.read_text())
 
     async def during() -> None:
-        await asyncio.sleep(30 if rig.is_full else 4)
+        await asyncio.sleep(30 if rig.is_full else 2)
         logged.append(site.gateway.log.read_text())
 
     async def thaw() -> None:
         await asyncio.to_thread(redis_server.thaw)
-        await asyncio.sleep(BACK_S)
+        back.append(await until(lambda: "Redis is back" in site.gateway.log.read_text()[len(logged[1]) :], within_s=60))
 
-    seen = await through(rig, site, begin=freeze, during=during, end=thaw)
-    lines = logged[1].removeprefix(logged[0])
+    seen = await through(rig, site, begin=freeze, during=during, end=thaw, added_ms=None)
+    lines = logged[1][len(logged[0]) :]
     away, changes = lines.count("Redis is away"), lines.count("] Redis is")
-    assert (away <= 2, changes) == (True, away)
-    assert "Redis is back" in site.gateway.log.read_text().removeprefix(logged[1])
-    first = first_second(seen)
-    calm = seen.watch["calm"].added_ms(seen.load.heard, 0.99)
-    assert first <= calm + FIRST_SECOND_MS + TOLERANCE_MS
+    assert changes == away > 0
+    rig.gate("lines while it is frozen, of two workers", away, 2)
+    rig.gate("seconds until it is used again", back[0], BACK_S)
     rig.tell(
-        "F11",
-        f"{seen.summary()}; first second p99 +{first:.1f} ms; {away} lines while it was frozen",
+        "F11", f"{seen.summary()}; {gate(rig, seen)}; {away} lines while it was frozen; back {back[0]:.1f} s after"
     )
 
 
@@ -89,7 +102,7 @@ async def test_a_confused_redis_costs_nobody_a_request(rig: Rig, postgres_databa
         site = await rig.start(postgres_database, redis=f"redis://127.0.0.1:{confused.port}/0", workers=2)
         ready = loop.time() - began
         calm = lambda: asyncio.sleep(0.1)  # noqa: E731 - nothing happens
-        seen = await through(rig, site, begin=calm, during=lambda: asyncio.sleep(5), end=calm)
+        seen = await through(rig, site, begin=calm, during=lambda: asyncio.sleep(5), end=calm, added_ms=THEN_MS)
         await asyncio.to_thread(site.gateway.stop)
     rig.tell(f"F12 {reply}", f"{seen.summary()}; ready after {ready:.1f} s")
 
@@ -123,6 +136,8 @@ async def _flushed(redis: Redis, proxy: FaultProxy) -> None:
 
 
 Play = Callable[[Redis, FaultProxy], Awaitable[None]]
+UNSTEADY = {"F12 flapping", "F13 flushed"}
+"""Those that begin again every second."""
 PLAYS: dict[str, Play] = {
     "F12 killed": _killed,
     "F12 refused": _refused,
@@ -145,6 +160,13 @@ async def test_a_redis_that_comes_and_goes_costs_nobody_a_request(
     async with FaultProxy(redis_server.port, seed=rig.seed) as proxy:
         site = await rig.start(postgres_database, redis=f"redis://127.0.0.1:{proxy.port}/0", workers=2)
         nothing = lambda: asyncio.sleep(0)  # noqa: E731 - the play is all that happens
-        seen = await through(rig, site, begin=nothing, during=lambda: PLAYS[play](redis_server, proxy), end=nothing)
+        seen = await through(
+            rig,
+            site,
+            begin=nothing,
+            during=lambda: PLAYS[play](redis_server, proxy),
+            end=nothing,
+            added_ms=FIRST_SECOND_MS,
+        )
         await asyncio.to_thread(site.gateway.stop)
-    rig.tell(play, seen.summary())
+    rig.tell(play, seen.summary() if play in UNSTEADY else f"{seen.summary()}; {gate(rig, seen)}")

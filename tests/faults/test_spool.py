@@ -24,7 +24,7 @@ REQUESTS = 8
 SEGMENT = 16 * 1024
 REPLAYED = 10_000
 REPLAY_S = 2.0
-WINDOW_S = 0.05
+WINDOW_S = 0.01
 
 
 def spool(root: Path, *contents: bytes) -> list[str]:
@@ -89,7 +89,7 @@ async def test_a_power_cut_costs_moments(rig: Rig, tmp_path: Path) -> None:
 
 @pytest.mark.long
 async def test_a_spool_is_replayed_quickly(rig: Rig, tmp_path: Path, postgres_database: str) -> None:
-    """Ten thousand rows of a dead worker are in the database within two seconds, or what this machine takes."""
+    """Ten thousand rows of a dead worker are in the database within two seconds."""
     clock = SystemClock()
     journal = Journal(root=tmp_path, name="dead")
     spend(journal, *range(REPLAYED))
@@ -115,4 +115,4 @@ async def test_a_spool_is_replayed_quickly(rig: Rig, tmp_path: Path, postgres_da
     assert stats["overall"]["total_requests"] == REPLAYED
     await asyncio.sleep(0)
     rig.tell("F02 replay", f"{REPLAYED} rows in {seconds:.2f} s")
-    assert seconds <= 2 * REPLAY_S
+    rig.gate("seconds for a replay", seconds, REPLAY_S)

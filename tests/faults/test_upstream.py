@@ -18,8 +18,6 @@ FIRST_S, IDLE_S = 2.0, 1.0
 DEADLINES = f"first_token_s = {FIRST_S}\nidle_s = {IDLE_S}"
 LATE_S = 0.25
 LANES = 16
-NOISE_S = 1.5
-"""What hundreds of answers at once may take to be heard on a busy machine."""
 MEMORY_MOST = 32 * 1024 * 1024
 FINISH = b'"finish_reason":"stop"}]}'
 """With this the answer is whole, whether the end mark comes or not."""
@@ -81,7 +79,7 @@ async def ask_in_lanes(site: Site, number: int) -> list[Heard]:
 async def test_a_stream_cut_at_any_byte_says_so(rig: Rig, reset: bool) -> None:
     """F18: the client has the source's text up to the cut and then an error, never an end; nobody is asked twice."""
     source = sse()
-    cuts = range(0, len(source) + 1, 1 if rig.is_full else 37)
+    cuts = range(0, len(source) + 1, 1 if rig.is_full else 61)
 
     async def script(peer: Peer) -> None:
         body = json.loads((await peer.request()).body)
@@ -143,18 +141,18 @@ async def test_a_vendor_that_falls_silent_is_given_up_in_time(rig: Rig) -> None:
     assert {each.status for each in first} <= {504, 503}
     timed = [each.seconds for each in first if each.status == 504]
     assert min(timed) >= FIRST_S - LATE_S
-    assert percentile(timed, 0.5) <= FIRST_S + LATE_S + NOISE_S
+    assert percentile(timed, 0.5) <= FIRST_S + LATE_S
     assert all(each.is_complete for each in beside)
     assert all(each.has_error_event and not each.is_complete for each in broken)
     lasted = [each.seconds - 0.15 for each in broken]
-    assert IDLE_S - LATE_S <= percentile(lasted, 0.5) <= IDLE_S + LATE_S + NOISE_S
+    assert IDLE_S - LATE_S <= percentile(lasted, 0.5) <= IDLE_S + LATE_S
     await site.books.settled(len(first))
     rows = {row.user: row for row in await site.books.rows()}
     assert all(rows[each.ask.user].status == "error" for each in [*first, *broken])
     assert all(rows[each.ask.user].completion_tokens > 0 for each in broken)
     await asyncio.sleep(2)
     files = vitals(workers(site.gateway)).files - before.files
-    assert files <= 15
+    assert files <= 5
     usual = percentile([each.seconds for each in beside], 0.5)
     rig.tell(
         "F17",

@@ -11,10 +11,9 @@ from typing import Any
 import asyncpg
 from msgspec import Struct
 
-from farthing.domain.tokens import estimate
 from tests.faults.rig.cluster import PROVIDER_KEY
 from tests.faults.rig.load import Heard, canary, until
-from tests.faults.rig.words import NANO_IN, NANO_OUT, Entry, Wish, text
+from tests.faults.rig.words import NANO_IN, NANO_OUT, Entry, text
 
 QUIET_S = 0.7
 _COLUMNS = (
@@ -86,9 +85,9 @@ class Books:
 
         return await until(are_there, within_s=within_s)
 
-    async def settled(self, at_least: int = 0) -> float:
+    async def settled(self, at_least: int = 0, *, within_s: float = 90.0) -> float:
         """Seconds until there are so many rows; returns once no more come."""
-        waited = await self.reached(at_least)
+        waited = await self.reached(at_least, within_s=within_s)
         before = await self.count()
         await asyncio.sleep(QUIET_S)
         while before != (now := await self.count()):
@@ -210,9 +209,3 @@ def check_estimate(row: Row) -> None:
     """A partial answer is flagged, and costs what its tokens cost."""
     assert row.estimated, f"{row} is not flagged"
     assert row.cost == row.prompt_tokens * NANO_IN + row.completion_tokens * NANO_OUT, f"{row}"
-
-
-def is_near(row: Row, wish: Wish, entry: Entry, *, slack: int) -> bool:
-    """Whether a partial answer's output is that of what the vendor said, give or take `slack` chunks."""
-    least, most = (estimate(text(wish, max(0, entry.chunks + by))) for by in (-slack, slack))
-    return least <= row.completion_tokens <= most

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results" / "faults.txt"
+SEED = 20_261_121
+"""Of the short rows, which are the same every time."""
 _SEEN = pytest.StashKey[dict[str, str]]()
+_CHOSEN = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +25,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Makes the marker known."""
     config.addinivalue_line("markers", "long: a fault row that runs with --faults only")
     config.stash[_SEEN] = {}
+    asked = config.getoption("--seed")
+    by_chance = time.time_ns() % 2**32 if config.getoption("--faults") else SEED
+    config.stash[_CHOSEN] = by_chance if asked is None else asked
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """The seed of the whole matrix, before it begins."""
+    return [f"fault seed: {config.stash[_CHOSEN]}"] if config.getoption("--faults") else []
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,7 +62,6 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
     """The test's seed, which a failure shows."""
-    chosen = request.config.getoption("--seed")
-    number: int = time.time_ns() % 2**32 if chosen is None else chosen
+    number = request.config.stash[_CHOSEN]
     request.node.add_report_section("call", "seed", f"replay with --seed {number}")
     return number

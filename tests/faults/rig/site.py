@@ -52,6 +52,10 @@ class Rig(Struct, frozen=True):
     is_full: bool
     """Whether the whole matrix runs, or the short part that belongs to all tests."""
 
+    def gate(self, what: str, seen: float, most: float) -> None:
+        """Holds a time or a size to its most, in the whole matrix alone: the short part runs on busy machines."""
+        assert not self.is_full or seen <= most, f"{what}: {seen:.3f}, at most {most:g}"
+
     @property
     def dice(self) -> Random:
         """Chance that comes again with the seed."""

@@ -129,6 +129,7 @@ class Vendor(asyncio.Protocol):
             await asyncio.Event().wait()
         if mood.status == 0 or crc32(entry.id.encode()) % 100 >= mood.percent:
             return False
+        await asyncio.sleep(mood.after_ms / 1000)
         headers = f"retry-after: {mood.retry_after}\r\n" if mood.retry_after else ""
         self._send(mood.status, b'{"error":{"message":"the mood","type":"mood"}}', headers)
         return True

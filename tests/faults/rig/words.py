@@ -52,6 +52,8 @@ class Mood(Struct, frozen=True):
     percent: int = 100
     retry_after: str = ""
     silent: bool = False
+    after_ms: int = 0
+    """How long it takes to refuse."""
 
 
 class Entry(Struct):
