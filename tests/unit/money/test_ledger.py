@@ -302,30 +302,6 @@ def test_spending_today_is_known_by_tenant_and_in_all(ledger: Ledger, clock: Man
     assert ledger.spent_today() == 0
 
 
-def test_whoever_arrived_before_midnight_finds_that_day_as_it_was(ledger: Ledger) -> None:
-    """A body that comes slowly, or a wait for another's answer, is no way into a day that is spent."""
-    load(ledger, BUDGET)
-    spend(ledger, 1_000)
-    load(ledger, BUDGET, at_us=START + DAY_US + 600_000_000)
-    with pytest.raises(InsufficientQuota):
-        reserve(ledger, CALLER, 1, at_us=START + DAY_US - 1)
-    reserve(ledger, CALLER, 1_000, at_us=START + DAY_US)
-
-
-def test_a_commit_whose_end_was_not_heard_is_not_counted_twice(ledger: Ledger) -> None:
-    """Neither in the budget nor in the day's spending; what others have spent is known afterwards."""
-    load(ledger, BUDGET)
-    spend(ledger, 400)
-    ledger.load([BUDGET], {"b1": 400}, today={"acme": 400}, at_us=START, is_certain=False)
-    ledger.committed([row(400)])
-    assert ledger.spent_today("acme") == 400
-    reserve(ledger, CALLER, 600).settle(0)
-    load(ledger, BUDGET, spent=500, today=500)
-    assert ledger.spent_today("acme") == 500
-    with pytest.raises(InsufficientQuota):
-        reserve(ledger, CALLER, 501)
-
-
 @given(
     costs=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400), st.booleans()), max_size=40),
     limit=st.integers(0, 3_000),
