@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 
 from farthing.app.gateway import Gateway
@@ -42,9 +43,9 @@ class Application(FrontDoor):
         if self.desk is not None:
             self.desk.stop()
 
-    def reload(self) -> None:
-        """Reads the configuration again; a mistake in it is logged and changes nothing."""
-        self._gateway.reload()
+    def reload(self) -> asyncio.Task[None]:
+        """Reads the configuration again; a mistake in it is logged and changes nothing. Done when the task is."""
+        return self._gateway.reload()
 
 
 def create_app(settings: Settings) -> Application:

@@ -15,7 +15,14 @@ from farthing.domain.secrecy import Secret
 from farthing.ports import Provider, Transport
 from farthing.providers import PROVIDERS, Endpoint, Vendor, VendorModel, load_vendors
 from farthing.providers.fake import DEMO_MODELS, DEMO_URL
-from farthing.providers.prices import compile_prices, context_window, next_change, price_for, sheet_from_usd
+from farthing.providers.prices import (
+    compile_prices,
+    context_window,
+    context_windows,
+    next_change,
+    price_for,
+    sheet_from_usd,
+)
 from farthing.providers.simulation import DemoModel
 from farthing.settings import ModelSettings, ProviderAccess, Settings
 
@@ -127,6 +134,8 @@ def _offered(settings: Settings, access: ProviderAccess, at: datetime) -> Iterat
         return
     known = {model.name: model for model in vendor.models}
     prices = compile_prices([vendor.prices], at) if vendor.prices else {}
+    # Whoever looks each name up goes through all names each time.
+    windows = context_windows(vendor.prices) if vendor.prices else {}
     names = dict.fromkeys([*known, *(name for _, name in prices)])
     for name in names:
         curated = known.get(name)
@@ -137,7 +146,7 @@ def _offered(settings: Settings, access: ProviderAccess, at: datetime) -> Iterat
             dialect=access.dialect,
             tier=curated.tier if curated else UNKNOWN_TIER,
             price=prices.get((vendor.prices or "", name)),
-            context_tokens=_window(vendor, curated, name),
+            context_tokens=_window(vendor, curated, name) if curated else windows.get(name),
             max_output_tokens=curated.max_output_tokens if curated else None,
             capabilities=curated.capabilities if curated else EVERYTHING,
             routed=curated is not None and not settings.models,

@@ -42,8 +42,7 @@ class Refresher:
         self._cache = storage.cache
         self._transport = transport
         self._clock = clock
-        self._catalogue: Catalogue = build_catalogue(settings, clock.now_us())
-        self._prices_change_us = next_price_change(settings, clock.now_us())
+        self._catalogue, self._prices_change_us = _priced(settings, clock.now_us())
         self._providers: Mapping[str, Provider] = build_providers(settings, transport)
         master = settings.master_key
         self._keyring = Keyring(
@@ -57,23 +56,24 @@ class Refresher:
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
         self.snapshots = Snapshots(self._snapshot())
 
-    def configure(self, settings: Settings) -> None:
+    async def configure(self, settings: Settings) -> None:
         """Takes over changed settings: providers, models, prices, routing, cache."""
-        catalogue, providers = (
-            build_catalogue(settings, self._clock.now_us()),
-            build_providers(settings, self._transport),
-        )
-        self._settings, self._catalogue, self._providers = settings, catalogue, providers
-        self._prices_change_us = next_price_change(settings, self._clock.now_us())
+        providers = build_providers(settings, self._transport)
+        catalogue, change_us = await asyncio.to_thread(_priced, settings, self._clock.now_us())
+        self._settings, self._providers = settings, providers
+        self._catalogue, self._prices_change_us = catalogue, change_us
         self._keyring.configure(settings.plans)
         self.snapshots.swap(self._snapshot())
 
     async def reprice(self) -> None:
         """Takes over prices that have changed with the day or the hour."""
-        now_us = self._clock.now_us()
-        if self._prices_change_us is not None and now_us >= self._prices_change_us:
-            self._catalogue = build_catalogue(self._settings, now_us)
-            self._prices_change_us = next_price_change(self._settings, now_us)
+        settings, now_us = self._settings, self._clock.now_us()
+        if self._prices_change_us is None or now_us < self._prices_change_us:
+            return
+        catalogue, change_us = await asyncio.to_thread(_priced, settings, now_us)
+        # Other settings may have been taken over meanwhile, at the same prices.
+        if settings is self._settings:
+            self._catalogue, self._prices_change_us = catalogue, change_us
             self.snapshots.swap(self._snapshot())
 
     async def first_refresh(self) -> None:
@@ -152,3 +152,8 @@ class Refresher:
             cache_ttl_us=settings.cache.ttl_s * 1_000_000,
             refuse_unpriced=settings.prices.unpriced == "refuse",
         )
+
+
+def _priced(settings: Settings, now_us: int) -> tuple[Catalogue, int | None]:
+    """The catalogue at the prices of this moment, and the moment (µs) from which others hold."""
+    return build_catalogue(settings, now_us), next_price_change(settings, now_us)

@@ -77,7 +77,7 @@ class Server(uvicorn.Server):
         *,
         tell_ready: Callable[[], None],
         beat: Callable[[], None] = lambda: None,
-        reload: Callable[[], None] | None = None,
+        reload: Callable[[], object] | None = None,
         interrupt: signal.Signals = signal.SIGINT,
     ) -> None:
         """`beat` is called several times a second while the loop turns, `reload` at SIGHUP; `interrupt` is Ctrl-C."""

@@ -58,8 +58,14 @@ def price_for(vendor: str, model: str, at: datetime) -> PriceSheet | None:
     return _sheet(known, at) if known else None
 
 
+def context_windows(vendor: str) -> dict[str, int]:
+    """Tokens that each model of this vendor reads at most, where the data tells; models by what the data calls them."""
+    provider = _provider(vendor)
+    return {model.id: model.context_window for model in (provider.models if provider else ()) if model.context_window}
+
+
 def context_window(vendor: str, model: str) -> int | None:
-    """Tokens that the model reads at most, where the data tells."""
+    """The same of one model, under any name that its vendor knows it by."""
     known = _model(vendor, model)
     return known.context_window if known else None
 

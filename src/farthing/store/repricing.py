@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -100,7 +101,8 @@ class Repricing:
         opened = self._engines.reading if dry_run else self._engines.writing
         async with opened("writer") as connection:
             found = await _unpriced(connection, after, end, lock=not dry_run)
-            pairs = [(before, pricing(before)) for before in found]
+            # Prices of past days are looked up anew each time, for which requests should not wait.
+            pairs = await asyncio.to_thread(lambda: [(before, pricing(before)) for before in found])
             changed = [(before, priced) for before, priced in pairs if priced is not None]
             if changed and not dry_run:
                 await _update(connection, [priced for _, priced in changed])

@@ -36,14 +36,14 @@ async def test_a_good_file_is_taken_over_and_a_bad_one_changes_nothing(
         client = Client(application)
         assert await models(client) == ["before"]
         file.write_text(LOCAL + MODEL.format("after"))
-        application.reload()
+        await application.reload()
         assert await models(client) == ["after"]
         for text in ("[server]\nport = 'x'\n", "not TOML", LOCAL + '[[models]]\nname = "x"\nprovider = "never"\n'):
             file.write_text(text)
-            application.reload()
+            await application.reload()
             assert await models(client) == ["after"]
         file.unlink()
-        application.reload()
+        await application.reload()
         assert await models(client) == ["after"]
 
 

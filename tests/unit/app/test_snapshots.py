@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from threading import Event
 
 import pytest
 
+from farthing.app import snapshots
+from farthing.app.catalogue import build_catalogue
 from farthing.app.keyring import MASTER
 from farthing.app.snapshots import FIRST_TRIES, Refresher
 from farthing.app.storage import Storage
 from farthing.background.clock import ManualClock
+from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Unauthenticated, Unavailable
 from farthing.domain.keys import LOCAL_CALLER, Caller, Key
 from farthing.domain.permissions import EVERYTHING
@@ -24,6 +28,19 @@ from farthing.settings import Settings
 from tests.unit.app.conftest import SettingsOf
 
 NOW_US = 1_795_219_200_000_000
+LOCAL = """
+[providers.local]
+dialect = "openai"
+base_url = "http://127.0.0.1:1/v1"
+[cache]
+ttl_s = 60
+[[models]]
+name = "mine"
+provider = "local"
+tier = "simple"
+[routing]
+strategy = "complexity"
+"""
 
 
 class Rig:
@@ -146,9 +163,7 @@ async def test_a_vote_elsewhere_is_heard_here(rig: Rig) -> None:
 
 async def test_a_changed_configuration_is_taken_over_whole(rig: Rig, settings_of: SettingsOf) -> None:
     """Models, routing and cache of the new file, keys as they were."""
-    text = '[providers.local]\ndialect = "openai"\nbase_url = "http://127.0.0.1:1/v1"\n[cache]\nttl_s = 60\n'
-    model = '[[models]]\nname = "mine"\nprovider = "local"\ntier = "simple"\n[routing]\nstrategy = "complexity"\n'
-    rig.refresher.configure(settings_of(text + model))
+    await rig.refresher.configure(settings_of(LOCAL))
     snapshot = rig.refresher.snapshots.current
     assert list(snapshot.catalogue.models) == ["mine"]
     assert (snapshot.strategy, snapshot.cache_ttl_us, snapshot.keys_known) == ("complexity", 60_000_000, True)
@@ -163,6 +178,60 @@ async def test_prices_change_at_their_hour(settings_of: SettingsOf) -> None:
     rig.clock.advance(366 * 86_400)
     await rig.refresher.reprice()
     assert rig.refresher.snapshots.current.catalogue.models.keys() == before.catalogue.models.keys()
+    await rig.storage.aclose()
+
+
+class Gate:
+    """Stands in the way of a catalogue, outside the loop, until the loop has turned."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.turned = Event(), Event()
+        self.waited: list[bool] = []
+        monkeypatch.setattr(snapshots, "build_catalogue", self.build)
+
+    def build(self, settings: Settings, now_us: int) -> Catalogue:
+        """The catalogue, once it may pass."""
+        self.reached.set()
+        self.waited.append(self.turned.wait(timeout=10))
+        return build_catalogue(settings, now_us)
+
+    async def open(self) -> None:
+        """As a request would: in a turn of the loop of its own."""
+        await asyncio.sleep(0)
+        self.turned.set()
+
+
+@pytest.mark.parametrize("way", ["configure", "reprice"])
+async def test_requests_go_on_while_a_catalogue_is_built(
+    settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """It is built beside the loop; what requests see is swapped when it is whole."""
+    settings = settings_of(DEEPSEEK_API_KEY="sk-x")
+    rig = Rig(settings)
+    before = rig.refresher.snapshots.current
+    rig.clock.advance(366 * 86_400)
+    gate = Gate(monkeypatch)
+    work = rig.refresher.reprice() if way == "reprice" else rig.refresher.configure(settings)
+    await asyncio.gather(work, gate.open())
+    assert gate.waited == [True]
+    assert rig.refresher.snapshots.current.catalogue is not before.catalogue
+    await rig.storage.aclose()
+
+
+async def test_settings_taken_over_meanwhile_stay(settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prices that change while a configuration is taken over bring none of the old one back."""
+    rig = Rig(settings_of(DEEPSEEK_API_KEY="sk-x"))
+    rig.clock.advance(366 * 86_400)
+    gate = Gate(monkeypatch)
+    repricing = asyncio.ensure_future(rig.refresher.reprice())
+    assert await asyncio.to_thread(gate.reached.wait, 10)
+    monkeypatch.undo()
+    await rig.refresher.configure(settings_of(LOCAL))
+    gate.turned.set()
+    await repricing
+    assert gate.waited == [True]
+    assert list(rig.refresher.snapshots.current.providers) == ["local"]
+    assert list(rig.refresher.snapshots.current.catalogue.models) == ["mine"]
     await rig.storage.aclose()
 
 

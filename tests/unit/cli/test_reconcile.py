@@ -100,7 +100,7 @@ def test_json_tells_the_same(farthing: Farthing, url: str, tmp_path: Path) -> No
         "percent": 0.0,
         "requests": 1,
         "unpriced_requests": 0,
-        "tokens": 55,
+        "tokens": 66,
         "invoiced_tokens": 50,
     }
     assert found["models"][-1]["percent"] == -100.0

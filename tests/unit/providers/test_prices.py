@@ -26,7 +26,15 @@ from msgspec import convert
 from farthing.domain.chat import Usage
 from farthing.domain.pricing import NANO, TOKEN_CLASSES, PriceSheet, Rates
 from farthing.providers import load_vendors
-from farthing.providers.prices import compile_prices, context_window, known_as, next_change, price_for, sheet_from_usd
+from farthing.providers.prices import (
+    compile_prices,
+    context_window,
+    context_windows,
+    known_as,
+    next_change,
+    price_for,
+    sheet_from_usd,
+)
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 20, 3, tzinfo=UTC)
@@ -206,6 +214,8 @@ def test_a_model_is_found_under_the_names_its_vendor_gives_it(vendor: str) -> No
     assert context_window(vendor, "plain-2026-08-01") == 8_192
     assert context_window(vendor, "stepped") is None
     assert context_window(vendor, "nobody-knows-this") is None
+    assert context_windows(vendor) == {"plain": 8_192}
+    assert context_windows("nobody") == {}
 
 
 @pytest.mark.parametrize(
