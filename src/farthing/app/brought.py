@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from secrets import token_bytes
 
 from msgspec.structs import replace
 
-from farthing.domain.credentials import Credential, origin_of
+from farthing.domain.credentials import Bond, Credential, origin_of
 from farthing.domain.errors import Unavailable
 from farthing.domain.secrecy import Secret
 from farthing.ports import Provider
@@ -26,6 +26,12 @@ def build_vault(settings: Settings) -> Vault | None:
     """What seals and opens, None where no key for it is configured."""
     keys = [sealing_key(key.get_secret_value()) for key in settings.encryption_keys]
     return Vault(keys, chance=token_bytes) if keys else None
+
+
+def build_seal(settings: Settings) -> Callable[[Secret[str], Bond], bytes] | None:
+    """What seals a key when one is brought, None where no key for it is configured."""
+    vault = build_vault(settings)
+    return None if vault is None else vault.seal
 
 
 class BroughtKeys:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from farthing.domain.budget import Budget
+from farthing.domain.credentials import Bond
+from farthing.domain.secrecy import Secret
 from farthing.gateway.breaker import Breakers
 from farthing.gateway.snapshot import Snapshots
-from farthing.http.stores import BudgetStore, KeyStore, TenancyStore
+from farthing.http.stores import BudgetStore, CredentialStore, KeyStore, TenancyStore
 from farthing.ports import Clock, Feedback, Queries, SignOn
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ class Services(Struct, frozen=True, kw_only=True):
     budgets: BudgetStore
     spent: Callable[[Iterable[Budget], int], Awaitable[Mapping[str, int]]]
     """Nano-dollars by budget id, in the windows that are open at a moment in µs since 1970."""
+    credentials: CredentialStore
+    seal: Callable[[Secret[str], Bond], bytes] | None
+    """What a provider's key is kept as, good for this bond alone; None where no key for it is configured."""
     new_secret: Callable[[], str]
     """A fresh secret of a virtual key."""
     new_id: Callable[[], str]

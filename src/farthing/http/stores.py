@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from farthing.domain.budget import Budget
+from farthing.domain.credentials import Credential
 from farthing.domain.keys import Key
 from farthing.domain.permissions import Reach
 from farthing.domain.tenancy import Person, Team, Tenant
@@ -65,6 +66,19 @@ class TenancyStore(Protocol):
 
     async def check_team(self, tenant: str, team: str | None) -> None:
         """Raises `NotFound` where there is no such tenant, or no such team in it."""
+
+
+class CredentialStore(Protocol):
+    """Tenants' own keys for providers, sealed. Everything raises `Unavailable` while the database is away."""
+
+    async def list(self, tenant: str | None = None) -> Sequence[Credential]:
+        """Those of one tenant or of all, by tenant and provider."""
+
+    async def put(self, credential: Credential) -> None:
+        """Keeps the key in place of the one that the tenant had for this provider, if any."""
+
+    async def delete(self, tenant: str, provider: str) -> None:
+        """Forgets the key. Raises `NotFound`."""
 
 
 class BudgetStore(Protocol):

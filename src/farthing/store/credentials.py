@@ -11,9 +11,13 @@ from farthing.domain.credentials import Bond, Credential
 from farthing.domain.errors import NotFound
 from farthing.store.engine import Engines
 from farthing.store.queries.quality import of_tenant
+from farthing.store.schema import counters
 from farthing.store.schema import provider_credentials as table
+from farthing.store.tenancy import note_change
 
 BATCH = 100
+COUNTER = "credentials"
+"""Counts changes, for no clock tells of a key that was replaced on a machine whose clock is behind."""
 
 
 class Credentials:
@@ -36,12 +40,14 @@ class Credentials:
         new = self._engines.backend.inserting(table).values(**row)
         latest = {name: new.excluded[name] for name in row}
         async with self._engines.writing() as connection:
+            await note_change(self._engines, connection, COUNTER)
             await connection.execute(new.on_conflict_do_update(index_elements=["tenant", "provider"], set_=latest))
 
     async def delete(self, tenant: str, provider: str) -> None:
         """Forgets the key. Raises `NotFound`."""
         statement = sa.delete(table).where(table.c.tenant == tenant, table.c.provider == provider)
         async with self._engines.writing() as connection:
+            await note_change(self._engines, connection, COUNTER)
             if (await connection.execute(statement)).rowcount == 0:
                 raise NotFound("This tenant has brought no key for this provider.", param="provider")
 
@@ -53,11 +59,12 @@ class Credentials:
             return [_credential(row) for row in rows]
 
     async def version(self) -> tuple[int, int]:
-        """Differs whenever a key has come, gone or been replaced: their number, and when the newest came."""
-        statement = sa.select(sa.func.count(), sa.func.max(table.c.created_at))
+        """Differs whenever a key has come, gone or been replaced: their number, and how often that has happened."""
+        count = sa.select(sa.func.count()).select_from(table).scalar_subquery()
+        changes = sa.select(counters.c.value).where(counters.c.name == COUNTER).scalar_subquery()
         async with self._engines.reading("refresh") as connection:
-            number, newest = (await connection.execute(statement)).one()
-        return number, newest or 0
+            number, changed = (await connection.execute(sa.select(count, changes))).one()
+        return number, changed or 0
 
     async def reseal(self, change: Callable[[Credential], bytes | None]) -> int:
         """Gives each key the seal that `change` makes, where it makes one; how many. A hundred in a transaction.

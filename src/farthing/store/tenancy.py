@@ -116,12 +116,12 @@ class Tenancy:
             raise NotFound(f"There is no such {param} here.", param=param)
 
 
-async def note_change(engines: Engines, connection: AsyncConnection) -> int:
+async def note_change(engines: Engines, connection: AsyncConnection, counter: str = COUNTER) -> int:
     """The number of the change that this transaction makes.
 
     Whoever changes something waits here for whoever did before, so a number is seen only when all below it are.
     """
-    statement = engines.backend.inserting(counters).values(name=COUNTER, value=1)
+    statement = engines.backend.inserting(counters).values(name=counter, value=1)
     upsert = statement.on_conflict_do_update(index_elements=["name"], set_={"value": counters.c.value + 1})
     found = await connection.execute(upsert.returning(counters.c.value))
     return int(found.scalar_one())

@@ -31,10 +31,16 @@ async def test_a_tenant_has_one_key_for_a_provider(store: Store) -> None:
 
 
 async def test_the_version_tells_of_changes(store: Store) -> None:
-    """None, one, and one fewer differ; a look changes nothing."""
+    """One that came, was replaced at the same moment by the clock, or went; a look changes nothing."""
     assert await store.credentials.version() == (0, 0)
     await store.credentials.put(credential("acme", "c1"))
-    assert await store.credentials.version() == (1, NOON_US)
+    assert await store.credentials.version() == await store.credentials.version() == (1, 1)
+    await store.credentials.put(credential("acme", "c2"))
+    assert await store.credentials.version() == (1, 2)
+    with pytest.raises(NotFound):
+        await store.credentials.delete("bolt", "openai")
+    await store.credentials.delete("acme", "openai")
+    assert await store.credentials.version() == (0, 3)
 
 
 async def test_a_key_is_forgotten(store: Store) -> None:

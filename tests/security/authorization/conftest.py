@@ -39,8 +39,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(migrated: Path, tmp_path: Path) -> Settings:
-    """A demo's settings, its database in place."""
-    settings = load(None, {"XDG_DATA_HOME": str(tmp_path), "FARTHING_DEMO": "1"})
+    """A demo's settings, its database in place and with something to seal keys under."""
+    variables = {"XDG_DATA_HOME": str(tmp_path), "FARTHING_DEMO": "1", "FARTHING_ENCRYPTION_KEY": "A" * 43 + "="}
+    settings = load(None, variables)
     file = Path(settings.database.url.get_secret_value().removeprefix("sqlite:///"))
     file.parent.mkdir(parents=True)
     shutil.copy(migrated, file)

@@ -14,7 +14,7 @@ from farthing.domain.secrets import digest
 from farthing.http.policy import Policy
 from farthing.http.routes import ROUTES
 from farthing.store import Store
-from farthing.store.schema import budgets, keys, people, teams, tenants
+from farthing.store.schema import budgets, keys, people, provider_credentials, teams, tenants
 from tests.conformance.store.samples import exchange
 from tests.security.authorization.conftest import secret_of
 from tests.security.authorization.test_matrix import path_of
@@ -34,6 +34,7 @@ BY_ID: list[tuple[str, str, str, str, Any]] = [
     ("GET", "/admin/budgets/{}", "team-budget@other", "none", None),
     ("PATCH", "/admin/budgets/{}", "team-budget@other", "none", {"limit": 0}),
     ("DELETE", "/admin/budgets/{}", "team-budget@other", "none", None),
+    ("DELETE", "/admin/credentials/{}/demo", "other", "none", None),
     ("GET", "/v1/requests/{}", REQUEST, UNKNOWN_REQUEST, None),
 ]
 """Every route that takes an id: one of another tenant, one that nobody has, and a body."""
@@ -44,7 +45,7 @@ async def dump(store: Store) -> str:
     """Whatever the tables of tenancy hold."""
     found = []
     async with store._engines.reading() as connection:
-        for table in (keys, teams, tenants, people, budgets):
+        for table in (keys, teams, tenants, people, budgets, provider_credentials):
             found += [list(row) for row in await connection.execute(sa.select(table).order_by(*table.primary_key))]
     return json.dumps(found, default=str)
 
@@ -72,7 +73,8 @@ async def test_foreign_ids_are_as_unknown_as_any(client: Client, store: Store, n
             )
             for one in (foreign, unknown)
         ]
-        expected = 403 if path.startswith("/admin/teams") and name.startswith("team_admin") else 404
+        is_above = path.startswith(("/admin/teams", "/admin/credentials")) and name.startswith("team_admin")
+        expected = 403 if is_above else 404
         assert [answer.status for answer in answers] == [expected, expected], (method, path)
         assert answers[0].body == answers[1].body
         assert "other" not in answers[0].body.decode()

@@ -12,7 +12,7 @@ from farthing.background.clock import SystemClock
 from farthing.domain.keys import Caller
 from farthing.domain.limits import Limits
 from farthing.store import Store
-from farthing.store.schema import budgets, keys, people, teams, tenants
+from farthing.store.schema import budgets, keys, people, provider_credentials, teams, tenants
 from tests.security.authorization.conftest import HOUR_US, add_key, secret_of
 from tests.servers.asgi import Answer, Client
 
@@ -73,7 +73,7 @@ async def rows(store: Store) -> str:
     """Whatever the tables of tenancy hold."""
     found = []
     async with store._engines.reading() as connection:
-        for table in (keys, teams, tenants, people, budgets):
+        for table in (keys, teams, tenants, people, budgets, provider_credentials):
             found += [list(row) for row in await connection.execute(sa.select(table).order_by(*table.primary_key))]
     return json.dumps(found, default=str)
 
@@ -161,6 +161,7 @@ BASES: dict[tuple[str, str], tuple[sa.Table, dict[str, Any]]] = {
         {"scope": "team", "subject": "red", "tenant": "acme", "window": "day", "limit": 1},
     ),
     ("PATCH", "/admin/budgets/team-budget@acme"): (budgets, {}),
+    ("PUT", "/admin/credentials"): (provider_credentials, {"provider": "demo", "secret": "x"}),
 }
 """Every write with its table and a body that is good so far."""
 FREE = {
@@ -173,6 +174,7 @@ FREE = {
     ("PATCH", "/admin/people/person@acme"): {"role", "team", "is_blocked"},
     ("POST", "/admin/budgets"): {"tenant", "scope", "subject", "is_hard", "name", "degrade"},
     ("PATCH", "/admin/budgets/team-budget@acme"): {"is_hard", "name", "degrade"},
+    ("PUT", "/admin/credentials"): {"provider", "tenant"},
 }
 """The columns that the write sets by their own name, beside limits."""
 FIGURES = {"requests_per_minute", "tokens_per_minute", "concurrent_requests"}

@@ -52,7 +52,7 @@ CELLS = [(route, method) for route in HTTP for method in route.methods.split()]
 def path_of(route: Route) -> str:
     """An address of the route that names nothing known."""
     path = route.path.replace(":path", "")
-    for name in ("model_id", "request_id", "name", "tenant", "team", "person_id", "key_id", "budget_id"):
+    for name in ("model_id", "request_id", "name", "tenant", "team", "person_id", "key_id", "budget_id", "provider"):
         path = path.replace(f"{{{name}}}", "none")
     return path + QUERIES.get(path, "")
 
@@ -60,7 +60,7 @@ def path_of(route: Route) -> str:
 async def ask(client: Client, route: Route, method: str, headers: Pairs = ()) -> Answer:
     """A request to the route, whose body is one that would be good, or empty."""
     path = path_of(route)
-    if method in {"POST", "PATCH"}:
+    if method in {"POST", "PATCH", "PUT"}:
         return await client.post(path, BODIES.get(path, {}), headers, method=method)
     return await client.get(path, headers, method=method)
 

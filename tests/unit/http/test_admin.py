@@ -138,6 +138,14 @@ async def test_lists_go_on_where_they_stopped(admin: Client) -> None:
     assert (await admin.get(f"/admin/tenants?limit=2{cursor}")).status == 400
 
 
+async def test_without_a_key_to_seal_under_no_key_is_kept(admin: Client) -> None:
+    """It says what is missing; what is kept already can be seen and forgotten."""
+    answer = await admin.post("/admin/credentials", {"provider": "demo", "secret": "sk-theirs"}, method="PUT")
+    assert (answer.status, answer.json["error"]["code"]) == (409, "no_encryption_key")
+    assert (await admin.get("/admin/credentials")).json == {"data": [], "next_cursor": None}
+    assert (await admin.get("/admin/credentials/acme/demo", method="DELETE")).status == 404
+
+
 async def test_while_the_database_is_away_nothing_is_changed(
     admin: Client, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
