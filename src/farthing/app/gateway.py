@@ -100,21 +100,27 @@ class Gateway:
         )
         self._once = Once(kept=self._storage.store.idempotent, spawn=self._supervisor.spawn, owner=worker)
         self._hot: DataPlane | None = None
+        self._reloading = asyncio.Lock()
 
     def new_id(self) -> str:
         """A fresh request id."""
         return uuid7(self._clock.now_us(), self._dice.getrandbits(RANDOM_BITS))
 
-    def reload(self) -> None:
-        """Reads the configuration again; a mistake in it is logged and changes nothing."""
-        try:
-            settings = load(self._settings.config_path)
-            self._refresher.configure(settings)
-            self._late_rows.configure(settings)
-        except (SettingsError, ValueError) as error:
-            logger.error("the configuration was not taken over: %s", error)  # noqa: TRY400 (the message is enough)
-        else:
-            logger.info("the configuration was taken over")
+    def reload(self) -> asyncio.Task[None]:
+        """Reads the configuration again, while requests go on; a mistake in it is logged and changes nothing."""
+        return self._supervisor.spawn(self._take_over(), "reading the configuration again")
+
+    async def _take_over(self) -> None:
+        # Of two that are asked for at once the second reads the file after the first is done: the newest is in force.
+        async with self._reloading:
+            try:
+                settings = await asyncio.to_thread(load, self._settings.config_path)
+                await self._refresher.configure(settings)
+            except (SettingsError, ValueError) as error:
+                logger.error("the configuration was not taken over: %s", error)  # noqa: TRY400 (the message is enough)
+            else:
+                self._late_rows.configure(settings)
+                logger.info("the configuration was taken over")
 
     @property
     def desk(self) -> Desk | None:
