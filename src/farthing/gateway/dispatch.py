@@ -145,7 +145,7 @@ class Dispatch:
         dialect = upstream_for(order.call.dialect.name, provider.dialect)
         response = await provider.transport.send(self._request(order, model, provider, dialect))
         try:
-            return await _read(order, dialect, response, on_complete)
+            return await _read(order, dialect, provider, response, on_complete)
         except BaseException:
             response.close()
             raise
@@ -184,13 +184,14 @@ def _joined(*groups: Headers) -> Headers:
 
 
 async def _read(
-    order: Order, dialect: UpstreamDialect, response: UpstreamResponse, on_complete: OnComplete
+    order: Order, dialect: UpstreamDialect, provider: Provider, response: UpstreamResponse, on_complete: OnComplete
 ) -> Whole | StreamSource:
     """The whole answer, or its stream once it has begun. Raises `UpstreamError`."""
     draft = order.draft
     draft.upstream_id = response.headers.get("x-request-id") or response.headers.get("request-id")
     if response.status != OK:
-        raise dialect.read_error(response.status, response.headers, await response.read(LARGEST_ERROR))
+        said = _without_key(await response.read(LARGEST_ERROR), provider)
+        raise dialect.read_error(response.status, response.headers, said)
     draft.was_answered = True
     if order.chat.stream:
         source = StreamSource(response=response, dialect=dialect, draft=draft, on_complete=on_complete)
@@ -201,3 +202,8 @@ async def _read(
     completion, relayed = dialect.read_whole(body)
     response.close()
     return Whole(dialect=dialect, body=body, relayed=relayed, completion=completion)
+
+
+def _without_key(said: bytes, provider: Provider) -> bytes:
+    """A refusal as callers may hear of it: some vendors repeat the key in theirs."""
+    return said.replace(provider.api_key.reveal().encode(), b"[removed]") if provider.api_key else said

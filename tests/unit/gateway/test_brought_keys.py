@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from farthing.domain.errors import UpstreamUnauthorized
+from farthing.domain.errors import UpstreamRejected, UpstreamUnauthorized
 from farthing.domain.secrecy import Secret
 from farthing.gateway.breaker import FAILURES_TO_OPEN
 from farthing.providers.fake import answer, overload
@@ -57,3 +57,12 @@ async def test_a_tenants_failures_are_its_own() -> None:
             await rig.ask(chat())
     assert rig.breakers.of("fake for acme", "small").state == "open"
     assert rig.breakers.of("fake", "small").state == "closed"
+
+
+async def test_a_vendor_that_repeats_the_key_is_not_repeated() -> None:
+    """However little the key looks like one."""
+    rig = Rig(lambda _: answer(b'{"error":{"message":"No such key: my word, friend."}}', status=400))
+    bring(rig, key="my word, friend")
+    with pytest.raises(UpstreamRejected) as caught:
+        await rig.ask(chat())
+    assert caught.value.message == "The provider rejected the request: No such key: [removed]."
