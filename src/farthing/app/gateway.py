@@ -219,7 +219,8 @@ class Gateway:
             await self._refresher.refresh_spending(is_certain=is_certain)
 
     async def _alert(self) -> None:
-        await self._alerting.consider(*self._refresher.spending)
+        budgets, spent, at_us = self._refresher.spending
+        await self._alerting.consider(budgets, spent, at_us, self._ledger.used_up(at_us))
         await self._alerting.deliver()
 
     def _start_jobs(self, bookkeeper: Bookkeeper) -> None:

@@ -37,9 +37,18 @@ def reached(spent: int, limit: int) -> tuple[int, ...]:
     return tuple(percent for percent in THRESHOLDS if 0 < limit * percent <= spent * 100)
 
 
-def budget_notices(budget: Budget, window: Span, spent: int, now_us: int) -> Iterator[Notice]:
-    """One for each threshold that has been reached in this window. A changed limit is told of anew."""
-    for percent in reached(spent, budget.limit):
+def budget_notices(
+    budget: Budget, window: Span, spent: int, now_us: int, *, is_used_up: bool = False
+) -> Iterator[Notice]:
+    """One for each threshold that has been reached in this window. A changed limit is told of anew.
+
+    `is_used_up` says that it refuses: a hard budget seldom comes to its last nano-dollar, and its end is told all the
+    same.
+    """
+    percents = reached(spent, budget.limit)
+    if is_used_up and THRESHOLDS[-1] not in percents:
+        percents = (*percents, THRESHOLDS[-1])
+    for percent in percents:
         yield Notice(
             event_id=f"budget:{budget.id}:{window.start_us}:{budget.limit}:{percent}",
             kind="budget.threshold_reached",
@@ -64,11 +73,11 @@ def _sentence(budget: Budget, window: Span, spent: int, percent: int) -> str:
     which = "budget" if budget.window == "total" else f"{budget.window}'s budget"
     whose = budget.name or f"{budget.scope} {budget.subject}".rstrip()
     left = "Requests are refused when it is spent" if budget.is_hard else "It is watched and refuses nothing"
+    come = f"has come to {percent}%"
+    if spent * 100 < budget.limit * percent:
+        come, left = "is used up", "What is left is too little for what is asked, which is refused"
     until = "" if window.end_us is None else f"; it begins anew at {moment_text(window.end_us)}"
-    return (
-        f"The {which} of {whose} has come to {percent}%: "
-        f"{dollars(spent)} of {dollars(budget.limit)} are spent. {left}{until}."
-    )
+    return f"The {which} of {whose} {come}: {dollars(spent)} of {dollars(budget.limit)} are spent. {left}{until}."
 
 
 def moment_text(moment_us: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from farthing.domain.alerts import NotDelivered, budget_notices
 from farthing.domain.budget import Budget, span
@@ -32,18 +33,26 @@ class Alerting:
         self._silent: set[str] = set()
         """Channels that did not take their last notice: said once in the log, not at every try."""
 
-    async def consider(self, budgets: Iterable[Budget], spent: Mapping[str, int], now_us: int) -> None:
+    async def consider(
+        self, budgets: Iterable[Budget], spent: Mapping[str, int], now_us: int, used_up: AbstractSet[str] = frozenset()
+    ) -> None:
         """Announces every threshold that a budget has newly come to.
 
-        `spent` in nano-dollars by budget id, for the windows around `now_us` (µs since 1970 UTC). While the database is
-        away it is left for the next time.
+        `spent` in nano-dollars by budget id, and `used_up` the ids of budgets that refuse, for the windows around
+        `now_us` (µs since 1970 UTC). While the database is away it is left for the next time.
         """
         if not self._channels:
             return
         notices = [
             notice
             for budget in budgets
-            for notice in budget_notices(budget, span(budget.window, now_us), spent.get(budget.id, 0), now_us)
+            for notice in budget_notices(
+                budget,
+                span(budget.window, now_us),
+                spent.get(budget.id, 0),
+                now_us,
+                is_used_up=budget.id in used_up,
+            )
         ]
         new = [notice for notice in notices if notice.event_id not in self._announced]
         if not new:

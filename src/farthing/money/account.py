@@ -28,6 +28,7 @@ class Account:
         "settled",
         "span",
         "target",
+        "used_up_at",
     )
 
     def __init__(self, window: Span) -> None:
@@ -50,6 +51,8 @@ class Account:
         """Of the lease, what was free when it was last looked at."""
         self.target = 0
         """What it is wise to have leased ahead."""
+        self.used_up_at: int | None = None
+        """The limit that had become too small for a request which it would have held at the window's beginning."""
         self._seen = 0
 
     @property
@@ -71,6 +74,11 @@ class Account:
     def is_quiet(self) -> bool:
         """Whether nothing is under way."""
         return not self.held and not self.pending
+
+    def refused(self, asked: int, spent: int, limit: int) -> None:
+        """A request did not fit under the limit. What only waits for others to end, or never fits, uses up nothing."""
+        if asked <= limit < spent + asked:
+            self.used_up_at = limit
 
     def hold(self, amount: int) -> None:
         """Reserves so much."""

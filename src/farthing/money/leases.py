@@ -97,6 +97,7 @@ class Wish:
             if standing is not None and amount > account.room + standing.free:
                 spent = standing.spent + account.pending
                 held = max(account.held, standing.leased - account.pending - max(0, account.room))
+                account.refused(amount, spent, budget.limit)
                 self.refusal = shortage.not_enough(budget, account.span, spent=spent, held=held, asked=amount)
                 return
         for budget, account, amount in self.wanted:

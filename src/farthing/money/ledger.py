@@ -112,9 +112,9 @@ class Ledger:
             if not budget.is_hard:
                 continue
             if account.spent + account.held + more > budget.limit:
-                raise shortage.not_enough(
-                    budget, account.span, spent=account.spent, held=account.held, asked=bid.under(budget.limit)
-                )
+                asked = bid.under(budget.limit)
+                account.refused(asked, account.spent, budget.limit)
+                raise shortage.not_enough(budget, account.span, spent=account.spent, held=account.held, asked=asked)
             wanted.append((budget, account, more))
         if self.purse is None or self.purse.covers(wanted):
             for _, account, more in wanted:
@@ -155,6 +155,16 @@ class Ledger:
         now = self._clock.now_us()
         accounts = self._today.values() if tenant is None else [self._day(tenant, now)]
         return sum(account.spent for account in accounts if account.span.holds(now))
+
+    def used_up(self, at_us: int) -> frozenset[str]:
+        """The ids of hard budgets that refuse what they held before, in the windows around a moment (µs since 1970)."""
+        return frozenset(
+            budget.id
+            for budget in self._by_id.values()
+            if (account := self.accounts.get(Place(budget.id, self._span(budget.window, at_us).start_us))) is not None
+            and account.used_up_at == budget.limit
+            and budget.is_hard
+        )
 
     def charges(self, exchanges: Iterable[Exchange]) -> Mapping[Place, int]:
         """What these exchanges cost each window of each budget, in nano-dollars."""

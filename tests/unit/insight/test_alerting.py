@@ -131,3 +131,18 @@ async def test_a_channel_that_this_worker_does_not_know_is_left_to_others() -> N
     await Alerting(outbox=shelf, channels=[Ear("webhook")]).deliver()
     assert shelf.pauses == [30_000_000]
     assert shelf.done == []
+
+
+async def test_a_budget_that_refuses_is_told_to_be_at_its_end_once() -> None:
+    """A hard one seldom comes to its last nano-dollar; if it does, that is no news any more."""
+    shelf, ear = Shelf(), Ear("webhook")
+    alerting = Alerting(outbox=shelf, channels=[ear])
+    await alerting.consider([BUDGET], {"b1": 970}, NOON_US, {"b1"})
+    await alerting.consider([BUDGET], {"b1": 970}, NOON_US, {"b1"})
+    await alerting.consider([BUDGET], {"b1": 1_000}, NOON_US, {"b1"})
+    assert [percent for percent, _ in shelf.announced] == ["50", "80", "90", "100"]
+    await alerting.deliver()
+    assert ear.heard[-1] == (
+        "The day's budget of key k1 is used up: $0.00000097 of $0.000001 are spent. What is left is too little for "
+        "what is asked, which is refused; it begins anew at 2025-12-02T00:00:00Z."
+    )

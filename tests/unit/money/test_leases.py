@@ -177,6 +177,11 @@ async def test_others_that_took_the_rest_are_found_out_by_asking(lessor: MemoryL
     with pytest.raises(InsufficientQuota, match="team support"):
         await other.hold(200)
     assert lessor.leased(PLACE) == 400
+    assert other.ledger.used_up(START) == frozenset()
+    await one.commit(400)
+    with pytest.raises(InsufficientQuota, match="team support"):
+        await other.hold(200)
+    assert other.ledger.used_up(START) == {"b2"}
     await asyncio.gather(*one.tasks, *other.tasks)
 
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.background.clock import ManualClock
-from farthing.domain.budget import Budget, Step
+from farthing.domain.budget import DAY_US, Budget, Step
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import Usage
 from farthing.domain.errors import InsufficientQuota
@@ -170,3 +170,20 @@ def test_the_oldest_kind_of_answer_makes_room(ledger: Ledger, monkeypatch: pytes
             ledger.record(replace(exchange(1), model=name))
     learned = [ledger.bid("local", replace(MODEL, name=name), needs(5)) for name in ("one", "two")]
     assert [bid is not None and bid.is_learned for bid in learned] == [False, True]
+
+
+def test_a_budget_is_used_up_when_it_refuses_what_it_would_have_held(ledger: Ledger) -> None:
+    """Because of what is spent; not while others' holds will end, nor by what never fits."""
+    load(ledger, BUDGET, replace(BUDGET, id="soft", scope="team", subject="support", is_hard=False), spent=700)
+    waits = held(ledger, 200)
+    for amount in (150, 1_001):
+        with pytest.raises(InsufficientQuota):
+            held(ledger, amount)
+        assert ledger.used_up(START) == frozenset()
+    waits.settle(0)
+    with pytest.raises(InsufficientQuota):
+        held(ledger, 301)
+    assert ledger.used_up(START) == {"b1"}
+    assert ledger.used_up(START + DAY_US) == frozenset()
+    load(ledger, replace(BUDGET, limit=2_000), spent=700)
+    assert ledger.used_up(START) == frozenset()
