@@ -154,7 +154,7 @@ def _checked(heard: Heard, row: Row, entry: Entry | None) -> float:
 
 
 def _surplus(heard: Heard, row: Row, entry: Entry | None) -> int:
-    """Chunks that the row lacks, beside one and those that the vendor said before it knew that its listener had left."""
+    """Chunks that the row lacks, beside one and those that the vendor said before it knew of the leaving."""
     if entry is None or row.status == "ok" or not heard.ask.stream:
         return 0
     unheard = 1 + ceil(max(0.0, entry.at - heard.ended) / EVERY_S)

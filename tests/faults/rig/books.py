@@ -95,6 +95,10 @@ class Books:
             await asyncio.sleep(QUIET_S)
         return waited
 
+    async def days(self) -> list[Any]:
+        """The days on which there were requests, in their order."""
+        return [day for [day] in await self._ask("SELECT DISTINCT DATE(created_at) FROM requests ORDER BY 1")]
+
     async def sums(self, grain: int) -> dict[tuple[str, str, str], tuple[int, int, int]]:
         """Requests, tokens out and cost by dimension, tenant and value, over buckets of `grain` minutes."""
         totals: dict[tuple[str, str, str], tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
