@@ -102,30 +102,48 @@ def table(found: dict[str, list[Sample]], *, share: float, rounds: int, seconds:
     )
 
 
-def crews(rig: Rig, stack: ExitStack) -> list[Crew]:
-    """One and two workers, on each database, started and frozen."""
-    postgres = Postgres()
-    stack.callback(postgres.remove)
-    postgres.start()
+def crews(rig: Rig, stack: ExitStack, postgres: Postgres | None) -> list[Crew]:
+    """One and two workers on SQLite, and on PostgreSQL where there is one, started and frozen."""
     made = []
-    for name in ("SQLite", "PostgreSQL"):
+    for server in (None, postgres) if postgres else (None,):
         for workers in (1, 2):
-            database = f"workers{workers}" if name == "PostgreSQL" else ""
-            made.append(_crew(rig, postgres, database, workers, f"{name}, --workers {workers}"))
+            made.append(_crew(rig, server, workers))
             stack.callback(made[-1].gateway.remove)
             made[-1].gateway.start()
             made[-1].gateway.freeze()
     return made
 
 
-def _crew(rig: Rig, postgres: Postgres, database: str, workers: int, title: str) -> Crew:
-    if database:
-        postgres.execute(f"CREATE DATABASE {database}")
-    url = postgres.url(database) if database else None
-    gateway = FarthingServer(rig, workers=workers, database=url)
-    if not database:
-        return Crew(title, gateway, gateway.booked, workers)
-    return Crew(title, gateway, lambda: int(postgres.execute("SELECT count(*) FROM requests", database)), workers)
+def _crew(rig: Rig, postgres: Postgres | None, workers: int) -> Crew:
+    if postgres is None:
+        gateway = FarthingServer(rig, workers=workers)
+        return Crew(f"SQLite, --workers {workers}", gateway, gateway.booked, workers)
+    database = f"workers{workers}"
+    postgres.execute(f"CREATE DATABASE {database}")
+    gateway = FarthingServer(rig, workers=workers, database=postgres.url(database))
+    counted = "SELECT count(*) FROM requests"
+    return Crew(f"PostgreSQL, --workers {workers}", gateway, lambda: int(postgres.execute(counted, database)), workers)
+
+
+def compete(standing: Sequence[Crew], *, rounds: int, seconds: float, share: float) -> dict[str, list[Sample]]:
+    """What each crew did in turns, round after round, by its title. Raises `NoShares`."""
+    found: dict[str, list[Sample]] = {crew.title: [] for crew in standing}
+    for _ in range(rounds):
+        for crew in standing:
+            found[crew.title].append(measure(crew, seconds, share))
+    return found
+
+
+def scale(rig: Rig, *, rounds: int, seconds: float) -> tuple[float, float] | None:
+    """Answers a second of one worker and of two on SQLite, medians; None where nobody may give processes a share."""
+    try:
+        with ExitStack() as stack:
+            standing = crews(rig, stack, None)
+            found = compete(standing, rounds=rounds, seconds=seconds, share=SHARE)
+    except NoShares:
+        return None
+    one, two = (statistics.median(each.per_second for each in samples) for samples in found.values())
+    return one, two
 
 
 def _command(pid: int) -> bytes:
@@ -153,11 +171,11 @@ def main() -> int:
     os.sched_setaffinity(0, {LOAD_CORE})
     try:
         with Rig() as rig, ExitStack() as stack:
-            standing = crews(rig, stack)
-            found: dict[str, list[Sample]] = {crew.title: [] for crew in standing}
-            for _ in range(chosen.rounds):
-                for crew in standing:
-                    found[crew.title].append(measure(crew, chosen.seconds, chosen.share))
+            postgres = Postgres()
+            stack.callback(postgres.remove)
+            postgres.start()
+            standing = crews(rig, stack, postgres)
+            found = compete(standing, rounds=chosen.rounds, seconds=chosen.seconds, share=chosen.share)
     except NoShares as error:
         print(f"Nothing measured: {error}.")
         return 1

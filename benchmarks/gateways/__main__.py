@@ -21,8 +21,8 @@ from benchmarks.gateways.rig import LOAD_CORE, SERVED_CORE, Rig
 from benchmarks.gateways.rows import ROWS, Row
 from benchmarks.gateways.running import ceiling, compete
 from benchmarks.gateways.tensorzero import TensorZero
-from benchmarks.gateways.workers import scale
 from benchmarks.machine import ROOT, store
+from benchmarks.scaling import scale
 
 CONTESTANTS: dict[str, tuple[Callable[[Rig], Contestant], ...]] = {
     "compiled": (Compiled,),

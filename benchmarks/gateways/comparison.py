@@ -32,7 +32,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Contestants that could not be installed or started, and why."""
     samples: dict[Row, dict[str, list[Sample]]]
     workers: tuple[float, float] | None = None
-    """Requests a second with the whole rig on one core and one worker, and on two cores with two."""
+    """Requests a second of one worker and of two, each with the same small share of a core; None if not measured."""
 
     @property
     def scale(self) -> float | None:

@@ -127,9 +127,9 @@ def _sizes(run: Run) -> str:
 def _workers(run: Run) -> list[str]:
     if run.workers is None:
         return []
-    head = ("Gateway, mock and load on the same cores", "requests/s", "x")
+    head = ("Workers with a fifth of a core each, the rest with room", "requests/s", "x")
     one, two = map(_number, run.workers)
-    lines = [("one core, --workers 1", one, "1"), ("two cores, --workers 2", two, _number(run.scale))]
+    lines = [("--workers 1", one, "1"), ("--workers 2", two, _number(run.scale))]
     return ["\n".join(aligned([head, *lines]))]
 
 

@@ -69,16 +69,16 @@ def test_a_hit_that_never_reaches_the_vendor_is_as_it_should_be() -> None:
 
 
 def test_sizes_and_workers_stand_below_the_rows() -> None:
-    """Version, start and memory of each; throughput on one core and on two."""
+    """Version, start and memory of each; throughput of one worker and of two."""
     taken = run({"hit": {"Farthing": [sample(mib=55.5)]}}, workers=(1000.0, 1850.0))
     assert block("""
         Versions and sizes  version  first 200 after s  MiB at rest  MiB under load
         Farthing                1.0               0.50         40.0            55.5
         LiteLLM               1.109               0.50         40.0               -
 
-        Gateway, mock and load on the same cores  requests/s     x
-        one core, --workers 1                          1,000     1
-        two cores, --workers 2                         1,850  1.85
+        Workers with a fifth of a core each, the rest with room  requests/s     x
+        --workers 1                                                   1,000     1
+        --workers 2                                                   1,850  1.85
     """) in full(taken, [])
 
 

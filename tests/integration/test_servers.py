@@ -1,6 +1,12 @@
 """The servers that other tests rely on are real, separate for each test, and can be hurt and mended."""
 
 import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,6 +18,24 @@ from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres
 from tests.servers.process import ServerFailed, program
 from tests.servers.redis import Redis
+
+ROOT = Path(__file__).parents[2]
+FREEZE_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from tests.servers.process import Server
+class Sleeper(Server):
+    as_ourselves = True
+    def ready(self):
+        return len(self.pids()) == 1
+    def pids(self):
+        return Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+server = Sleeper("sleeper", folder=Path(sys.argv[1]), port=1, command=["/bin/sh", "-c", "sleep 60 & wait"])
+server.start()
+server.freeze()
+print(server.pid, *server.pids(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 async def answers(url: str) -> int:
@@ -115,6 +139,32 @@ async def test_a_frozen_redis_times_out_and_a_killed_one_refuses(redis_server: R
         await pings(redis_database)
     redis_server.mend()
     assert await pings(redis_database)
+
+
+def test_a_frozen_server_dies_with_whoever_froze_it(tmp_path: Path) -> None:
+    """It and its children, which can hear of nothing themselves."""
+    command = [sys.executable, "-c", FREEZE_AND_DIE, str(tmp_path)]
+    died = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    frozen = [Path("/proc") / pid for pid in died.stdout.split()]
+    assert len(frozen) == 2
+    assert until(lambda: not any(is_alive(process) for process in frozen))
+
+
+def is_alive(process: Path) -> bool:
+    """Whether it still runs or is frozen; what nobody has waited for yet is neither."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def until(done: Callable[[], bool]) -> bool:
+    """Whether it came true within some seconds."""
+    end = time.monotonic() + 10
+    while not (answer := done()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return answer
 
 
 def test_a_missing_program_is_named_with_what_to_do() -> None:

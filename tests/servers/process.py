@@ -16,6 +16,8 @@ from pathlib import Path
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+_GUARD = 'read -r thawed || kill -KILL "$@"'
+"""A frozen process hears of no other signal; the line breaks when whoever froze it dies."""
 
 
 class ServerFailed(Exception):
@@ -84,6 +86,7 @@ class Server:
         self._command = list(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._frozen = False
+        self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> Path:
@@ -139,15 +142,21 @@ class Server:
         self._process.wait()
         self._process = None
         self._frozen = False
+        self._dismiss()
 
     def freeze(self) -> None:
-        """Its sockets stay open and accept, and nothing ever answers."""
-        self._signal_all(signal.SIGSTOP)
+        """Its sockets stay open and accept, and nothing ever answers. It dies with the test run even so."""
+        pids = self._signal_all(signal.SIGSTOP)
         self._frozen = True
+        if self._guard is None:
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD, "guard", *map(str, pids)], stdin=subprocess.PIPE, start_new_session=True
+            )
 
     def thaw(self) -> None:
         """Lets it go on where it was frozen."""
         if self._frozen:
+            self._dismiss()
             self._signal_all(signal.SIGCONT)
             self._frozen = False
 
@@ -161,14 +170,23 @@ class Server:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _signal_all(self, number: signal.Signals) -> None:
+    def _dismiss(self) -> None:
+        """Ends the guard, who has nothing to do any more."""
+        if self._guard is not None:
+            self._guard.communicate(b"\n")
+            self._guard = None
+
+    def _signal_all(self, number: signal.Signals) -> list[int]:
+        """The processes that were sent the signal."""
         if self._process is None:
-            return
-        for pid in [self._process.pid, *_descendants(self._process.pid)]:
+            return []
+        pids = [self._process.pid, *_descendants(self._process.pid)]
+        for pid in pids:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
+        return pids
 
 
 class HttpServer(Server):
