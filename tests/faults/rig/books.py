@@ -11,9 +11,10 @@ from typing import Any
 import asyncpg
 from msgspec import Struct
 
+from farthing.domain.tokens import estimate
 from tests.faults.rig.cluster import PROVIDER_KEY
 from tests.faults.rig.load import Heard, canary, until
-from tests.faults.rig.words import NANO_IN, NANO_OUT, Entry, text
+from tests.faults.rig.words import NANO_IN, NANO_OUT, Entry, Wish, text
 
 QUIET_S = 0.7
 _COLUMNS = (
@@ -213,3 +214,9 @@ def check_estimate(row: Row) -> None:
     """A partial answer is flagged, and costs what its tokens cost."""
     assert row.estimated, f"{row} is not flagged"
     assert row.cost == row.prompt_tokens * NANO_IN + row.completion_tokens * NANO_OUT, f"{row}"
+
+
+def is_near(row: Row, wish: Wish, entry: Entry, *, slack: int) -> bool:
+    """Whether a partial answer's output is that of what the vendor said, give or take `slack` chunks."""
+    least, most = (estimate(text(wish, max(0, entry.chunks + by))) for by in (-slack, slack))
+    return least <= row.completion_tokens <= most
