@@ -260,6 +260,7 @@ class Gateway:
             forget=self._forget,
             metrics=metrics.latest,
             flush=bookkeeper.flush,
+            reprice=self._late_rows.reprice,
             health=self._storage.health,
             metrics_text=self._prometheus.text,
             version=self._version,

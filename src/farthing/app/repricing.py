@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from farthing.app.catalogue import build_catalogue, next_price_change
 from farthing.domain.budget import dollars
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Unavailable
 from farthing.domain.exchange import Exchange
+from farthing.domain.pricing import NANO
 from farthing.domain.repricing import repriced
 from farthing.ports import Stretch
 from farthing.settings import Settings
 from farthing.store import Store
-from farthing.store.repricing import Repriced
+from farthing.store.repricing import Priced, Repriced
 
 logger = logging.getLogger(__name__)
 
@@ -47,16 +49,34 @@ async def reprice(store: Store, settings: Settings, stretch: Stretch = FOR_EVER,
     return await store.repricing.run(PastPrices(settings).price, stretch, dry_run=dry_run)
 
 
+def told(done: Repriced, *, is_dry: bool) -> dict[str, Any]:
+    """What a run did, as JSON shows it."""
+    models = [
+        {"provider": provider, "model": name, **_counts(model)}
+        for (provider, name), model in sorted(done.models.items())
+    ]
+    return {"dry_run": is_dry, **_counts(done.total), "models": models}
+
+
+def _counts(model: Priced) -> dict[str, Any]:
+    return {"rows": model.rows, "cost": model.cost / NANO, "still_unpriced": model.still_unpriced}
+
+
 class LateRows:
     """Rows without a cost, looked at once for each configuration: no other moment makes a price known."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
+        self._settings = settings
         self._pending: Settings | None = settings
 
     def configure(self, settings: Settings) -> None:
         """Other prices are known from now on."""
-        self._pending = settings
+        self._settings = self._pending = settings
+
+    async def reprice(self, stretch: Stretch, is_dry: bool) -> dict[str, Any]:  # noqa: FBT001 (as `Services` says)
+        """Prices a stretch when asked to, and tells of it. Raises `Unavailable`."""
+        return told(await reprice(self._store, self._settings, stretch, dry_run=is_dry), is_dry=is_dry)
 
     async def price(self) -> None:
         """Prices what can be priced, if that was not done yet. While the database is away it is left for later."""

@@ -145,7 +145,7 @@ class Refresher:
             strategies=STRATEGIES,
             strategy=settings.routing.strategy,
             keys=keyring.keys,
-            plans=frozenset(settings.plans),
+            plans=settings.plans,
             keys_known=keyring.is_known and not keyring.is_away,
             is_open=settings.is_loopback and settings.oidc is None and keyring.is_known and not keyring.keys,
             cache_native=settings.cache.enabled,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,6 +35,7 @@ def invoice(
     from farthing.cli.database import with_store
     from farthing.cli.moments import month_of
     from farthing.domain.permissions import Reach
+    from farthing.http.presentation import shown_invoice
     from farthing.insight.invoicing import invoice_of
 
     settings, stretch = settings_for(config), month_of(month)
@@ -51,7 +52,7 @@ def invoice(
 
     found = with_store(settings.lasting_database, work)
     if as_json:
-        print_json(_shown(found))
+        print_json(shown_invoice(found))
     elif as_csv:
         _print_csv(found)
     else:
@@ -112,32 +113,3 @@ def _amount(nano: int) -> str:
 def _harmless(text: str) -> str:
     """Not a formula, whatever spreadsheet opens it."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def _shown(found: Invoice) -> dict[str, Any]:
-    from farthing.domain.pricing import NANO
-
-    return {
-        "tenant": found.tenant,
-        "month": found.month,
-        "plan": found.plan,
-        "markup_percent": found.markup_basis_points / 100,
-        "lines": [{"model": line.model, **_figures(line)} for line in found.lines],
-        "usage": _figures(found.used),
-        "plan_price": found.price / NANO,
-        "total": found.total / NANO,
-    }
-
-
-def _figures(line: Line) -> dict[str, Any]:
-    from farthing.domain.pricing import NANO
-
-    return {
-        "requests": line.requests,
-        "tokens_in": line.tokens_in,
-        "tokens_out": line.tokens_out,
-        "unpriced_requests": line.unpriced,
-        "cost": line.cost / NANO,
-        "markup": line.markup / NANO,
-        "amount": line.amount / NANO,
-    }

@@ -10,7 +10,7 @@ from farthing.cli.spend import From, To
 from farthing.cli.terminal import AsJson, ConfigFile, print_json, print_table, usd
 
 if TYPE_CHECKING:
-    from farthing.store.repricing import Priced, Repriced
+    from farthing.store.repricing import Priced
 
 
 def reprice(
@@ -23,6 +23,7 @@ def reprice(
 ) -> None:
     """Price what was unpriced, each at its own day's prices."""
     from farthing.app.repricing import reprice as price_rows
+    from farthing.app.repricing import told
     from farthing.cli.configured import settings_for
     from farthing.cli.database import with_store
     from farthing.cli.moments import stretch_between
@@ -30,32 +31,20 @@ def reprice(
     settings, stretch = settings_for(config), stretch_between(first, last)
     done = with_store(settings.lasting_database, lambda store: price_rows(store, settings, stretch, dry_run=dry_run))
     if as_json:
-        print_json(_shown(done, is_dry=dry_run))
+        print_json(told(done, is_dry=dry_run))
         return
     if not done.models:
         print("every request has a price")
         return
     columns = ["provider", "model", "would be priced" if dry_run else "priced", "cost", "still unpriced"]
-    rows = [[provider or "none", name or "none", *_figures(model)] for (provider, name), model in _sorted(done)]
+    rows = [
+        [provider or "none", name or "none", *_figures(model)]
+        for (provider, name), model in sorted(done.models.items())
+    ]
     print_table(columns, [*rows, ["total", "", *_figures(done.total)]], numbers=columns[2:])
-
-
-def _sorted(done: Repriced) -> list[tuple[tuple[str, str], Priced]]:
-    return sorted(done.models.items())
 
 
 def _figures(model: Priced) -> list[str]:
     from farthing.domain.pricing import NANO
 
     return [f"{model.rows:,}", usd(model.cost / NANO), f"{model.still_unpriced:,}"]
-
-
-def _shown(done: Repriced, *, is_dry: bool) -> dict[str, object]:
-    models = [{"provider": provider, "model": name, **_counts(model)} for (provider, name), model in _sorted(done)]
-    return {"dry_run": is_dry, **_counts(done.total), "models": models}
-
-
-def _counts(model: Priced) -> dict[str, object]:
-    from farthing.domain.pricing import NANO
-
-    return {"rows": model.rows, "cost": model.cost / NANO, "still_unpriced": model.still_unpriced}

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.keys import Key
+from farthing.domain.plans import TenantPlan
 from farthing.domain.routing.plan import Strategy
 from farthing.ports import Provider
 
@@ -26,8 +27,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """By digest of the secret."""
     keys_known: bool = True
     """False until the key table has been read, and while it cannot be: an unknown key is then not yet a wrong one."""
-    plans: frozenset[str] = frozenset()
-    """Names of the plans that tenants can be put on."""
+    plans: Mapping[str, TenantPlan] = field(default_factory=dict)
+    """The plans that tenants can be put on, by name."""
     is_open: bool = False
     """Bound to loopback with no key made: whoever reaches us may do everything."""
     cache_native: bool = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from farthing.domain.invoice import Invoice, Line
 from farthing.domain.pricing import NANO
 from farthing.http.moments import rfc3339
 
@@ -53,3 +54,29 @@ def _field(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 (as `prese
     if name == "interval":
         return name, [bound / NANO for bound in value]
     return name, presented(value)
+
+
+def shown_invoice(found: Invoice) -> dict[str, Any]:
+    """An invoice as JSON shows it."""
+    return {
+        "tenant": found.tenant,
+        "month": found.month,
+        "plan": found.plan,
+        "markup_percent": found.markup_basis_points / 100,
+        "lines": [{"model": line.model, **_figures(line)} for line in found.lines],
+        "usage": _figures(found.used),
+        "plan_price": found.price / NANO,
+        "total": found.total / NANO,
+    }
+
+
+def _figures(line: Line) -> dict[str, Any]:
+    return {
+        "requests": line.requests,
+        "tokens_in": line.tokens_in,
+        "tokens_out": line.tokens_out,
+        "unpriced_requests": line.unpriced,
+        "cost": line.cost / NANO,
+        "markup": line.markup / NANO,
+        "amount": line.amount / NANO,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from farthing.http import description, feedback, health, live, models, page, recommendation, reports, signon
-from farthing.http.admin import budgets, credentials, keys, people, tenants
+from farthing.http.admin import budgets, credentials, keys, money, people, tenants
 from farthing.http.desk import HOT
 from farthing.http.policy import Policy, Route
 from farthing.http.probes import PROBES
@@ -53,6 +53,8 @@ ROUTES = (
     Route("GET", "/admin/credentials", AUDIT, credentials.list_credentials),
     Route("PUT", "/admin/credentials", ORG_ADMIN, credentials.put_credential),
     Route("DELETE", "/admin/credentials/{tenant}/{provider}", ORG_ADMIN, credentials.delete_credential),
+    Route("GET", "/admin/invoices/{tenant}/{month}", AUDIT, money.invoice),
+    Route("POST", "/admin/reprice", ADMIN, money.reprice),
     Route("GET", "/metrics", ADMIN, health.metrics),
     Route("GET", "/health", KEY, health.health),
     Route("GET", "/api/openapi.json", KEY, description.description),

@@ -13,7 +13,7 @@ from farthing.domain.secrecy import Secret
 from farthing.gateway.breaker import Breakers
 from farthing.gateway.snapshot import Snapshots
 from farthing.http.stores import BudgetStore, CredentialStore, KeyStore, TenancyStore
-from farthing.ports import Clock, Feedback, Queries, SignOn
+from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch
 
 if TYPE_CHECKING:
     from fastapi.requests import HTTPConnection, Request
@@ -47,6 +47,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """`GET /routing/metrics` for a tenant, or for everybody."""
     flush: Callable[[], Awaitable[object]]
     """Brings what is in the journal into the database now."""
+    reprice: Callable[[Stretch, bool], Awaitable[dict[str, Any]]]
+    """Prices requests of a stretch whose price was not known, or with True only tells what would be done."""
     health: Callable[[], Awaitable[dict[str, Any]]]
     metrics_text: Callable[[], bytes]
     version: str

@@ -35,6 +35,7 @@ BY_ID: list[tuple[str, str, str, str, Any]] = [
     ("PATCH", "/admin/budgets/{}", "team-budget@other", "none", {"limit": 0}),
     ("DELETE", "/admin/budgets/{}", "team-budget@other", "none", None),
     ("DELETE", "/admin/credentials/{}/demo", "other", "none", None),
+    ("GET", "/admin/invoices/{}/2026-11", "other", "none", None),
     ("GET", "/v1/requests/{}", REQUEST, UNKNOWN_REQUEST, None),
 ]
 """Every route that takes an id: one of another tenant, one that nobody has, and a body."""

@@ -54,6 +54,7 @@ def path_of(route: Route) -> str:
     path = route.path.replace(":path", "")
     for name in ("model_id", "request_id", "name", "tenant", "team", "person_id", "key_id", "budget_id", "provider"):
         path = path.replace(f"{{{name}}}", "none")
+    path = path.replace("{month}", "2026-11")
     return path + QUERIES.get(path, "")
 
 

@@ -1,0 +1,86 @@
+"""Invoices and re-pricing over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from farthing.domain.chat import Usage
+from farthing.settings import Settings, load
+from farthing.store import Store
+from farthing.store.schema import tenants
+from tests.conformance.store.samples import exchange
+from tests.servers.asgi import Client
+from tests.unit.http.conftest import SECRETS
+
+MONTH = "2025-12"
+"""When the samples were asked."""
+
+
+@pytest.fixture
+def settings(migrated: Path, tmp_path: Path) -> Settings:
+    """A demo's, with a plan."""
+    plan = {"FARTHING_PLANS__PRO__PRICE_USD": "49", "FARTHING_PLANS__PRO__MARKUP_PERCENT": "12.5"}
+    settings = load(None, {"XDG_DATA_HOME": str(tmp_path), "FARTHING_DEMO": "1", **plan})
+    file = Path(settings.database.url.get_secret_value().removeprefix("sqlite:///"))
+    file.parent.mkdir(parents=True)
+    shutil.copy(migrated, file)
+    return settings
+
+
+async def test_an_invoice_is_the_months_usage_under_the_tenants_plan(client: Client, store: Store) -> None:
+    """Its own alone: the plan's price, and its markup on what was used."""
+    await store.ingest.write(
+        [
+            exchange(cost=2_000_000_000, usage=Usage(prompt=7, completion=1)),
+            exchange(cost=5, tenant="other"),
+            exchange(cost=None, model="mystery"),
+        ]
+    )
+    admin = client.with_key(SECRETS.admin)
+    assert (await admin.post("/admin/tenants/acme", {"plan": "pro"}, method="PATCH")).status == 200
+    found = (await admin.get(f"/admin/invoices/acme/{MONTH}")).json
+    assert (found["tenant"], found["month"], found["plan"]) == ("acme", MONTH, "pro")
+    assert (found["markup_percent"], found["plan_price"], found["total"]) == (12.5, 49, 51.25)
+    assert (found["usage"]["requests"], found["usage"]["unpriced_requests"]) == (2, 1)
+    assert (found["lines"][0]["tokens_in"], found["lines"][0]["amount"]) == (7, 2.25)
+    empty = (await admin.get("/admin/invoices/acme/2025-11")).json
+    assert (empty["lines"], empty["total"]) == ([], 49)
+
+
+async def test_an_invoice_that_would_be_wrong_is_not_given(client: Client, store: Store) -> None:
+    """Of a tenant whose plan is gone, of nobody, or of no month."""
+    admin = client.with_key(SECRETS.admin)
+    async with store._engines.writing() as connection:
+        await connection.execute(sa.update(tenants).where(tenants.c.tenant == "acme").values(plan="gone"))
+    for path, status in ((f"acme/{MONTH}", 409), (f"nobody/{MONTH}", 404), ("acme/2025-13", 400), ("acme/2025", 400)):
+        assert (await admin.get(f"/admin/invoices/{path}")).status == status, path
+
+
+async def test_a_member_or_a_team_sees_no_invoice(client: Client) -> None:
+    """It is the tenant's; an auditor's key opens it."""
+    admin = client.with_key(SECRETS.admin)
+    for role, status in (("member", 403), ("team_admin", 404), ("auditor", 200), ("org_admin", 200)):
+        body = {"name": role, "role": role, "team": "support"}
+        secret = (await admin.post("/admin/keys", body)).json["secret"]
+        assert (await client.with_key(secret).get(f"/admin/invoices/acme/{MONTH}")).status == status, role
+
+
+async def test_requests_are_priced_when_that_is_meant(client: Client, store: Store) -> None:
+    """Only told of unless `dry_run` is false; what lies outside of the stretch stays as it is."""
+    admin = client.with_key(SECRETS.admin)
+    # The gateway itself looks once, when it starts.
+    while client.application._gateway._late_rows._pending is not None:  # type: ignore[attr-defined]
+        await asyncio.sleep(0.01)
+    row = exchange(cost=None, provider="demo", model="demo/small", usage=Usage(prompt=1_000_000))
+    await store.ingest.write([row])
+    for body, rows in (({}, 1), ({}, 1), ({"until": MONTH + "-01", "dry_run": False}, 0), ({"dry_run": False}, 1)):
+        found = await admin.post("/admin/reprice", body)
+        assert (found.status, found.json["rows"], found.json["dry_run"]) == (200, rows, not body)
+    assert (await admin.post("/admin/reprice", {})).json["rows"] == 0
+    for body in ({"since": "yesterday"}, {"dry_run": "no"}, {"tenant": "acme"}):
+        assert (await admin.post("/admin/reprice", body)).status == 400
