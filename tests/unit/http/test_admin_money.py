@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from pathlib import Path
 
@@ -74,13 +73,12 @@ async def test_requests_are_priced_when_that_is_meant(client: Client, store: Sto
     """Only told of unless `dry_run` is false; what lies outside of the stretch stays as it is."""
     admin = client.with_key(SECRETS.admin)
     # The gateway itself looks once, when it starts.
-    while client.application._gateway._late_rows._pending is not None:  # type: ignore[attr-defined]
-        await asyncio.sleep(0.01)
+    await client.application._gateway._late_rows.price()  # type: ignore[attr-defined]
     row = exchange(cost=None, provider="demo", model="demo/small", usage=Usage(prompt=1_000_000))
     await store.ingest.write([row])
     for body, rows in (({}, 1), ({}, 1), ({"until": MONTH + "-01", "dry_run": False}, 0), ({"dry_run": False}, 1)):
         found = await admin.post("/admin/reprice", body)
         assert (found.status, found.json["rows"], found.json["dry_run"]) == (200, rows, not body)
     assert (await admin.post("/admin/reprice", {})).json["rows"] == 0
-    for body in ({"since": "yesterday"}, {"dry_run": "no"}, {"tenant": "acme"}):
-        assert (await admin.post("/admin/reprice", body)).status == 400
+    for bad in ({"since": "yesterday"}, {"dry_run": "no"}, {"tenant": "acme"}):
+        assert (await admin.post("/admin/reprice", bad)).status == 400
