@@ -17,6 +17,8 @@ Kind = Literal["requests", "tokens", "concurrency"]
 Scope = Literal["key", "team", "tenant"]
 
 WINDOW_US = 60_000_000
+ALONE_US = WINDOW_US // 4
+"""Of a minute's worth, what workers that cannot hear of one another may all together grant at once beyond the limit."""
 DEEPEST_US = 2 * WINDOW_US
 """No correction raises a level over this: an answer far longer than expected does not lock its caller out for hours."""
 SLOT_WAIT_US = 1_000_000
@@ -129,8 +131,8 @@ def _wanted(bound: Bound, tokens: int) -> int:
     return cost(1 if bound.kind == "requests" else min(tokens, bound.limit), bound.limit)
 
 
-def judge(wanted: Wish, levels: MutableMapping[str, int], *, share: int = 1) -> Verdict:
-    """Grants a wish and raises the levels, or changes nothing.
+def judge(wanted: Wish, levels: MutableMapping[str, int], *, share: int = 1, window_us: int = WINDOW_US) -> Verdict:
+    """Grants a wish and raises the levels, or changes nothing. Within `window_us` a level must stay.
 
     `share` workers that cannot hear of one another each keep to their part of every limit; to one request at a time
     and to one that finds its rate drained, even where the part is smaller.
@@ -144,7 +146,7 @@ def judge(wanted: Wish, levels: MutableMapping[str, int], *, share: int = 1) -> 
             wait = SLOT_WAIT_US if level >= max(1, bound.limit // share) else 0
         else:
             after.append(level + price * share)
-            wait = after[-1] - WINDOW_US if level else 0
+            wait = min(level, after[-1] - window_us)
         if wait > longest:
             refused, longest = place, wait
     if refused is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from farthing.domain.limits import Verdict, Wish, corrected, judge
+from farthing.domain.limits import WINDOW_US, Verdict, Wish, corrected, judge
 from farthing.ports import Clock
 
 _MICRO = 1_000_000
@@ -13,17 +13,27 @@ _MICRO = 1_000_000
 class Levels:
     """By the names of bounds. Belongs to one thread."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.held: dict[str, int] = {}
+    def __init__(self, clock: Clock, held: dict[str, int] | None = None) -> None:
+        """`held` is kept by others, too."""
+        self.held: dict[str, int] = {} if held is None else held
         """Requests under way, where they are limited."""
         self._clock = clock
         self._empty_at: dict[str, int] = {}
         """When each rate has drained, in µs on the monotonic clock."""
 
-    def take(self, wanted: Wish, *, share: int = 1) -> Verdict:
-        """Judges a wish by what is known here, and notes what was granted."""
+    @property
+    def is_blank(self) -> bool:
+        """Whether no rate was ever noted, or all are forgotten."""
+        return not self._empty_at
+
+    def judge(self, wanted: Wish, *, share: int = 1, window_us: int = WINDOW_US) -> Verdict:
+        """Judges a wish by what is known here, and notes nothing."""
         levels = {name: self.held.get(name, 0) if is_held else self.of(name) for name, is_held in _names(wanted)}
-        verdict = judge(wanted, levels, share=share)
+        return judge(wanted, levels, share=share, window_us=window_us)
+
+    def take(self, wanted: Wish, *, share: int = 1, window_us: int = WINDOW_US) -> Verdict:
+        """Judges a wish by what is known here, and notes what was granted."""
+        verdict = self.judge(wanted, share=share, window_us=window_us)
         if verdict.refused is None:
             self.note(wanted, verdict)
         return verdict

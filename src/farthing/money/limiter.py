@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from farthing.domain.keys import Caller
-from farthing.domain.limits import Bound, Round, Standing, Verdict, Wish, bounds_of, cost, standings, wish
+from farthing.domain.limits import ALONE_US, Bound, Round, Standing, Verdict, Wish, bounds_of, cost, standings, wish
 from farthing.domain.routing.plan import Needs
 from farthing.money.levels import Levels
 from farthing.money.refusals import over_limit, too_long
@@ -31,8 +31,8 @@ class Limiter:
     """Belongs to one loop. Implements `ports.Limiter`.
 
     What this worker has to ask and to tell goes out in rounds, one at a time: requests of the same moment share one,
-    and what is told cannot overtake what was told before. While nobody answers each worker keeps to its share of what
-    was left when it last heard of it, which together is no more than the limit.
+    and what is told cannot overtake what was told before. While nobody answers, nobody knows what the others have
+    granted: each worker goes on at its share of every rate, and grants of it a quarter of a minute's worth at once.
     """
 
     def __init__(
@@ -46,8 +46,11 @@ class Limiter:
         self._share = workers if shared is not None else 1
         self._shared = shared
         self._levels = Levels(clock)
+        """Of everybody, as far as this worker has heard, and of itself."""
+        self._alone = Levels(clock, self._levels.held)
+        """Of what this worker has granted without the others, as parts of its share."""
         self._owed = Levels(clock)
-        """What this worker has granted alone and the others have not heard of."""
+        """What it has granted so and the others have not heard of, in the same parts."""
         self._asking: list[_Asking] = []
         self._corrections: dict[str, int] = {}
         self._changed: set[str] = set()
@@ -80,10 +83,11 @@ class Limiter:
         self._beats += 1
         if self._beats % BEATS_TO_TIDY == 0:
             self._levels.forget_drained()
+            self._alone.forget_drained()
         if self._shared is None:
             return
         is_new = self._beats < BEATS_TO_ATTEND
-        if is_new or self._is_away or self._corrections or self._changed or self._beats % BEATS_TO_ATTEND == 0:
+        if is_new or self._is_away or self._has_news or self._beats % BEATS_TO_ATTEND == 0:
             self._is_due = True
             self._speak()
 
@@ -98,22 +102,29 @@ class Limiter:
             self._speak()
 
     def _decide(self, wanted: Wish) -> Verdict:
-        verdict = self._levels.take(wanted, share=self._share)
-        if verdict.refused is None and self._shared is not None:
+        if self._shared is None:
+            return self._levels.take(wanted)
+        verdict = self._levels.judge(wanted)
+        if verdict.refused is None:
+            own = self._alone.take(wanted, share=self._share, window_us=ALONE_US)
+            verdict = Verdict(verdict.levels, own.refused, own.wait_us)
+        if verdict.refused is None:
             for bound, price in zip(wanted.bounds, wanted.costs, strict=True):
                 if bound.kind != "concurrency":
+                    self._levels.correct(bound.name, price)
                     self._owed.correct(bound.name, price * self._share)
         return verdict
 
     def _correct(self, bound: Bound, more: int, *, is_alone: bool) -> None:
+        self._levels.correct(bound.name, more)
         if self._shared is None:
-            self._levels.correct(bound.name, more)
-        elif self._is_away or is_alone:
-            self._levels.correct(bound.name, more * self._share)
-            if is_alone:
-                self._owed.correct(bound.name, more * self._share)
+            return
+        if is_alone:
+            self._alone.correct(bound.name, more * self._share)
+        if self._is_away:
+            # What was granted together and is given back now drains within a minute by itself.
+            self._owed.correct(bound.name, (more if is_alone else max(0, more)) * self._share)
         else:
-            self._levels.correct(bound.name, more)
             self._corrections[bound.name] = self._corrections.get(bound.name, 0) + more
 
     def _release(self, bound: Bound) -> None:
@@ -140,6 +151,11 @@ class Limiter:
             self._went_away()
         return None
 
+    @property
+    def _has_news(self) -> bool:
+        """Whether there is something that the others do not know."""
+        return bool(self._corrections or self._changed) or not self._owed.is_blank
+
     def _speak(self) -> None:
         if not self._is_speaking:
             self._is_speaking = True
@@ -149,7 +165,7 @@ class Limiter:
         """Speaks until there is nothing more to say, or nobody listens."""
         assert self._shared is not None  # noqa: S101 - alone, nobody speaks
         try:
-            while self._asking or self._is_due or ((self._corrections or self._changed) and not self._is_away):
+            while self._asking or self._is_due or (self._has_news and not self._is_away):
                 if self._is_due:
                     self._is_due = False
                     await self._attend(self._shared)
@@ -169,28 +185,32 @@ class Limiter:
         self._share = max(number, self._least)
         if self._is_away and self._clock.monotonic() - self._began < TRUST_S:
             self._is_away = False
-            self._corrections = {name: level // self._share for name, level in self._owed.drain().items()}
             logger.info("limits are counted by all workers together again")
 
     async def _round(self, shared: SharedLimits) -> None:
         self._began = self._clock.monotonic()
         asking = [(wanted, answer) for wanted, answer in self._asking if not answer.done()]
         self._asking.clear()
-        asked = self._round_of([wanted for wanted, _ in asking])
+        owed = self._owed.drain()
+        asked = self._round_of([wanted for wanted, _ in asking], owed)
         verdicts = None if self._is_away else await shared.round(self._worker, asked)
         if verdicts is not None:
             self._heard(asking, verdicts)
             return
         self._changed.update(asked.held)
+        for name, level in owed.items():
+            self._owed.correct(name, level)
         self._went_away()
         for _, answer in asking:
             if not answer.done():
                 answer.set_result(None)
 
-    def _round_of(self, wishes: Sequence[Wish]) -> Round:
+    def _round_of(self, wishes: Sequence[Wish], owed: Mapping[str, int]) -> Round:
         bounds = [bound for wanted in wishes for bound in wanted.bounds]
         names = self._changed.union(bound.name for bound in bounds if bound.kind == "concurrency")
         corrections, self._corrections, self._changed = self._corrections, {}, set()
+        for name, level in owed.items():
+            corrections[name] = corrections.get(name, 0) + level // self._share
         return Round(
             wishes=wishes,
             corrections=corrections,

@@ -20,6 +20,8 @@ class SharedInMemory:
 
     def __init__(self, clock: ManualClock) -> None:
         self.is_away = False
+        self.deaf: set[str] = set()
+        """Workers that hear nothing."""
         self.hang: asyncio.Event | None = None
         """Until this is set, nobody is answered."""
         self.rounds = 0
@@ -46,7 +48,7 @@ class SharedInMemory:
         """As every place that counts together."""
         self.rounds += 1
         await self._answer()
-        if self.is_away:
+        if self.is_away or worker in self.deaf:
             return None
         for name, more in asked.corrections.items():
             self._set(name, corrected(self.level(name), more))
@@ -71,7 +73,7 @@ class SharedInMemory:
     async def attend(self, worker: str, held: Mapping[str, int]) -> int | None:
         """As every place that counts together."""
         await self._answer()
-        if self.is_away:
+        if self.is_away or worker in self.deaf:
             return None
         self._hold(worker, held)
         self._workers.add(worker)
