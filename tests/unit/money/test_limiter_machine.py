@@ -17,7 +17,7 @@ from tests.unit.money.sharing import SharedInMemory, limited, needs
 
 WORKERS = 4
 RATE = 48
-PLACES = 20
+PLACES = 50
 WHO = limited(requests_per_minute=RATE, concurrent_requests=PLACES)
 _T = TypeVar("_T")
 
