@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
 from fastapi import Request
 from msgspec import Struct
 
-from farthing.domain.errors import Forbidden
+from farthing.domain.errors import Forbidden, NotFound
 from farthing.domain.keys import Caller
-from farthing.domain.permissions import Grant, Privilege, Reach, grant_of, may, reach_of
+from farthing.domain.permissions import EVERYTHING, Grant, Privilege, Reach, grant_of, may, reach_of
 from farthing.domain.secrets import digest
 from farthing.gateway.admission import admit
 from farthing.http.headers import Headers, check_is_local, credential
@@ -68,11 +69,20 @@ def reach_behind(request: Request) -> Reach:
     return reach_of(caller.role, caller.tenant, caller.team)
 
 
-def grant_behind(request: Request) -> Grant:
-    """Everything that the caller is allowed, and so may allow others."""
+async def grant_behind(request: Request) -> Grant:
+    """Everything that the caller is allowed, and so may allow others. Raises `Unavailable`.
+
+    Of a key what stands in the database: the tenant's plan bounds whatever it makes anyhow, and may change.
+    """
+    services, caller = services_of(request), caller_of(request)
     presented = credential(Headers(request.scope["headers"]))
-    key = services_of(request).snapshots.current.keys.get(digest(presented)) if presented else None
-    return grant_of(caller_of(request), key.expires_at_us if key is not None else None)
+    key = services.snapshots.current.keys.get(digest(presented)) if presented else None
+    if key is None:
+        return grant_of(caller, None)
+    with suppress(NotFound):
+        # The master key is in no database.
+        key = await services.keys.get(caller.key_id or "", EVERYTHING)
+    return grant_of(key.caller, key.expires_at_us)
 
 
 def caller_behind(headers: Headers, services: Services) -> Caller:

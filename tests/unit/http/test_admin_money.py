@@ -1,4 +1,4 @@
-"""Invoices and re-pricing over HTTP."""
+"""Invoices, re-pricing and plans over HTTP."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ MONTH = "2025-12"
 @pytest.fixture
 def settings(migrated: Path, tmp_path: Path) -> Settings:
     """A demo's, with a plan."""
-    plan = {"FARTHING_PLANS__PRO__PRICE_USD": "49", "FARTHING_PLANS__PRO__MARKUP_PERCENT": "12.5"}
-    settings = load(None, {"XDG_DATA_HOME": str(tmp_path), "FARTHING_DEMO": "1", **plan})
+    plan = {"PRICE_USD": "49", "MARKUP_PERCENT": "12.5", "MODELS": '["demo/small"]'}
+    named = {f"FARTHING_PLANS__PRO__{name}": value for name, value in plan.items()}
+    settings = load(None, {"XDG_DATA_HOME": str(tmp_path), "FARTHING_DEMO": "1", **named})
     file = Path(settings.database.url.get_secret_value().removeprefix("sqlite:///"))
     file.parent.mkdir(parents=True)
     shutil.copy(migrated, file)
@@ -82,3 +83,14 @@ async def test_requests_are_priced_when_that_is_meant(client: Client, store: Sto
     assert (await admin.post("/admin/reprice", {})).json["rows"] == 0
     for bad in ({"since": "yesterday"}, {"dry_run": "no"}, {"tenant": "acme"}):
         assert (await admin.post("/admin/reprice", bad)).status == 400
+
+
+async def test_a_plans_models_bound_keys_without_standing_in_them(client: Client) -> None:
+    """Whoever's own key names none makes keys that name none, and that can do more when the plan can."""
+    admin = client.with_key(SECRETS.admin)
+    assert (await admin.post("/admin/tenants/acme", {"plan": "pro"}, method="PATCH")).status == 200
+    secret = (await admin.post("/admin/keys", {"name": "chief", "role": "org_admin"})).json["secret"]
+    made = await client.with_key(secret).post("/admin/keys", {"name": "app"})
+    assert (made.status, made.json.get("models")) == (201, None)
+    app = client.with_key(made.json["secret"])
+    assert [model["id"] for model in (await app.get("/v1/models")).json["data"]] == ["demo/small"]

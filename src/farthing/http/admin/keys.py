@@ -90,7 +90,7 @@ async def create_key(request: Request, body: NewKey) -> dict[str, Any]:
         created_at_us=now_us,
         created_by=creator.key_id,
     )
-    _check_grant(request, key)
+    await _check_grant(request, key)
     if caller.role == "team_admin" and caller.team is None:
         raise InvalidRequest("A team admin needs a team.", code="missing_required_parameter", param="team")
     if (tenant, caller.team) != (creator.tenant, creator.team) and (tenant != creator.tenant or caller.team):
@@ -106,7 +106,7 @@ async def change_key(request: Request, key_id: str, body: ChangedKey) -> dict[st
     before = await services.keys.get(key_id, reach)
     _check_rank(request, before)
     changed = _changed(before, body, services)
-    _check_grant(request, changed, before)
+    await _check_grant(request, changed, before)
     after = await services.keys.change(changed, reach, before=before)
     await services.refresh()
     return _shown(after, services.clock.now_us())
@@ -140,10 +140,10 @@ def _changed(key: Key, body: ChangedKey, services: Services) -> Key:
     )
 
 
-def _check_grant(request: Request, key: Key, before: Key | None = None) -> None:
+async def _check_grant(request: Request, key: Key, before: Key | None = None) -> None:
     """Raises `Forbidden` where the key would allow more than its maker has; what was so before and stays may stay."""
     facts, old = _facts(key), None if before is None else _facts(before)
-    for name in excess(grant_of(key.caller, key.expires_at_us), grant_behind(request)):
+    for name in excess(grant_of(key.caller, key.expires_at_us), await grant_behind(request)):
         if old is None or facts[name] != old[name]:
             raise Forbidden(f"`{name}` would allow more than your own key does.", param=name)
 

@@ -53,7 +53,7 @@ async def change_person(request: Request, person_id: str, body: ChangedPerson) -
         if name in changes and changes[name] is None:
             raise InvalidRequest(f"`{name}` cannot be null.", code="invalid_value", param=name)
     after = replace(before, **changes)
-    _check_grant(request, before, after)
+    await _check_grant(request, before, after)
     if after.role == "team_admin" and after.team is None:
         raise InvalidRequest("A team admin needs a team.", code="missing_required_parameter", param="team")
     if after.team != before.team:
@@ -61,9 +61,9 @@ async def change_person(request: Request, person_id: str, body: ChangedPerson) -
     return _shown(await services.tenancy.change_person(person_id, reach, changes))
 
 
-def _check_grant(request: Request, before: Person, after: Person) -> None:
+async def _check_grant(request: Request, before: Person, after: Person) -> None:
     """Raises `Forbidden` where the person would be allowed more than the caller is."""
-    wide = excess(Grant(tenant=after.tenant, role=after.role, team=after.team), grant_behind(request))
+    wide = excess(Grant(tenant=after.tenant, role=after.role, team=after.team), await grant_behind(request))
     for name in {"role", "team"}.intersection(wide):
         if getattr(before, name) != getattr(after, name):
             raise Forbidden(f"`{name}` would allow more than you may do yourself.", param=name)
