@@ -60,8 +60,9 @@ endif
 # `make faults FAULT_ROWS=tests/faults/test_kill.py SEED=42` plays a part, or a failed row again.
 FAULT_ROWS ?= tests/faults
 SEED ?=
-faults: dev servers ## the long fault matrix, about 20 minutes, into benchmarks/results
-	@$(BIN)/pytest --faults $(SEED:%=--seed %) $(FAULT_ROWS)
+faults: dev servers ## the long fault matrix, 25 minutes at most, into benchmarks/results
+	@$(if $(filter tests/faults,$(FAULT_ROWS)),rm -f benchmarks/results/faults.txt)
+	@$(BIN)/pytest --faults --session-timeout 1500 $(SEED:%=--seed %) $(FAULT_ROWS)
 
 # The compiled folder is as new as the last build; a module that changed, or joined the list, makes another.
 $(FASTER)/farthing: pyproject.toml tools/compile.py $(shell find src/farthing -type f ! -name '*.pyc') | dev
@@ -80,9 +81,8 @@ check: dev ## lint, format, types, import contracts, architecture
 
 # `make fuzz CASES=5000 SEED=7` is quicker, or makes up others.
 CASES ?= 100000
-SEED ?= 1
 fuzz: dev ## requests made up from the API's description, good and bad, about half an hour, into benchmarks/results
-	@$(BIN)/python -m tests.security $(CASES) $(SEED)
+	@$(BIN)/python -m tests.security $(CASES) $(or $(SEED),1)
 
 replay: dev ## real recorded prompts through the running gateway: cost, savings, quality kept
 	@$(BIN)/python -m benchmarks.replay

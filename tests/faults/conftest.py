@@ -49,7 +49,11 @@ async def rig(
         await asyncio.gather(*(asyncio.to_thread(each.start) for each in made))
         return Site(made, url, known)
 
-    yield Rig(vendors, start, tell, seed, bool(request.config.getoption("--faults")))
+    missed: list[str] = []
+    yield Rig(vendors, start, tell, seed, bool(request.config.getoption("--faults")), missed)
     for each in started:
         await asyncio.to_thread(each.stop)
         shutil.rmtree(each.folder, ignore_errors=True)
+    tell(f"missed by {request.node.name}", "; ".join(missed))
+    if missed:
+        pytest.fail("; ".join(missed), pytrace=False)

@@ -17,6 +17,7 @@ from tests.faults.rig.words import Wish
 from tests.servers.gateway import Gateway
 
 UNREADY_S = 0.1
+TRIALS = 5
 MARGIN_S = 0.7
 """Streams that would end so near to the end of the grace may go either way."""
 
@@ -77,7 +78,7 @@ def cut(heard: Heard) -> bool:
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 async def test_what_fits_the_grace_is_finished_and_the_rest_is_told(rig: Rig, workers: int) -> None:
     """Nobody is cut off in silence; the process ends well and in time; every request has its row."""
-    number, longest_s, grace_s, lame_duck_s = (200, 40.0, 30, 0.5) if rig.is_full else (30, 6.0, 1, 2.0)
+    number, longest_s, grace_s, lame_duck_s = (200, 40.0, 30, 0.5) if rig.is_full else (30, 4.0, 1, 1.5)
     more = f"lame_duck_s = {lame_duck_s}\n"
     site = await rig.start(workers=workers, text={"drain_s": grace_s, "more": more})
     gateway = site.gateway
@@ -117,7 +118,7 @@ async def test_what_fits_the_grace_is_finished_and_the_rest_is_told(rig: Rig, wo
 async def test_a_second_signal_loses_nothing(rig: Rig, second: signal.Signals) -> None:
     """At any moment: SIGTERM hurries, SIGKILL ends; whatever a client heard whole is in the books, once."""
     dice = rig.dice
-    for trial in range(10):
+    for trial in range(TRIALS):
         site = await rig.start(workers=2, text={"drain_s": 5, "more": "lame_duck_s = 2\n"})
         streams = [asyncio.ensure_future(send(ask, site.gateway.port)) for ask in asks(site, 20, 3.0, tag=f"{trial}-")]
         await asyncio.sleep(0.3 + dice.random())
@@ -138,5 +139,6 @@ async def test_a_second_signal_loses_nothing(rig: Rig, second: signal.Signals) -
         await check(site.books, heard, mine)
         await asyncio.to_thread(site.gateway.stop)
     rig.tell(
-        f"F03 second {second.name}", "10 times at random moments of 20 streams on 2 workers: 0 rows lost, 0 doubled"
+        f"F03 second {second.name}",
+        f"{TRIALS} times at random moments of 20 streams on 2 workers: 0 rows lost, 0 doubled",
     )

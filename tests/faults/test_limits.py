@@ -68,7 +68,7 @@ async def burst(site: Site, holder: Holder, name: str, number: int = 300) -> tup
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("through", ["PostgreSQL", "Redis"])
+@pytest.mark.parametrize("through", ["PostgreSQL", pytest.param("Redis", marks=pytest.mark.long)])
 async def test_a_rate_holds_for_all_workers_together(
     request: pytest.FixtureRequest, rig: Rig, postgres_database: str, through: str
 ) -> None:
@@ -119,6 +119,7 @@ async def test_a_rate_survives_its_redis(
     )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_places_come_back_when_requests_end(rig: Rig, postgres_database: str) -> None:
     """Ten at a time on 2 x 2 workers, and ten again."""

@@ -51,7 +51,7 @@ async def test_slow_readers_hold_up_the_vendor_and_not_the_gateway(rig: Rig) -> 
     ]
     grown = vitals(workers(site.gateway)).memory - before
     assert all(each.is_complete for each in others)
-    assert grown <= MEMORY_MOST
+    rig.gate("bytes it grew by", grown, MEMORY_MOST)
     assert min(await reading) > 0
     usual = percentile([each.seconds for each in others], 0.5)
     rig.tell(
@@ -80,7 +80,7 @@ async def test_too_few_files_are_waited_for_without_spinning(rig: Rig) -> None:
 
     await until(is_served, within_s=5)
     healed = time.monotonic() - released
-    assert share <= 0.5
+    rig.gate("share of a core", share, 0.5)
     rig.tell("F30 files", f"400 callers, 256 files: {100 * share:.0f}% of a core while short, healed in {healed:.1f} s")
 
 

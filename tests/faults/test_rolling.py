@@ -29,6 +29,7 @@ from tests.faults.rig.words import Wish
 from tests.servers.gateway import Gateway
 
 RATE = 50.0
+ROLLOUTS = 3
 ROOT = Path(__file__).parents[2]
 LOCK_WAIT_S = 0.2
 KEPT_OPEN = 10
@@ -84,6 +85,7 @@ def complaints(load: Load) -> list[str]:
     return [f"{each.status} {each.problem} {each.body[:100]!r}" for each in load.heard if not each.is_complete]
 
 
+@pytest.mark.long
 async def test_workers_are_replaced_under_load(rig: Rig) -> None:
     """At SIGHUP, all of them: who keeps a connection is told that its answer is the last, who calls is answered."""
     site = await rig.start(workers=2, keys=0, text={"more": MORE})
@@ -203,7 +205,7 @@ async def watched_locks(database: str, waits: list[float]) -> AsyncIterator[None
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300)
 async def test_a_release_is_rolled_out_and_back_under_load(
     rig: Rig, postgres_database: str, earlier: Mapping[str, str]
 ) -> None:
@@ -212,7 +214,7 @@ async def test_a_release_is_rolled_out_and_back_under_load(
     old_revision, has_lame_duck = await known_to(earlier)
     old = Release(earlier, has_lame_duck)
     assert old_revision != migrations.HEAD
-    for _ in range(10):
+    for _ in range(ROLLOUTS):
         await migrate(postgres_database, "base")
         await migrate(postgres_database, old_revision)
         balancer, waits = Balancer(), list[float]()
@@ -226,12 +228,12 @@ async def test_a_release_is_rolled_out_and_back_under_load(
                 await rollout.replace_all(old)
             await rollout.remove()
         assert complaints(load) == []
-        assert max(waits) <= LOCK_WAIT_S
+        rig.gate("seconds that anybody waits for a lock", max(waits), LOCK_WAIT_S)
         answers += len(load.heard)
         longest = max(longest, *waits)
     rig.tell(
         "F04 releases",
-        f"10 times 2 instances N, N+1, N (schema {old_revision} to {migrations.HEAD}) at {RATE:g} requests/s: "
+        f"{ROLLOUTS} times 2 instances N, N+1, N (schema {old_revision} to {migrations.HEAD}) at {RATE:g} requests/s: "
         f"{answers} answers, 0 other than 200, 0 cut off; longest wait for a lock {longest * 1000:.0f} ms",
     )
 

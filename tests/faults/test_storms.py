@@ -135,4 +135,4 @@ async def test_an_overloaded_vendor_is_not_left_alone_altogether(rig: Rig) -> No
         f"all answered {back} s after the end",
     )
     assert good(heard) >= 0.85
-    assert back <= RECOVERY_S
+    rig.gate("seconds until all are answered", back, RECOVERY_S)

@@ -17,7 +17,7 @@ _CHOSEN = pytest.StashKey[int]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--faults` and `--seed`."""
-    parser.addoption("--faults", action="store_true", help="the whole fault matrix, which takes most of an hour")
+    parser.addoption("--faults", action="store_true", help="the whole fault matrix, which takes half an hour at most")
     parser.addoption("--seed", type=int, help="the seed that a failed fault row has printed")
 
 
@@ -47,10 +47,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not config.getoption("--faults") or not seen:
         return
     kept = dict(line.split("  ", 1) for line in RESULTS.read_text().splitlines()) if RESULTS.exists() else {}
-    lines = [f"{row}  {figures}" for row, figures in sorted((kept | seen).items())]
+    seen["seed"] = str(config.stash[_CHOSEN])
+    seen |= {f"failed: {report.head_line}": "" for report in terminalreporter.stats.get("passed", [])}
+    seen |= {f"failed: {report.head_line}": _why(report) for report in terminalreporter.stats.get("failed", [])}
+    lines = [f"{row}  {figures}" for row, figures in sorted((kept | seen).items()) if figures]
     RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
     for row, figures in sorted(seen.items()):
+        if not figures:
+            continue
         terminalreporter.write_line(f"{row}  {figures}")
+
+
+def _why(report: pytest.TestReport) -> str:
+    """The first line of what went wrong."""
+    return str(getattr(getattr(report.longrepr, "reprcrash", None), "message", report.longrepr)).splitlines()[0][:200]
 
 
 @pytest.fixture

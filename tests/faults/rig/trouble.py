@@ -63,7 +63,7 @@ async def through(
     async with load.running():
         await asyncio.sleep(0.5)
         with watch.during("calm"):
-            await asyncio.sleep(10.0 if rig.is_full else 1.0)
+            await asyncio.sleep(5.0 if rig.is_full else 1.0)
         before = vitals(workers(site.gateway)).memory
         await begin()
         with watch.during("trouble"):
