@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -14,6 +15,7 @@ from farthing.domain.secrecy import Secret
 from farthing.ports import Clock
 
 PATIENCE_S = 15.0
+"""For a whole delivery."""
 LONGEST_SUBJECT = 150
 
 Security = Literal["starttls", "tls", "none"]
@@ -48,16 +50,18 @@ class Email:
 
         server = self._server
         try:
-            await send(
-                self.message(notice),
-                hostname=server.host,
-                port=server.port,
-                username=server.username,
-                password=server.password.reveal() if server.password else None,
-                use_tls=server.security == "tls",
-                start_tls=server.security == "starttls",
-                timeout=PATIENCE_S,
-            )
+            # The library's own patience is for each of a dozen words that pass between the two.
+            async with asyncio.timeout(PATIENCE_S):
+                await send(
+                    self.message(notice),
+                    hostname=server.host,
+                    port=server.port,
+                    username=server.username,
+                    password=server.password.reveal() if server.password else None,
+                    use_tls=server.security == "tls",
+                    start_tls=server.security == "starttls",
+                    timeout=PATIENCE_S,
+                )
         except (SMTPException, OSError) as error:
             raise NotDelivered(f"the mail server did not take it: {type(error).__name__}") from error
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -91,6 +93,24 @@ async def test_a_server_that_is_away_has_not_taken_it() -> None:
     """Nobody listens."""
     with pytest.raises(NotDelivered, match="did not take it: SMTPConnectError"):
         await email(1).send(NOTICE)
+
+
+async def test_a_server_that_is_slow_at_every_word_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In all, not word by word: another worker takes the notice over when it has been under way for long."""
+    monkeypatch.setattr("farthing.notify.email.PATIENCE_S", 0.3)
+
+    async def drawl(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            writer.write(b"220 welcome\r\n")
+            while await reader.readline():
+                await asyncio.sleep(0.2)
+                writer.write(b"250 go on\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(drawl, "127.0.0.1", 0)
+    async with server:
+        with pytest.raises(NotDelivered, match="did not take it: TimeoutError"):
+            await email(server.sockets[0].getsockname()[1]).send(NOTICE)
 
 
 def test_a_mail_servers_password_does_not_show() -> None:
