@@ -43,12 +43,12 @@ class Findings(Struct):
         return self.statuses.total()
 
 
-def fuzz(gateway: Gateway, *, cases: int, seed: int) -> Findings:
+def fuzz(gateway: Gateway, *, cases: int, seed: int, findings: Findings | None = None) -> Findings:
     """Asks about so many requests, as many of each operation good and bad; the same seed makes the same ones.
 
     Where there is nothing more to make up about an operation, the others get its share.
     """
-    findings = Findings()
+    findings = findings or Findings()
     with contextlib.closing(requests.Session()) as session, warnings.catch_warnings():
         # Made-up addresses and patterns move the libraries between to remarks.
         warnings.simplefilter("ignore")

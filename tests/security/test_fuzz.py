@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.security.fuzzing import ENVIRONMENT, MASTER, SETTINGS, fuzz, judged
+from tests.security.fuzzing import MASTER, Findings, fuzz, judged
+from tests.security.watch import Watched, foreign, warm_up
 from tests.security.wire import Wire
 from tests.servers.gateway import Gateway
 
@@ -17,15 +18,18 @@ ID = {"x-request-id": "i"}
 
 
 @pytest.fixture(scope="module")
-def locked(started: Callable[[Gateway], Gateway]) -> Gateway:
-    """A demo for whoever has the master key."""
-    return started(Gateway(SETTINGS, environment=ENVIRONMENT))
+def watched(tmp_path_factory: pytest.TempPathFactory, started: Callable[[Gateway], Gateway]) -> Watched:
+    """A demo for whoever has the master key, and a watch over the code that it runs."""
+    return Watched(tmp_path_factory.mktemp("watched"), started)
 
 
 @pytest.mark.timeout(240)
-def test_made_up_requests_are_answered(locked: Gateway) -> None:
-    """None with a status of ours, all refusals in the envelope; every operation has been asked."""
-    findings = fuzz(locked, cases=CASES, seed=SEED)
+def test_made_up_requests_are_answered(watched: Watched) -> None:
+    """None with a status of ours, all refusals in the envelope; S26, S27: no process is started, no new code run."""
+    locked = watched.gateway
+    warm_up(locked)
+    findings = Findings()
+    assert foreign(watched.during(lambda: fuzz(locked, cases=CASES, seed=SEED, findings=findings))) == set()
     assert findings.wrong == []
     assert findings.cases + findings.unsendable > CASES * 0.8
     assert findings.unsendable < CASES // 10

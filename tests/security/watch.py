@@ -1,0 +1,97 @@
+"""A gateway that notes whatever code comes to life in it, and every process that it starts (rows S26 and S27)."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.architecture.source import package_modules
+from tests.security.bodies import GOOD
+from tests.security.fuzzing import ENVIRONMENT, MASTER, SETTINGS
+from tests.security.wire import JSON, Answer, Wire
+from tests.servers.gateway import Gateway
+
+Event = tuple[str, str]
+"""Its name, and what it was about."""
+SQLALCHEMY = "def _generated_"
+"""What the library writes for itself, once for each kind of statement."""
+SEED = 20_261_122
+WATCH = """
+import json, os, sys
+told, armed = os.open({told!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND), {armed!r}
+watched = {{"exec", "compile", "import", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system",
+    "pty.spawn", "subprocess.Popen", "ctypes.dlopen", "marshal.loads", "pickle.find_class", "code.__new__"}}
+
+def watch(event, arguments):
+    if event in watched and os.path.exists(armed):
+        first = arguments[0]
+        if event == "exec" and getattr(first, "co_filename", "") == "<string>":
+            return
+        text = first.decode(errors='replace') if isinstance(first, bytes) else str(first)
+        os.write(told, (json.dumps([event, text]) + chr(10)).encode())
+
+sys.addaudithook(watch)
+"""
+
+
+class Watched:
+    """A gateway that notes each of these events while `armed` is there."""
+
+    def __init__(self, folder: Path, started: Callable[[Gateway], Gateway]) -> None:
+        self._told, self._armed = folder / "told", folder / "armed"
+        (folder / "sitecustomize.py").write_text(WATCH.format(told=str(self._told), armed=str(self._armed)))
+        paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.gateway = started(Gateway(SETTINGS, environment={**ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)}))
+
+    def during(self, work: Callable[[], object]) -> list[Event]:
+        """What happened meanwhile: event and what it was about. What is compiled is told before it is executed."""
+        self._armed.touch()
+        work()
+        self._armed.unlink()
+        return [tuple(json.loads(line)) for line in self._told.read_text().splitlines()]
+
+
+def form(annotation: str) -> str:
+    """Whatever its spaces and parentheses; what is no expression stays as it is."""
+    try:
+        return ast.dump(ast.parse(annotation.strip(), mode="eval"))
+    except SyntaxError:
+        return annotation
+
+
+def own_annotations() -> set[str]:
+    """Types as they stand in the package, which decoders are made of when they are first needed."""
+    nodes = [node for module in package_modules() for node in ast.walk(module.tree)]
+    found = [node.annotation for node in nodes if isinstance(node, ast.AnnAssign | ast.arg) and node.annotation]
+    found += [
+        node.returns for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) if node.returns
+    ]
+    return {form(ast.unparse(annotation)) for annotation in found}
+
+
+def warm_up(gateway: Gateway) -> None:
+    """One request, good as can be told, of each operation."""
+    key = (("authorization", f"Bearer {MASTER}"),)
+
+    def ask(method: str, path: str, body: bytes = b"") -> Answer:
+        with Wire(gateway.port) as wire:
+            return wire.ask(method.upper(), path, body, (*JSON, *key))
+
+    described = ask("get", "/api/openapi.json").json["paths"]
+    for path, method in ((path, method) for path, methods in described.items() for method in methods):
+        body = GOOD.replace(b"small", b"demo/small") if method in {"post", "patch"} else b""
+        ask(method, path.replace("{", "").replace("}", ""), body)
+    ask("post", "/complete", b'{"prompt":"x"}')
+
+
+def foreign(found: Sequence[Event]) -> set[Event]:
+    """What of it is not the making of decoders for our own types, and of the statements of our own queries."""
+    own = own_annotations()
+    return {
+        (event, text)
+        for event, text in found
+        if event != "compile" or not (text.startswith(SQLALCHEMY) or form(text) in own)
+    }
