@@ -34,9 +34,11 @@ class Worker:
 
     def __init__(self, name: str, clock: ManualClock, lessor: MemoryLessor) -> None:
         self.name = name
-        spawn = asyncio.get_event_loop_policy().get_event_loop
         self.purse = Purse(
-            lessor=lessor, worker=name, clock=clock, spawn=lambda work, name: spawn().create_task(work, name=name)
+            lessor=lessor,
+            worker=name,
+            clock=clock,
+            spawn=lambda work, name: asyncio.get_running_loop().create_task(work, name=name),
         )
         self.ledger = Ledger(clock, self.purse)
         self.open: list[tuple[Reservation, int, int]] = []
@@ -54,8 +56,7 @@ class Race(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)
         self.clock = ManualClock(START)
-        self.lessor = MemoryLessor()
-        self.lessor.limits["b1"] = LIMIT
+        self.lessor = self.open_lessor()
         self.names = iter(f"w{number}" for number in range(10_000))
         self.numbers = iter(range(10_000_000))
         self.settled: dict[int, int] = {}
@@ -63,9 +64,25 @@ class Race(RuleBasedStateMachine):
         self.workers = [self.born(), self.born()]
         self.dead: list[Worker] = []
 
+    def open_lessor(self) -> MemoryLessor:
+        """The database's side, with the budget."""
+        lessor = MemoryLessor()
+        lessor.limits["b1"] = LIMIT
+        return lessor
+
+    def close_lessor(self) -> None:
+        """It is not asked any more."""
+
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Runs to its end, and what it has started."""
-        return self.loop.run_until_complete(work)
+
+        async def whole() -> _T:
+            found = await work
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)
+            return found
+
+        return self.loop.run_until_complete(whole())
 
     def born(self) -> Worker:
         """A new process that knows the budget."""
@@ -201,6 +218,7 @@ class Race(RuleBasedStateMachine):
             assert self.run(self.hold(self.workers[1], 1)) == "InsufficientQuota"
             assert self.settled.get(here.starts_us, 0) == self.lessor.spent[here]
         finally:
+            self.close_lessor()
             self.loop.close()
             asyncio.set_event_loop(None)
 
