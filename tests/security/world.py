@@ -35,6 +35,8 @@ class World:
         self.asked: list[Heard] = []
         self.told: list[Heard] = []
         """What came to the webhook."""
+        self.elsewhere = ""
+        """Where models whose names end in a status of 3xx send us."""
         self.application = web.Application(client_max_size=64 * 1024 * 1024)
         routes: tuple[tuple[str, Callable[[web.Request], Awaitable[web.StreamResponse]]], ...] = (
             ("/hook/{rest:.*}", self._hook),
@@ -63,6 +65,8 @@ class World:
                 await event.prepare(request)
                 await event.write(b'data: {"error":{"message":"overloaded","type":"server_error"}}\n\n')
                 return event
+            case str(name) if name.startswith("3"):
+                return web.Response(status=int(name), headers={"location": self.elsewhere})
             case str(name) if name in MODES:
                 error = {"message": said, "type": "invalid_request_error", "code": "invalid_api_key"}
                 return web.json_response({"error": error}, status=MODES[name])
