@@ -106,11 +106,14 @@ async def test_a_server_that_is_slow_at_every_word_is_given_up(monkeypatch: pyte
                 await asyncio.sleep(0.2)
                 writer.write(b"250 go on\r\n")
         writer.close()
+        over.set()
 
+    over = asyncio.Event()
     server = await asyncio.start_server(drawl, "127.0.0.1", 0)
     async with server:
         with pytest.raises(NotDelivered, match="did not take it: TimeoutError"):
             await email(server.sockets[0].getsockname()[1]).send(NOTICE)
+        await over.wait()
 
 
 def test_a_mail_servers_password_does_not_show() -> None:
