@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from farthing.domain.errors import InvalidRequest, NotFound
+from farthing.domain.errors import Forbidden, InvalidRequest, NotFound
+from farthing.domain.permissions import may
 from farthing.http.policy import caller_of, tenant_of
 from farthing.http.services import Services, services_of
 from farthing.ports import Verdict
@@ -39,6 +40,8 @@ class FeedbackBody(BaseModel):
 async def give_feedback(request: Request, body: FeedbackBody) -> dict[str, Any]:
     """Takes a vote or a rating. From three votes on, an answer that most dislike is never served again."""
     services = services_of(request)
+    if not may(caller_of(request).role, "ask"):
+        raise Forbidden("An auditor's key reads figures and changes none. Use another key.")
     if body.cache_key is not None and body.request_id is None:
         return await _vote(request, services, body.cache_key, body)
     if body.request_id is not None and body.cache_key is None:

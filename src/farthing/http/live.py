@@ -12,7 +12,7 @@ from farthing.domain.errors import FarthingError, Forbidden, InvalidRequest, Una
 from farthing.http.errors import error_answer
 from farthing.http.headers import Headers
 from farthing.http.moments import rfc3339
-from farthing.http.policy import caller_behind
+from farthing.http.policy import caller_over
 from farthing.http.presentation import as_object
 from farthing.http.services import Services, services_of
 
@@ -26,7 +26,7 @@ async def live_metrics(socket: WebSocket) -> None:
     """Sends `GET /routing/metrics` with `timestamp` and a rising `sequence`; answers `{"action": "ping"}` at once."""
     services = services_of(socket)
     try:
-        _tenant(socket, services)
+        await _tenant(socket)
     except FarthingError as error:
         await _deny(socket, error)
         return
@@ -60,7 +60,7 @@ async def _converse(socket: WebSocket, services: Services) -> None:
     sequence = mistakes = 0
     while True:
         # Asked anew each time: the key may have been revoked meanwhile.
-        tenant = _tenant(socket, services)
+        tenant = await _tenant(socket)
         sequence += 1
         await socket.send_json(await _figures(services, tenant, sequence))
         mistakes += await _listen(socket, services, MISTAKES_FORGIVEN - mistakes)
@@ -68,13 +68,13 @@ async def _converse(socket: WebSocket, services: Services) -> None:
             raise InvalidRequest("Too many messages that mean nothing.")
 
 
-def _tenant(socket: WebSocket, services: Services) -> str | None:
+async def _tenant(socket: WebSocket) -> str | None:
     """Whose figures the socket may show, None for everybody's. Raises `FarthingError` where it may show none."""
     headers = Headers(socket.scope["headers"])
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers["host"]:
         raise Forbidden("A page of another origin may not read these figures.")
-    caller = caller_behind(headers, services)
+    caller = await caller_over(socket)
     return None if caller.is_admin else caller.tenant
 
 

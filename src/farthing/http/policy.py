@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from fastapi import Request
+from fastapi.requests import HTTPConnection
 from msgspec import Struct
 
 from farthing.domain.errors import Forbidden, NotFound
@@ -93,24 +94,29 @@ def caller_behind(headers: Headers, services: Services) -> Caller:
     return admit(snapshot, credential(headers), services.clock.now_us())
 
 
+async def caller_over(connection: HTTPConnection) -> Caller:
+    """Who has come in, by key or by session. Raises as `caller_behind`, and `Unavailable` or `Forbidden`."""
+    session = await _caller_of_session(connection)
+    return session or caller_behind(Headers(connection.scope["headers"]), services_of(connection))
+
+
 async def enforce(policy: Policy, request: Request) -> None:
     """Lets in who may use a route of this policy. Raises `Unauthenticated` or `Forbidden`."""
     if policy is Policy.PUBLIC:
         return
-    request.state.caller = caller = await _caller_of_session(request) or caller_behind(
-        Headers(request.scope["headers"]), services_of(request)
-    )
+    request.state.caller = caller = await caller_over(request)
     if policy in NEEDED:
         privilege, who = NEEDED[policy]
         if not may(caller.role, privilege):
             raise Forbidden(f"This needs {who}.")
 
 
-async def _caller_of_session(request: Request) -> Caller | None:
-    """Whose session the cookie stands for, where it is all that the request shows. Raises as `enforce`."""
-    sign_on = services_of(request).sign_on
-    secret = request.cookies.get(session_cookie(sign_on)) if sign_on is not None else None
-    if sign_on is None or not secret or credential(Headers(request.scope["headers"])) is not None:
+async def _caller_of_session(connection: HTTPConnection) -> Caller | None:
+    """Whose session the cookie stands for, where it is all that is shown. Raises as `caller_over`."""
+    sign_on = services_of(connection).sign_on
+    secret = connection.cookies.get(session_cookie(sign_on)) if sign_on is not None else None
+    if sign_on is None or not secret or credential(Headers(connection.scope["headers"])) is not None:
         return None
-    check_origin(request, sign_on)
+    if isinstance(connection, Request):
+        check_origin(connection, sign_on)
     return await sign_on.caller(secret)

@@ -124,6 +124,17 @@ async def test_a_session_does_what_its_role_may_and_no_more(
     assert (await call(browser, "POST", "/v1/chat/completions", json=question, headers=ORIGIN)).status == 401
 
 
+async def test_a_session_sees_figures_live(browser: aiohttp.ClientSession) -> None:
+    """From our own pages; without a session nobody does."""
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+        await browser.ws_connect("/metrics/live")
+    await sign_on(browser)
+    async with browser.ws_connect("/metrics/live") as socket:
+        assert (await socket.receive_json())["sequence"] == 1
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+        await browser.ws_connect("/metrics/live", origin="http://evil.test")
+
+
 async def test_a_key_beside_a_cookie_is_what_counts(browser: aiohttp.ClientSession) -> None:
     """A wrong one is not helped by the session."""
     await sign_on(browser)
