@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 
@@ -70,7 +71,7 @@ class StoredLessor(MemoryLessor):
     def leases(self, _: object) -> None:
         """Nobody but the database says so."""
 
-    def _read(self, statement: str) -> list[tuple[str, int, str, int]]:
+    def _read(self, statement: str) -> list[Any]:
         connection = sqlite3.connect(self._path)
         try:
             return connection.execute(statement).fetchall()
