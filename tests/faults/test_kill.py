@@ -10,15 +10,22 @@ from random import Random
 
 import pytest
 
-from tests.faults.rig.books import check
+from farthing.domain.tokens import estimate
+from tests.faults.rig.books import Row, check, check_estimate, is_near
 from tests.faults.rig.cluster import callers_of, workers
-from tests.faults.rig.load import Heard, Load, standard
+from tests.faults.rig.load import Ask, Heard, Load, send, standard
 from tests.faults.rig.site import Rig, Site
+from tests.faults.rig.words import Entry, Wish, text
 from tests.servers.gateway import Gateway
 
 RESTART_S = 3.0
 RATE = 50.0
 PROBES = 10
+STREAMS = 50
+LATER_MS, EVERY_MS = 30, 40
+"""Between the first words of one stream and the next, and between a stream's chunks."""
+CHUNK = 3
+"""Tokens of a chunk as they are counted here."""
 
 
 async def kill_one(gateway: Gateway, dice: Random) -> tuple[set[int], float]:
@@ -55,6 +62,46 @@ async def kills(site: Site, load: Load, dice: Random, number: int) -> tuple[set[
 def failed(heard: list[Heard]) -> list[Heard]:
     """Those that heard no whole answer."""
     return [each for each in heard if not each.is_complete]
+
+
+async def test_a_killed_stream_is_charged_for_what_it_had_said(rig: Rig) -> None:
+    """To the chunk by the vendor's own ledger, flagged as an estimate, and to the nano-dollar what its tokens cost."""
+    site = await rig.start(workers=1)
+    asks = [
+        Ask(
+            user=f"u{place}",
+            wish=Wish(nonce=f"k{place}", chunks=1_000, first_ms=LATER_MS * place, every_ms=EVERY_MS),
+            holder=site.holders[place % len(site.holders)],
+        )
+        for place in range(STREAMS)
+    ]
+    streams = asyncio.gather(*(send(ask, site.gateway.port) for ask in asks))
+    await asyncio.sleep(LATER_MS * STREAMS / 1000 + rig.dice.random())
+    site.gateway.kill()
+    heard = await streams
+    await asyncio.to_thread(site.gateway.start)
+    await site.books.settled(STREAMS)
+    entries = rig.vendors.entries()
+    verdict = await check(site.books, heard, entries)
+    assert verdict.by_status == {"interrupted": STREAMS}
+    rows = {row.user: row for row in await site.books.rows()}
+    said = {entry.nonce: entry for entry in entries.values()}
+    near = sum(_is_booked(each, rows[each.ask.user], said[each.ask.wish.nonce]) for each in heard)
+    chunks = [entry.chunks for entry in entries.values()]
+    rig.tell(
+        "F01 streams",
+        f"{STREAMS} streams killed after {min(chunks)} to {max(chunks)} chunks, each booked with what its client had "
+        f"heard at least and the vendor had said at most, {near} within a chunk of the latter",
+    )
+    rig.gate("streams that are booked with less than the vendor had said but for a chunk", STREAMS - near, 0)
+
+
+def _is_booked(heard: Heard, row: Row, entry: Entry) -> bool:
+    """Whether the row has what the vendor had said to the chunk; it must have what was heard, and no more than said."""
+    check_estimate(row)
+    most = estimate(text(heard.ask.wish, entry.chunks))
+    assert estimate(heard.text) - CHUNK <= row.completion_tokens <= most + CHUNK, f"{row} against {entry}"
+    return is_near(row, heard.ask.wish, entry, slack=1)
 
 
 @pytest.mark.timeout(600)

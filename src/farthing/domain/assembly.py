@@ -38,16 +38,23 @@ class Assembly:
         self.is_complete = False
         """Whether the end mark was seen."""
 
-    def add(self, delta: Delta) -> None:
-        """Takes the next delta in."""
+    def add(self, delta: Delta) -> str:
+        """Takes the next delta in: what it adds to the text, the thinking or the calls, empty if nothing."""
         if isinstance(delta, TextDelta):
+            text = delta.text
             choice = self._choices.get(delta.choice) or self._choice(delta.choice)
-            choice.add_text(delta.text)
-        elif isinstance(delta, ToolCallDelta):
+            if choice.texts is not None:
+                choice.texts.append(text)
+            elif text:
+                choice.begin_text(text)
+            return text
+        if isinstance(delta, ToolCallDelta):
             self._choice(delta.choice).add_call(delta)
-        elif isinstance(delta, ReasoningDelta):
+            return delta.name + delta.arguments if delta.name else delta.arguments
+        if isinstance(delta, ReasoningDelta):
             self._choice(delta.choice).add_reasoning(delta)
-        elif isinstance(delta, Finished):
+            return delta.text
+        if isinstance(delta, Finished):
             self._choice(delta.choice).finish = delta.reason
         elif isinstance(delta, UsageReport):
             self.usage = delta.usage
@@ -55,6 +62,7 @@ class Assembly:
             self._id, self._model = delta.id, delta.model
         else:
             self.is_complete = True
+        return ""
 
     def completion(self) -> Completion:
         """Everything collected so far; a choice that was cut off has no finish reason."""
@@ -115,24 +123,21 @@ class _OpenPart:
 class _OpenChoice:
     """One choice while it is being written."""
 
-    __slots__ = ("_calls", "_parts", "_texts", "finish")
+    __slots__ = ("_calls", "_parts", "finish", "texts")
 
     def __init__(self) -> None:
         self._parts: list[_OpenPart] = []
-        self._texts: list[str] | None = None
+        self.texts: list[str] | None = None
         """Those of the last part, where it is text: nearly every delta of a stream goes here."""
         self._calls: dict[int, _OpenPart] = {}
         self.finish: FinishReason | None = None
 
-    def add_text(self, text: str) -> None:
-        if self._texts is not None:
-            self._texts.append(text)
-        elif text:
-            self._texts = self._last(TextDelta).texts
-            self._texts.append(text)
+    def begin_text(self, text: str) -> None:
+        self.texts = self._last(TextDelta).texts
+        self.texts.append(text)
 
     def add_reasoning(self, delta: ReasoningDelta) -> None:
-        self._texts = None
+        self.texts = None
         part = self._last(ReasoningDelta)
         part.texts.append(delta.text)
         part.signature = delta.signature
@@ -140,7 +145,7 @@ class _OpenChoice:
     def add_call(self, delta: ToolCallDelta) -> None:
         part = self._calls.get(delta.position)
         if part is None:
-            self._texts = None
+            self.texts = None
             part = self._calls[delta.position] = _OpenPart(ToolCallDelta)
             self._parts.append(part)
         part.id = part.id or delta.id or ""

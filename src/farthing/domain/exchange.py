@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from farthing.domain.chat import Usage
+from farthing.domain.pricing import Line
 
 Status = Literal["ok", "cached", "error", "cancelled", "interrupted", "rejected"]
 
@@ -79,8 +81,26 @@ class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         return self.baseline_cost - self.cost
 
 
+class Lines(Struct, frozen=True, array_like=True, gc=False):
+    """What the cost and the baseline cost of a stream are, by its output; None for one that is unpriced."""
+
+    cost: Line | None
+    baseline: Line | None
+
+    def priced(self, exchange: Exchange, tokens_out: int) -> Exchange:
+        """The record of the stream's input, with so much output."""
+        return replace(
+            exchange,
+            usage=replace(exchange.usage, completion=tokens_out),
+            cost=self.cost and self.cost.cost(tokens_out),
+            baseline_cost=self.baseline and self.baseline.cost(tokens_out),
+        )
+
+
 class Intent(Struct, frozen=True, kw_only=True):
     """What the journal knows before a byte goes upstream; without a settlement it becomes an interrupted row."""
 
     exchange: Exchange
     """The record as it would read if we died now: status `interrupted`, usage estimated."""
+    lines: Lines | None = None
+    """For a stream, whose output is charged as far as it has come."""

@@ -42,6 +42,19 @@ class Rates(Struct, frozen=True, kw_only=True):
     per_request: int = 0
 
 
+class Line(Struct, frozen=True, array_like=True, gc=False):
+    """A cost that grows with the output by the token."""
+
+    base: int
+    """Without any output, in millionths of a nano-dollar: before it is rounded."""
+    slope: int
+    """What a token of output adds, in the same unit."""
+
+    def cost(self, tokens_out: int) -> int:
+        """Nano-dollars with so many tokens of output, rounded half up."""
+        return (self.base + tokens_out * self.slope + 500_000) // 1_000_000
+
+
 class PriceSheet(Struct, frozen=True, kw_only=True):
     """The rates of one model; above `above_tokens` of input the whole call is charged at that step's rates."""
 
@@ -80,6 +93,11 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
             + usage.image_out * rates.image_out
         )
         return (exact + 500_000) // 1_000_000 + rates.per_request
+
+    def line(self, tokens_in: int) -> Line:
+        """What a call with so much plain input costs, by its output: of each output the same as `estimate`."""
+        rates = self.rates(tokens_in)
+        return Line(tokens_in * rates.prompt + rates.per_request * 1_000_000, rates.completion)
 
     def parts(self, usage: Usage) -> dict[str, int]:
         """Nano-dollars by token class; rounding is cumulative, so that the parts sum to the cost exactly."""

@@ -67,11 +67,11 @@ def estimate(text: str) -> int:
     tokenizers of other vendors differ from that one by as much.
     """
     if len(text) <= _SAMPLE_CHARS:
-        return ceil(_weigh(text))
+        return ceil(weigh(text))
     piece = _SAMPLE_CHARS // _SLICES
     stride = (len(text) - piece) // (_SLICES - 1)
     sample = "".join([text[start : start + piece] for start in range(0, stride * _SLICES, stride)])
-    return ceil(_weigh(sample) * len(text) / len(sample))
+    return ceil(weigh(sample) * len(text) / len(sample))
 
 
 def estimate_request(chat: ChatRequest) -> int:
@@ -114,6 +114,25 @@ def last_user_text(messages: tuple[Message, ...]) -> str:
     return ""
 
 
+def weigh(text: str) -> float:
+    """Tokens of `text` as `estimate` counts short ones, not rounded."""
+    raw = text.encode("utf-8", "surrogatepass")
+    size = len(raw)
+    # Most bytes are small letters: what is counted class by class is a quarter of the text.
+    marked = raw.translate(*_MARKED)
+    count = marked.count
+    tokens = _LETTER * size + _SPACE_EXTRA * count(b" ") + _LINE_EXTRA * count(b"\n") + _INDENT * raw.count(b"  ")
+    tokens += _UPPER_EXTRA * count(b"A")
+    tokens += _DIGIT_EXTRA * count(b"0")
+    tokens += _MARK_EXTRA * count(b".")
+    if size != len(text):
+        tokens -= _LETTER * (size - len(raw.translate(None, _BEYOND_ASCII)))
+        leads = raw.translate(*_LED)
+        for members, weight in _LEADS:
+            tokens += weight * leads.count(members[:1])
+    return tokens
+
+
 def _collect(parts: tuple[Part, ...], texts: list[str]) -> int:
     """Adds the texts of `parts` to `texts` and returns the tokens of the pictures."""
     fixed = 0
@@ -133,21 +152,3 @@ def _estimate_all(texts: list[str]) -> int:
 
 def _json(schema: object) -> str:
     return _encode(schema).decode() if schema else ""
-
-
-def _weigh(text: str) -> float:
-    raw = text.encode("utf-8", "surrogatepass")
-    size = len(raw)
-    # Most bytes are small letters: what is counted class by class is a quarter of the text.
-    marked = raw.translate(*_MARKED)
-    count = marked.count
-    tokens = _LETTER * size + _SPACE_EXTRA * count(b" ") + _LINE_EXTRA * count(b"\n") + _INDENT * raw.count(b"  ")
-    tokens += _UPPER_EXTRA * count(b"A")
-    tokens += _DIGIT_EXTRA * count(b"0")
-    tokens += _MARK_EXTRA * count(b".")
-    if size != len(text):
-        tokens -= _LETTER * (size - len(raw.translate(None, _BEYOND_ASCII)))
-        leads = raw.translate(*_LED)
-        for members, weight in _LEADS:
-            tokens += weight * leads.count(members[:1])
-    return tokens

@@ -16,11 +16,11 @@ from farthing.domain.assembly import Assembly
 from farthing.domain.catalogue import Catalogue, Model
 from farthing.domain.chat import ChatRequest, Completion, Usage
 from farthing.domain.errors import FarthingError, Stopping, UpstreamError
-from farthing.domain.exchange import Attempt, Exchange, Intent, Status
+from farthing.domain.exchange import Attempt, Exchange, Intent, Lines, Status
 from farthing.domain.keys import Caller
 from farthing.domain.routing.plan import Needs, Plan
 from farthing.gateway.call import Call
-from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Sink
+from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Meter, Sink
 from farthing.ports.limits import Allowance
 
 logger = logging.getLogger(__name__)
@@ -168,8 +168,13 @@ class Draft:
         """Journals that `model` is about to be asked, for which money is held. Raises `Unavailable` if it cannot."""
         self.model, self.was_answered, self._noted = model, False, None
         noted = self._build("interrupted", self.estimate(None), {"http_status": 0})
-        self._recorder.journal.open(Intent(exchange=noted))
+        lines = self._lines(model, noted.usage.tokens_in) if noted.stream else None
+        self._recorder.journal.open(Intent(exchange=noted, lines=lines))
         self.is_asked, self._noted = True, noted
+
+    def meter(self) -> Meter:
+        """Where what the model is saying is counted, in case that nobody lives to settle it."""
+        return self._recorder.journal.meter(self.call.request_id)
 
     def follow(self, leader: Draft) -> None:
         """This request shares the upstream call of another."""
@@ -280,13 +285,21 @@ class Draft:
         """What the same tokens cost had we not been there: the model asked for, or for `auto` the baseline."""
         if usage.tokens_in + usage.tokens_out == 0:
             return 0
-        if self.plan is not None and self.plan.strategy == "passthrough":
-            return bought
-        asked = self._catalogue.find(self.requested_model)
-        baseline = asked or self._catalogue.compared
+        baseline = self._yardstick()
         if baseline is None:
             return bought
         return baseline.price.cost(usage) if baseline.price else None
+
+    def _yardstick(self) -> Model | None:
+        """The model that the cost is compared with, None where with itself."""
+        if self.plan is not None and self.plan.strategy == "passthrough":
+            return None
+        return self._catalogue.find(self.requested_model) or self._catalogue.compared
+
+    def _lines(self, model: Model, tokens_in: int) -> Lines:
+        """What an answer of whatever length costs, and what it is compared with."""
+        price, compared = model.price, (self._yardstick() or model).price
+        return Lines(price.line(tokens_in) if price else None, compared.line(tokens_in) if compared else None)
 
     def _build(self, status: Status, usage: Usage, more: Mapping[str, Any]) -> Exchange:
         """The record as things stand; what was known when a model was asked is not gathered twice."""

@@ -12,6 +12,7 @@ from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly
 from farthing.domain.chat import Completion, Started, UsageReport
 from farthing.domain.errors import UpstreamError
+from farthing.domain.gauge import Gauge
 from farthing.gateway.recording import Draft
 from farthing.ports import UpstreamResponse
 
@@ -51,6 +52,8 @@ class StreamSource:
         self._on_complete = on_complete
         self._framer = Framer()
         self._assembly = Assembly()
+        self._gauge = Gauge()
+        self._meter = draft.meter()
         self._raw: list[bytes] = []
         self._is_kept = draft.cache_key is not None
         self._ready: list[Piece] = []
@@ -75,7 +78,11 @@ class StreamSource:
             await self._let_end()
             return ()
         while not self._ready and self._error is None:
-            await self._read()
+            # As `_read`, without a coroutine for each chunk.
+            try:
+                self._understand(await self._response.chunk())
+            except UpstreamError as error:
+                self._error = error
         pieces, self._ready = self._ready, []
         if self._assembly.is_complete:
             self._is_over = True
@@ -91,6 +98,7 @@ class StreamSource:
         self._response.close()
         if not self._is_over:
             self._is_over = True
+            self._meter = [0]
             self._draft.broke(GeneratorExit(), self._assembly)
 
     async def _read(self) -> None:
@@ -102,20 +110,22 @@ class StreamSource:
 
     def _understand(self, chunk: bytes) -> None:
         """Takes these bytes in, or the clean end of all bytes if there are none. Raises `UpstreamError`."""
+        reader, assembly = self._reader, self._assembly
         for event in self._framer.feed(chunk) if chunk else self._framer.close():
-            piece = self._reader.read(event)
+            piece = reader.read(event)
             if self._is_kept:
                 self._raw.append(piece.raw)
-            self._take(piece)
-            if self._assembly.is_complete:
+            self._ready.append(piece)
+            for delta in piece.deltas:
+                if said := assembly.add(delta):
+                    self._meter[0] = self._gauge.add(said)
+            if assembly.is_complete:
                 return
         if not chunk:
-            self._take(Piece(self._reader.close()))
-
-    def _take(self, piece: Piece) -> None:
-        self._ready.append(piece)
-        for delta in piece.deltas:
-            self._assembly.add(delta)
+            last = Piece(reader.close())
+            self._ready.append(last)
+            for delta in last.deltas:
+                assembly.add(delta)
 
     async def _let_end(self) -> None:
         """Gives the transport a moment to see the body end: only then can the connection serve another request."""

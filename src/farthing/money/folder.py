@@ -12,6 +12,7 @@ from farthing.money.segment import SUFFIX
 
 LOCK = "lock"
 QUARANTINE = "quarantine"
+METERS = "meters"
 
 
 class Folder:
@@ -31,12 +32,13 @@ class Folder:
         return sorted(path for path in self.path.iterdir() if path.suffix == SUFFIX)
 
     def strangers(self) -> list[Path]:
-        """Files that are neither segments nor the lock."""
-        return [path for path in self.path.iterdir() if path.suffix != SUFFIX and path.name != LOCK]
+        """Files that are neither segments nor the lock nor the meters."""
+        return [path for path in self.path.iterdir() if path.suffix != SUFFIX and path.name not in {LOCK, METERS}]
 
     def remove(self) -> None:
         """Deletes the folder, or leaves it to the next finder where that fails."""
         with suppress(OSError):
+            (self.path / METERS).unlink(missing_ok=True)
             (self.path / LOCK).unlink()
             self.path.rmdir()
         self.release()

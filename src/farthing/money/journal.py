@@ -12,8 +12,10 @@ from farthing.domain.errors import Unavailable
 from farthing.domain.exchange import Exchange, Intent
 from farthing.money import folder, record
 from farthing.money.flusher import Flusher
+from farthing.money.meters import Meters
 from farthing.money.reader import Batch, Part, Reader
 from farthing.money.segment import HEADER_BYTES, SUFFIX, Segment
+from farthing.ports import Meter
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 SYNC_EVERY_S = 0.01
@@ -37,6 +39,7 @@ class Journal:
         self._reader = Reader(quarantine=self._folder.quarantine)
         self._flusher = Flusher(self._folder.path, sync_every_s)
         self._number = 0
+        self._meters = Meters(self._folder.path / folder.METERS)
         self._reserves: dict[str, int] = {}
         self._reserved = 0
         self._longest = 0
@@ -70,7 +73,7 @@ class Journal:
         if self._flusher.failure is not None:
             raise _full() from self._flusher.failure
         exchange = intent.exchange
-        payload = record.opened(exchange)
+        payload = record.opened(intent)
         size = HEADER_BYTES + len(payload)
         reserve = size + SETTLEMENT_GROWTH
         more = reserve - self._reserves.get(exchange.request_id, 0)
@@ -95,6 +98,11 @@ class Journal:
             del self._reserves[exchange.request_id]
             self._reserved -= reserve
         self._append(payload, size)
+        self._meters.release(exchange.request_id)
+
+    def meter(self, request_id: str) -> Meter:
+        """Where the open request's output is counted; by whoever inherits the journal, if by nobody else."""
+        return self._meters.take(request_id)
 
     def drain(self, limit: int) -> Batch | None:
         """Up to `limit` exchanges that were settled and not yet committed; None where there are none.

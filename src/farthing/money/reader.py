@@ -11,7 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from farthing.domain.exchange import Exchange
+from farthing.domain.gauge import tokens
 from farthing.money import record
+from farthing.money.meters import Reading
 from farthing.money.segment import Segment, records
 
 logger = logging.getLogger(__name__)
@@ -90,7 +92,7 @@ class Reader:
             self._offer(exchanges, homes)
         return self._offered
 
-    def interrupted(self, limit: int) -> Batch | None:
+    def interrupted(self, limit: int, meters: Reading) -> Batch | None:
         """Up to `limit` intents without a settlement, as the exchanges they become; for when all was read."""
         if self._offered is None:
             exchanges: list[Exchange] = []
@@ -98,7 +100,7 @@ class Reader:
             for part, opened in list(islice(self._unsettled.values(), limit)):
                 del self._unsettled[opened.request_id]
                 try:
-                    exchanges.append(opened.exchange())
+                    exchanges.append(opened.exchange(tokens(meters.weight(opened.request_id))))
                     homes.append(part)
                 except msgspec.MsgspecError:
                     part.is_damaged = True

@@ -6,12 +6,13 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from farthing.domain.exchange import Exchange
+from farthing.domain.exchange import Exchange, Intent, Lines
 
 
 class _Opening(Struct, frozen=True, array_like=True, tag="opened", gc=False):
     request_id: str
     exchange: Exchange
+    lines: Lines | None
 
 
 class _Settling(Struct, frozen=True, array_like=True, tag="settled", gc=False):
@@ -23,10 +24,15 @@ class Opened(Struct, frozen=True, array_like=True, tag="opened", gc=False):
 
     request_id: str
     encoded: Raw
+    lines: Lines | None = None
 
-    def exchange(self) -> Exchange:
-        """The record as it reads when no settlement follows. Raises `msgspec.MsgspecError` if it is damaged."""
-        return _exchange.decode(self.encoded)
+    def exchange(self, tokens_out: int = 0) -> Exchange:
+        """The record as it reads when no settlement follows, and a stream has said so many tokens.
+
+        Raises `msgspec.MsgspecError` if it is damaged.
+        """
+        exchange = _exchange.decode(self.encoded)
+        return self.lines.priced(exchange, tokens_out) if self.lines and tokens_out else exchange
 
 
 class Settled(Struct, frozen=True, array_like=True, tag="settled", gc=False):
@@ -41,9 +47,10 @@ _exchange = msgspec.msgpack.Decoder(Exchange)
 _record: msgspec.msgpack.Decoder[Opened | Settled] = msgspec.msgpack.Decoder(Opened | Settled)
 
 
-def opened(exchange: Exchange) -> bytes:
-    """The record of an intent, given as the exchange it becomes if it is never settled."""
-    return _encode(_Opening(exchange.request_id, _written(exchange)))
+def opened(intent: Intent) -> bytes:
+    """The record of an intent."""
+    exchange = intent.exchange
+    return _encode(_Opening(exchange.request_id, _written(exchange), intent.lines))
 
 
 def settled(exchange: Exchange) -> bytes:

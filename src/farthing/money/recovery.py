@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from farthing.money.folder import Folder
+from farthing.money.folder import METERS, Folder
+from farthing.money.meters import Reading
 from farthing.money.reader import Batch, Part, Reader, set_aside
 
 
@@ -12,6 +13,7 @@ class Estate:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._reader = Reader([Part(path) for path in folder.segments()], quarantine=folder.quarantine)
+        self._meters = Reading(folder.path / METERS)
 
     @property
     def name(self) -> str:
@@ -28,7 +30,7 @@ class Estate:
 
         The same batch comes again until it is committed. Raises `OSError` where a segment cannot be read.
         """
-        return self._reader.settled(limit) or self._reader.interrupted(limit)
+        return self._reader.settled(limit) or self._reader.interrupted(limit, self._meters)
 
     def commit(self, batch: Batch) -> None:
         """Takes note that the batch is in the database."""

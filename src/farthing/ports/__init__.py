@@ -190,6 +190,13 @@ class Ledger(Protocol):
         """Nano-dollars spent since midnight UTC by a tenant, or by all of them."""
 
 
+class Meter(Protocol):
+    """A number that survives a killed process."""
+
+    def __setitem__(self, place: int, weight: int) -> None:
+        """At place 0: what a stream has said so far, in thousandths of a token."""
+
+
 class Journal(Protocol):
     """The append-only truth of what was spent. What a call noted survives a killed process."""
 
@@ -198,6 +205,12 @@ class Journal(Protocol):
 
     def settle(self, exchange: Exchange) -> None:
         """Notes how a request ended, whether an intent was opened for it or not."""
+
+    def meter(self, request_id: str) -> Meter:
+        """Where an open request counts its output: should it never be settled, it is charged for that.
+
+        It is not to be touched once the request is settled, or this was called for it again.
+        """
 
 
 class Hold(Protocol):

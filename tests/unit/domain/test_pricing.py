@@ -42,10 +42,10 @@ def test_the_parts_of_a_cost_sum_to_it_and_the_cost_is_rounded_once(per_class: R
 
 @given(RATES, TOKENS, TOKENS)
 def test_an_estimate_is_what_the_same_tokens_cost(per_class: Rates, tokens_in: int, tokens_out: int) -> None:
-    """Planning and charging agree on plain input and output."""
+    """Planning, charging, and what a stream's output adds agree on plain input and output."""
     price = sheet((0, per_class), (1_000, per_class))
     usage = Usage(prompt=tokens_in, completion=tokens_out)
-    assert price.estimate(tokens_in, tokens_out) == price.cost(usage)
+    assert price.estimate(tokens_in, tokens_out) == price.cost(usage) == price.line(tokens_in).cost(tokens_out)
 
 
 @given(USAGE, st.sampled_from(TOKEN_CLASSES))

@@ -32,7 +32,7 @@ from farthing.gateway.recording import Recorder
 from farthing.gateway.snapshot import Snapshot, Snapshots
 from farthing.money.ledger import Ledger
 from farthing.money.limiter import Limiter
-from farthing.ports import CacheEntry, Deadlines, Provider, UpstreamRequest
+from farthing.ports import CacheEntry, Deadlines, Meter, Provider, UpstreamRequest
 from farthing.ports.idempotency import KnownAnswer
 from farthing.providers.fake import Behaviour, ScriptedTransport
 
@@ -57,6 +57,7 @@ class ListJournal:
     def __init__(self) -> None:
         self.intents: list[Intent] = []
         self.settled: list[Exchange] = []
+        self.meters: dict[str, list[int]] = {}
         self.refusal: Exception | None = None
 
     def open(self, intent: Intent) -> None:
@@ -69,6 +70,10 @@ class ListJournal:
     def settle(self, exchange: Exchange) -> None:
         """Keeps the settlement."""
         self.settled.append(exchange)
+
+    def meter(self, request_id: str) -> Meter:
+        """One for each request."""
+        return self.meters.setdefault(request_id, [0])
 
 
 class DictCache:

@@ -6,8 +6,11 @@ import asyncio
 import json
 
 import pytest
+from msgspec.structs import replace
 
-from farthing.domain.exchange import Exchange
+from farthing.domain.catalogue import Catalogue
+from farthing.domain.exchange import Exchange, Lines
+from farthing.domain.gauge import tokens
 from farthing.gateway.delivery import StreamReply
 from farthing.providers.fake import answer, break_off, hang
 from tests.unit.gateway.rig import Rig, chat, completion, drained, events
@@ -63,6 +66,57 @@ async def test_a_client_that_leaves_midway_pays_for_what_was_said() -> None:
     assert exchange.usage.prompt > 0
     assert exchange.usage.completion > 0
     assert rig.transport.opened == rig.transport.closed
+
+
+@pytest.mark.parametrize(("model", "baseline"), [("small", 1), ("auto", 10)])
+async def test_a_stream_is_metered_while_it_speaks(model: str, baseline: int) -> None:
+    """Were we killed, it would be charged as if its client had left: the same tokens, cost and comparison."""
+    rig = Rig([answer(*events(9))])
+    reply = await rig.pipeline.run(rig.call({**chat(stream=True), "model": model}))
+    assert isinstance(reply, StreamReply)
+    await drained(reply, 4)
+    (intent,), (exchange,) = rig.journal.intents, rig.journal.settled
+    assert intent.lines is not None
+    known = tokens(rig.journal.meters[exchange.request_id][0])
+    charged = intent.lines.priced(intent.exchange, known)
+    assert (charged.usage, charged.cost, charged.baseline_cost) == (
+        exchange.usage,
+        exchange.cost,
+        exchange.baseline_cost,
+    )
+    assert charged.baseline_cost == baseline * (exchange.cost or 0) > 0
+
+
+async def test_an_unpriced_stream_is_metered_without_a_cost() -> None:
+    """Its cost is unknown, however much it says."""
+    rig = Rig([answer(*events(9))])
+    small = replace(rig.snapshots.current.catalogue.models["small"], price=None)
+    rig.snapshots.swap(replace(rig.snapshots.current, catalogue=Catalogue(models={"small": small})))
+    await rig.ask(chat(stream=True))
+    assert rig.journal.intents[0].lines == Lines(None, None)
+
+
+async def test_a_whole_answer_has_no_meter() -> None:
+    """Until it is here nothing of it is known, and then it is settled."""
+    rig = Rig([answer(completion())])
+    await rig.ask(chat())
+    assert (rig.journal.intents[0].lines, rig.journal.meters) == (None, {})
+
+
+async def test_what_comes_after_a_stream_was_abandoned_is_not_counted() -> None:
+    """It is settled, and its meter may by then be another stream's."""
+    rig = Rig([answer(*events(9))])
+    reply = await rig.pipeline.run(rig.call(chat(stream=True)))
+    assert isinstance(reply, StreamReply)
+    await reply.chunk()
+    reading = asyncio.ensure_future(reply.chunk())
+    await asyncio.sleep(0)
+    (meter,) = rig.journal.meters.values()
+    before = meter[0]
+    await reply.aclose()
+    meter[0] = 0
+    await reading
+    assert (before > 0, meter[0]) == (True, 0)
 
 
 async def test_a_client_that_never_reads_a_word_still_leaves_a_record() -> None:

@@ -206,7 +206,7 @@ def test_a_damaged_file_is_set_aside_with_one_line(
 def test_a_record_that_is_whole_but_not_ours_is_damage(tmp_path: Path, left: bytes) -> None:
     """A checksum that fits does not make a record: neither of a settlement nor of an intent."""
     end = [end for end, _ in records(left, 0, len(left))][-1]
-    for payload in (b"\x00", record.opened(exchange(9)).replace(b"request_id", b"request_ix")):
+    for payload in (b"\x00", record.opened(intent(exchange(9))).replace(b"request_id", b"request_ix")):
         entry = HEADER.pack(len(payload), crc32(payload)) + payload
         found, aside = recovered(tmp_path / "root", left[:end] + entry + bytes(100))
         assert found == [exchange(number) for number in range(REQUESTS)]
