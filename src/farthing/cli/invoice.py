@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from farthing.settings import Settings
     from farthing.store import Store
 
+FORMULAS = tuple("=+-@＝＋－＠")  # noqa: RUF001 (some spreadsheets take the wide ones for the others)
 _NUMBERS = ["requests", "tokens in", "tokens out", "cost", "markup", "amount"]
 
 
@@ -111,5 +112,6 @@ def _amount(nano: int) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Not a formula, whatever spreadsheet opens it."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """In one line, and not a formula, whatever spreadsheet opens it."""
+    line = "".join(mark if mark.isprintable() else " " for mark in text)
+    return f"'{line}" if line.lstrip().startswith(FORMULAS) else line

@@ -1,0 +1,29 @@
+"""S34: whoever chooses a name cannot make a spreadsheet calculate with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from farthing.cli.invoice import _print_csv
+from farthing.domain.invoice import Invoice, Line
+
+FORMULAS = (
+    *("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠x"),  # noqa: RUF001
+    *('=HYPERLINK("http://evil.example","x")', '"=1', "a,=1", "a\n=1"),
+)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_an_invoice_holds_no_formula(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither as the tenant nor as a model; each name stays one cell of one row."""
+    used = Line(model=name, requests=1, tokens_in=1, tokens_out=1, cost=1)
+    _print_csv(Invoice(tenant=name, month="2026-11", plan=name, price=0, markup_basis_points=0, lines=(used,)))
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    cells = [cell for row in rows for cell in row]
+    line = "".join(mark if mark.isprintable() else " " for mark in name)
+    assert sum(cell.removeprefix("'") == line for cell in cells) == 5
+    assert not any(cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＠")) for cell in cells)  # noqa: RUF001
