@@ -81,10 +81,9 @@ class Tenancy:
     async def change_person(self, person_id: str, reach: Reach, changes: Mapping[str, Any]) -> Person:
         """Sets these of `role`, `team` and `is_blocked`, and ends all sessions. Raises `NotFound`."""
         where = [people.c.person_id == person_id, *within(reach, people.c.tenant, people.c.team)]
-        person = person_of(await self._change(people, where, changes, "person_id"))
-        async with self._engines.writing() as connection:
-            await connection.execute(sa.delete(sessions).where(sessions.c.person_id == person_id))
-        return person
+        # Both or neither: nobody goes on as what they were.
+        ends = sa.delete(sessions).where(sessions.c.person_id == person_id)
+        return person_of(await self._change(people, where, changes, "person_id", ends))
 
     async def check_team(self, tenant: str, team: str | None) -> None:
         """Raises `NotFound` where there is no such tenant, or no such team in it."""
@@ -100,15 +99,22 @@ class Tenancy:
             raise Conflict(f"There is a {param} of this id already.", param=param)
 
     async def _change(
-        self, table: sa.Table, where: Sequence[sa.ColumnElement[bool]], changes: Mapping[str, Any], param: str
+        self,
+        table: sa.Table,
+        where: Sequence[sa.ColumnElement[bool]],
+        changes: Mapping[str, Any],
+        param: str,
+        also: sa.Delete | None = None,
     ) -> sa.Row[Any]:
         async with self._engines.writing() as connection:
             await note_change(self._engines, connection)
             if changes:
                 await connection.execute(sa.update(table).where(*where).values(**changes))
             row = (await connection.execute(sa.select(table).where(*where))).first()
-        if row is None:
-            raise NotFound(f"There is no such {param.removesuffix('_id')} here.", param=param)
+            if row is None:
+                raise NotFound(f"There is no such {param.removesuffix('_id')} here.", param=param)
+            if also is not None:
+                await connection.execute(also)
         return row
 
     async def _check(self, connection: AsyncConnection, condition: sa.ColumnElement[bool], param: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
-from farthing.domain.permissions import EVERYTHING, ROLES
+from farthing.domain.errors import NotFound
+from farthing.domain.permissions import EVERYTHING, ROLES, Reach
 from farthing.domain.signon import Session
 from farthing.domain.tenancy import Person
 from farthing.store import Store
@@ -61,6 +63,15 @@ async def test_what_a_person_may_do_now_ends_what_they_could(store: Store) -> No
     await store.sessions.open(b"d1", "p1", now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
     await store.tenancy.change_person("p1", EVERYTHING, {"role": "member"})
     assert await store.sessions.find(b"d1") is None
+
+
+async def test_a_person_out_of_reach_keeps_their_sessions(store: Store) -> None:
+    """Nothing of a change that is refused is done."""
+    await store.sessions.welcome(ADA, over=ROLES)
+    await store.sessions.open(b"d1", "p1", now_us=NOON_US, expires_at_us=NOON_US + HOUR_US)
+    with pytest.raises(NotFound):
+        await store.tenancy.change_person("p1", Reach("bolt"), {"role": "member"})
+    assert await store.sessions.find(b"d1") == Session(ADA, NOON_US, NOON_US + HOUR_US)
 
 
 async def test_sessions_that_are_over_are_forgotten(store: Store) -> None:
