@@ -44,6 +44,11 @@ class BroughtKeys:
         self._settings = settings
         self._known: object = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the database has told: until then a tenant with a key of its own would be served with another."""
+        return self._known is not None
+
     async def refresh(self, providers: Mapping[str, Provider]) -> bool:
         """Whether anything changed. While the database is away the last keys stay in force."""
         try:

@@ -80,7 +80,7 @@ class Refresher:
         """Reads the database before the first request, which a start under load may have to try a few times."""
         for _ in range(FIRST_TRIES):
             await self.refresh()
-            if self._keyring.is_known:
+            if self._keyring.is_known and self._brought.is_known:
                 return
             await asyncio.sleep(FIRST_PAUSE_S)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from farthing.cli.keys import checked
 from farthing.cli.terminal import AsJson, CommandError, ConfigFile, print_json, print_table
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Create:
             window=_window(self.per),
             limit=_amount(self.limit),
             is_hard=not self.soft,
-            name=_checked(self.name) if self.name else None,
+            name=checked(self.name) if self.name else None,
             degrade=_steps(self.degrade),
         )
         await store.budgets.create(budget, created_at_us=now_us)
@@ -147,7 +148,7 @@ def set_(
     if hard is not None:
         changes["is_hard"] = hard
     if name is not None:
-        changes["name"] = _checked(name)
+        changes["name"] = checked(name)
     if degrade is not None:
         changes["degrade"] = () if degrade == "none" else _steps(degrade)
     if not changes:
@@ -202,9 +203,9 @@ async def _owner(store: Store, scope: Scope, subject: str, tenant: str | None) -
     if scope == "gateway":
         return ""
     if scope == "tenant":
-        return _checked(subject or tenant or LOCAL_CALLER.tenant)
+        return checked(subject or tenant or LOCAL_CALLER.tenant)
     if scope != "key":
-        return _checked(tenant or LOCAL_CALLER.tenant)
+        return checked(tenant or LOCAL_CALLER.tenant)
     for key in await store.keys.list():
         if key.caller.key_id == subject and tenant in (None, key.caller.tenant):
             return key.caller.tenant
@@ -217,7 +218,7 @@ def _scope(whose: str) -> tuple[Scope, str]:
     if scope == "tenant" or (scope == "gateway" and not subject):
         return scope, subject  # type: ignore[return-value]
     if scope in _SUBJECTS and subject:
-        _checked(subject)
+        checked(subject)
         if scope != "tag" or re.fullmatch(r"[^=]+=.+", subject):
             return scope, subject  # type: ignore[return-value]
     raise CommandError(f'"{whose}" is nobody: expected {", ".join(_SUBJECTS.values())}, tenant, tenant:NAME or gateway')
@@ -248,15 +249,6 @@ def _steps(text: str | None) -> tuple[Step, ...]:
     if len(steps) < len(found) or percents != sorted(set(percents)):
         raise CommandError(f'"{text}" are no steps: expected rising percents such as cheaper@90,cache_only@97')
     return steps
-
-
-def _checked(name: str) -> str:
-    """A name that looks like what it is. Raises `CommandError`."""
-    from farthing.domain.keys import MAX_NAME, is_name
-
-    if not is_name(name):
-        raise CommandError(f"a name has 1 to {MAX_NAME} printable characters and no space around them")
-    return name
 
 
 def _facts(budget: Budget) -> dict[str, Any]:

@@ -139,6 +139,28 @@ async def test_a_start_without_the_database_asks_to_wait(
     await rig.storage.aclose()
 
 
+async def test_tenants_own_keys_are_known_before_the_first_request(
+    settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the database fails once: else the gateway's key would pay for a tenant that has its own."""
+    rig = Rig(settings_of())
+    await rig.storage.prepare()
+    version = rig.storage.store.credentials.version
+    tries = 0
+
+    async def away_once() -> tuple[int, int]:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise Unavailable("away")
+        return await version()
+
+    monkeypatch.setattr(rig.storage.store.credentials, "version", away_once)
+    await rig.refresher.first_refresh()
+    assert tries == 2
+    await rig.storage.aclose()
+
+
 async def test_a_vote_elsewhere_is_heard_here(rig: Rig) -> None:
     """An answer that another process has buried is not served from this one's memory."""
     entry = CacheEntry(
