@@ -25,6 +25,8 @@ class Bid(Struct, frozen=True):
     most: int | None
     """None where the caller sets no limit to the answer."""
     is_learned: bool = False
+    least: int = 0
+    """What its question alone costs."""
 
     def under(self, limit: int) -> int:
         """What to hold under a budget of this limit: the most where it is known and a sane share, else the likely."""

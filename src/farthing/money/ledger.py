@@ -112,9 +112,7 @@ class Ledger:
             if not budget.is_hard:
                 continue
             if account.spent + account.held + more > budget.limit:
-                asked = bid.under(budget.limit)
-                account.refused(asked, account.spent, budget.limit)
-                raise shortage.not_enough(budget, account.span, spent=account.spent, held=account.held, asked=asked)
+                more = _rest(budget, account, bid, own=hold.held.get(account, 0))
             wanted.append((budget, account, more))
         if self.purse is None or self.purse.covers(wanted):
             for _, account, more in wanted:
@@ -139,7 +137,8 @@ class Ledger:
         if needs.max_tokens is not None:
             longest = needs.max_tokens * needs.answers
             most, tokens_out = price.estimate(needs.tokens_in, longest), min(tokens_out, longest)
-        return Bid(price.estimate(needs.tokens_in, tokens_out), most, learned is not None)
+        likely, least = price.estimate(needs.tokens_in, tokens_out), price.estimate(needs.tokens_in, 0)
+        return Bid(likely, most, learned is not None, least)
 
     def record(self, exchange: Exchange) -> None:
         """Learns from a finished request how long answers are."""
@@ -219,6 +218,20 @@ class Ledger:
             is_over = account.ends_us + LATE_US <= at_us and account.is_quiet and not account.lease
             if is_over or place.budget_id not in self._by_id:
                 del self.accounts[place]
+
+
+def _rest(budget: Budget, account: Account, bid: Bid, *, own: int) -> int:
+    """All that is left, for a request whose most nobody knows: at the end of a budget those go one by one.
+
+    So a guess that is too high leaves no part of it unused, and one that is too low exceeds it by one request at most.
+    `own` is what the request holds already. Raises `InsufficientQuota`.
+    """
+    rest = budget.limit - account.spent - own
+    if bid.most is None and account.held == own and rest > 0 and bid.least <= rest + own:
+        return rest
+    asked = bid.under(budget.limit)
+    account.refused(asked, account.spent, budget.limit)
+    raise shortage.not_enough(budget, account.span, spent=account.spent, held=account.held, asked=asked)
 
 
 class Reservation:

@@ -54,7 +54,7 @@ async def test_at_its_end_only_kept_answers_are_given() -> None:
 async def test_a_model_whose_budget_is_spent_leaves_its_place_to_the_next() -> None:
     """Another model may have money left."""
     rig = Rig([answer(completion(model="middle"))])
-    limited(rig, scope="model", subject="small", limit=1)
+    limited(rig, scope="model", subject="small", limit=1, spent=1)
     await rig.ask(chat(model="auto"))
     assert asked(rig) == ["middle"]
 
@@ -62,7 +62,7 @@ async def test_a_model_whose_budget_is_spent_leaves_its_place_to_the_next() -> N
 async def test_where_no_model_can_be_paid_the_first_refusal_is_told() -> None:
     """Nobody is asked, nothing stays held, and the breakers think nothing of it."""
     rig = Rig([])
-    limited(rig, limit=1)
+    limited(rig, limit=1, spent=1)
     with pytest.raises(InsufficientQuota, match="this one may cost"):
         await rig.ask(chat(model="auto"))
     assert (asked(rig), rig.ledger.open_holds) == ([], 0)

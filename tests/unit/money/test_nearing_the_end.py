@@ -187,3 +187,51 @@ def test_a_budget_is_used_up_when_it_refuses_what_it_would_have_held(ledger: Led
     assert ledger.used_up(START + DAY_US) == frozenset()
     load(ledger, replace(BUDGET, limit=2_000), spent=700)
     assert ledger.used_up(START) == frozenset()
+
+
+def open_ended(ledger: Ledger, *, likely: int, tokens_in: int = 0) -> Reservation:
+    """A hold for a request that sets no limit to its answer."""
+    hold = ledger.open(CALLER)
+    assert hold.raise_to(MODEL, Needs(tokens_in=tokens_in, tokens_out=likely, max_tokens=None)) is None
+    return hold
+
+
+def test_requests_without_an_end_go_one_by_one_at_the_end_of_a_budget(ledger: Ledger) -> None:
+    """A guess that is too high leaves nothing unused; what the last one costs more is all that is exceeded."""
+    load(ledger, BUDGET, spent=100)
+    answered = 0
+    while True:
+        try:
+            last = open_ended(ledger, likely=600)
+        except InsufficientQuota:
+            break
+        answered += 1
+        if answered > 1:
+            with pytest.raises(InsufficientQuota):
+                open_ended(ledger, likely=600)
+        last.settle(130)
+    [account] = ledger.accounts.values()
+    assert (answered, account.spent, account.held) == (7, 100 + 7 * 130, 0)
+
+
+def test_who_holds_already_may_take_the_rest(ledger: Ledger) -> None:
+    """A fallback to a dearer model is not in its own way."""
+    load(ledger, BUDGET)
+    hold = open_ended(ledger, likely=700)
+    assert hold.raise_to(MODEL, Needs(tokens_in=0, tokens_out=5_000, max_tokens=None)) is None
+    [account] = ledger.accounts.values()
+    assert account.held == 1_000
+    hold.settle(900)
+    assert (account.held, account.spent) == (0, 900)
+
+
+def test_a_question_that_is_too_dear_by_itself_is_refused(ledger: Ledger) -> None:
+    """However short its answer may be; so is one whose most is known."""
+    load(ledger, BUDGET)
+    price = MODEL.price
+    assert price is not None
+    dear = next(tokens for tokens in range(1, 10_000) if price.estimate(tokens, 0) > BUDGET.limit)
+    with pytest.raises(InsufficientQuota):
+        open_ended(ledger, likely=1, tokens_in=dear)
+    with pytest.raises(InsufficientQuota):
+        held(ledger, 1_001)
