@@ -12,6 +12,7 @@ from farthing.domain.budget import Budget, Step
 from farthing.domain.errors import Conflict, NotFound
 from farthing.domain.tenancy import PLAN_BUDGET
 from farthing.store.engine import Engines
+from farthing.store.leases import end
 from farthing.store.queries.quality import of_tenant
 from farthing.store.schema import budget_leases, budgets
 
@@ -50,15 +51,13 @@ class Budgets:
             mine = sa.delete(budgets).where(budgets.c.budget_id == budget_id, *of_tenant(budgets.c.tenant, tenant))
             if (await connection.execute(mine)).rowcount == 0:
                 raise _unknown()
-            await connection.execute(sa.delete(budget_leases).where(budget_leases.c.budget_id == budget_id))
+            await end(connection, budget_leases.c.budget_id == budget_id)
 
     async def follow_plans(self, wanted: Mapping[str, Budget], *, created_at_us: int) -> None:
         """Makes the budgets that come with plans those of `wanted`, by id; others stay as they are."""
         async with self._engines.writing() as connection:
-            for table in (budgets, budget_leases):
-                of_plans = table.c.budget_id.startswith(PLAN_BUDGET, autoescape=True)
-                gone = table.c.budget_id.not_in(sorted(wanted))
-                await connection.execute(sa.delete(table).where(of_plans, gone))
+            await connection.execute(sa.delete(budgets).where(_gone(budgets.c.budget_id, wanted)))
+            await end(connection, _gone(budget_leases.c.budget_id, wanted))
             for _, budget in sorted(wanted.items()):
                 new = self._engines.backend.inserting(budgets).values(**_row(budget, created_at_us))
                 latest = {name: new.excluded[name] for name in _changeable(budget)}
@@ -94,6 +93,11 @@ def _row(budget: Budget, created_at_us: int) -> dict[str, Any]:
         "created_at": created_at_us,
         **_changeable(budget),
     }
+
+
+def _gone(budget_id: sa.Column[Any], wanted: Mapping[str, Budget]) -> sa.ColumnElement[bool]:
+    """Whether this is of a plan that no tenant is on any more."""
+    return budget_id.startswith(PLAN_BUDGET, autoescape=True) & budget_id.not_in(sorted(wanted))
 
 
 def _check_own(budget_id: str) -> None:

@@ -86,13 +86,13 @@ class Leases:
     async def drop(self, worker: str) -> None:
         """Ends all of the worker's leases."""
         async with self._engines.writing("refresh") as connection:
-            await connection.execute(sa.delete(budget_leases).where(_LEASE.worker == worker))
+            await end(connection, _LEASE.worker == worker)
 
     async def reap(self, after_s: float) -> int:
         """Ends the leases that were not renewed for so many seconds; how many there were."""
         old = _LEASE.renewed_at < sa.type_coerce(_AGO[self._engines.backend.name](after_s), sa.types.NullType)
         async with self._engines.writing("refresh") as connection:
-            return (await connection.execute(sa.delete(budget_leases).where(old))).rowcount
+            return await end(connection, old)
 
     async def held(self) -> Mapping[Place, int]:
         """Nano-dollars that all workers together have leased."""
@@ -111,6 +111,13 @@ class Lessee(Struct, frozen=True):
         """Takes off what these rows cost, in the transaction that adds them."""
         if owed := self.charges(rows):
             await lower(connection, self.worker, owed)
+
+
+async def end(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> int:
+    """Ends these leases, locked in their order first as by the writers of rows; how many there were."""
+    order = sa.select(_LEASE.worker).where(*where).order_by(_LEASE.budget_id, _LEASE.starts_at, _LEASE.worker)
+    await connection.execute(order.with_for_update())
+    return (await connection.execute(sa.delete(budget_leases).where(*where))).rowcount
 
 
 async def lower(connection: AsyncConnection, worker: str, amounts: Mapping[Place, int]) -> None:
