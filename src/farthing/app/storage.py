@@ -109,6 +109,7 @@ class Storage:
 
 
 def shared_secret(settings: Settings) -> Secret[bytes]:
-    """Made of the master key, else of the way to the database."""
-    shared = settings.master_key or settings.database.url
+    """Made of the master key, else of the secret that the identity provider knows, else of the way to the database."""
+    client = settings.oidc.client_secret if settings.oidc is not None else None
+    shared = settings.master_key or client or settings.database.url
     return Secret(hmac.digest(b"farthing answers", shared.get_secret_value().encode(), "sha256"))

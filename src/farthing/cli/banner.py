@@ -62,6 +62,8 @@ def _routing(settings: Settings) -> str:
 def _access(settings: Settings) -> str:
     if settings.master_key:
         return "with a key"
+    if settings.oidc:
+        return f"with a key; people sign on at {settings.oidc.issuer}"
     return "with a key" if not settings.is_loopback else "from this machine; open unless a key exists"
 
 

@@ -112,7 +112,7 @@ class Ledger:
             if not budget.is_hard:
                 continue
             if account.spent + account.held + more > budget.limit:
-                more = _rest(budget, account, bid, own=hold.held.get(account, 0))
+                more = _rest(budget, account, bid)
             wanted.append((budget, account, more))
         if self.purse is None or self.purse.covers(wanted):
             for _, account, more in wanted:
@@ -220,14 +220,14 @@ class Ledger:
                 del self.accounts[place]
 
 
-def _rest(budget: Budget, account: Account, bid: Bid, *, own: int) -> int:
+def _rest(budget: Budget, account: Account, bid: Bid) -> int:
     """All that is left, for a request whose most nobody knows: at the end of a budget those go one by one.
 
-    So a guess that is too high leaves no part of it unused, and one that is too low exceeds it by one request at most.
-    `own` is what the request holds already. Raises `InsufficientQuota`.
+    So a guess that is too high leaves nothing unused, and one that is too low exceeds it by one request at most. A
+    fallback to a dearer model holds something already, and is none of them. Raises `InsufficientQuota`.
     """
-    rest = budget.limit - account.spent - own
-    if bid.most is None and account.held == own and rest > 0 and bid.least <= rest + own:
+    rest = budget.limit - account.spent
+    if bid.most is None and not account.held and rest > 0 and bid.least <= rest:
         return rest
     asked = bid.under(budget.limit)
     account.refused(asked, account.spent, budget.limit)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from farthing.domain.signing import secret_bytes
 from farthing.domain.signon import Admission
 from farthing.settings.document import Place
-from farthing.settings.environment import secret_in
+from farthing.settings.environment import MASTER_KEY, secret_in
 from farthing.settings.mistakes import Mistake, key_of
 from farthing.settings.resolved import AlertAccess, SignOnAccess
 from farthing.settings.sections import AlertSettings, Document, SignOnSettings
@@ -18,7 +18,7 @@ Source = Callable[[Place], str]
 
 def incomplete(document: Document, source: Source, environ: Mapping[str, str]) -> list[Mistake]:
     """What would look switched on and do nothing, or do it so that nobody could trust it."""
-    found = [*_mute(document.alerts, environ), *_half_open(document.oidc)]
+    found = [*_mute(document.alerts, environ), *_half_open(document.oidc, environ)]
     return [Mistake(source(place), key_of(place), problem) for place, problem in found]
 
 
@@ -64,7 +64,7 @@ def _mute(alerts: AlertSettings, environ: Mapping[str, str]) -> Iterator[tuple[P
         yield ("alerts", "email_to"), "expected alerts.smtp.host beside it"
 
 
-def _half_open(oidc: SignOnSettings) -> Iterator[tuple[Place, str]]:
+def _half_open(oidc: SignOnSettings, environ: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
     if oidc.issuer is None:
         return
     for name in ("client_id", "public_url"):
@@ -72,3 +72,6 @@ def _half_open(oidc: SignOnSettings) -> Iterator[tuple[Place, str]]:
             yield ("oidc", "issuer"), f"expected oidc.{name} beside it"
     if oidc.default_role == "none" and not oidc.admins and not oidc.roles:
         yield ("oidc", "issuer"), "expected oidc.admins, oidc.roles or oidc.default_role, or nobody may come in"
+    # What a browser carries to the provider and back is signed with one of them: a database's address could be guessed.
+    if secret_in([oidc.client_secret_env, MASTER_KEY], environ) is None:
+        yield ("oidc", "issuer"), f"expected {oidc.client_secret_env} or {MASTER_KEY} to be set"

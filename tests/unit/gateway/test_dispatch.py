@@ -247,7 +247,7 @@ async def test_a_budget_too_small_for_the_only_healthy_model_refuses() -> None:
     rig.breakers.of("fake", "small").failed(UpstreamOverloaded("busy", retry_after=30))
     budget(rig, 600_000)
     with pytest.raises(InsufficientQuota):
-        await rig.ask(chat(model="auto"))
+        await rig.ask(chat(model="auto", max_tokens=250))
     assert (asked(rig), rig.ledger.open_holds) == ([], 0)
 
 

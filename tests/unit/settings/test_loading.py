@@ -313,7 +313,7 @@ def test_every_setting_is_documented() -> None:
 def test_the_example_shows_every_setting(settings_of: Load) -> None:
     """examples/farthing.toml.example loads as it stands and leaves no key out."""
     text = (ROOT / "examples/farthing.toml.example").read_text(encoding="utf-8")
-    settings = settings_of(text, FARTHING_WEBHOOK_SECRET="sixteen bytes and more")
+    settings = settings_of(text, FARTHING_WEBHOOK_SECRET="sixteen bytes and more", FARTHING_OIDC_CLIENT_SECRET="x")
     assert list(settings.providers) == ["openai", "local"]
     data = tomllib.loads(text)
     assert {key for key in every_setting() if _value(data, key) is None} == set()

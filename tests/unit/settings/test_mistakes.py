@@ -174,12 +174,8 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
         ),
         ('[alerts]\nemail_to = ["a@b.example"]', "2: alerts.email_to: expected alerts.smtp.host beside it"),
         (
-            '[oidc]\nissuer = "https://x"\nclient_id = "f"\ndefault_role = "member"',
-            "2: oidc.issuer: expected oidc.public_url beside it",
-        ),
-        (
-            '[oidc]\nissuer = "https://x"\nclient_id = "f"\npublic_url = "https://y"',
-            "2: oidc.issuer: expected oidc.admins, oidc.roles or oidc.default_role, or nobody may come in",
+            '[oidc]\nissuer = "https://x"\nclient_id = "f"\npublic_url = "https://y"\ndefault_role = "member"',
+            "2: oidc.issuer: expected FARTHING_OIDC_CLIENT_SECRET or FARTHING_MASTER_KEY to be set",
         ),
         (
             '[alerts]\nemail_to = ["a@b.example\\r\\nBcc: c@d.example"]',
@@ -197,6 +193,23 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
 def test_a_mistake_in_the_file_names_line_key_and_expectation(settings_of: Load, text: str, said: str) -> None:
     """Each mistake is one line, and none repeats what might be a secret."""
     assert mistakes(settings_of, text) == [f"farthing.toml:{said}"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('default_role = "member"', "expected oidc.public_url beside it"),
+        (
+            'public_url = "https://y"',
+            "expected oidc.admins, oidc.roles or oidc.default_role, or nobody may come in",
+        ),
+    ],
+)
+def test_half_a_sign_on_is_none(settings_of: Load, more: str, said: str) -> None:
+    """It would look switched on."""
+    text = f'[oidc]\nissuer = "https://x"\nclient_id = "f"\n{more}'
+    found = mistakes(settings_of, text, FARTHING_MASTER_KEY="sk-master")
+    assert found == [f"farthing.toml:2: oidc.issuer: {said}"]
 
 
 @pytest.mark.parametrize("url", ["ftp://x/v1", "http://", "http://u:p@x", "http://x/v1?key=s", "http://x:99999", "x"])

@@ -64,6 +64,7 @@ def _extend_keys() -> None:
 
 def _take_over() -> None:
     """What older code has: keys that it blocked were revoked, and their owners are tenants and teams by name alone."""
+    op.execute("UPDATE keys SET changed = 0")
     op.execute("UPDATE keys SET revoked_at = created_at WHERE is_blocked")
     op.execute(
         "INSERT INTO tenants (tenant, name, is_blocked, created_at)"
