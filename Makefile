@@ -58,7 +58,7 @@ else
 endif
 
 # `make faults FAULT_ROWS=tests/faults/test_kill.py SEED=42` plays a part, or a failed row again.
-FAULT_ROWS ?= tests/faults
+FAULT_ROWS ?= tests/faults tests/security/test_s38_tenants.py
 SEED ?=
 faults: dev servers ## the long fault matrix, 25 minutes at most, into benchmarks/results
 	@$(if $(filter tests/faults,$(FAULT_ROWS)),rm -f benchmarks/results/faults.txt)
