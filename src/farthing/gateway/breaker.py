@@ -80,8 +80,7 @@ class Breaker:
                 self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)
 
     def _open(self, seconds: float) -> None:
-        if seconds > 0:
-            self._open_until = max(self._open_until, self._clock.monotonic() + seconds)
+        self._open_until = max(self._open_until, self._clock.monotonic() + seconds)
 
 
 class Breakers:
