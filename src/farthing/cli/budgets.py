@@ -69,7 +69,9 @@ class Create:
 
         budget = with_store(settings_for(None).lasting_database, self._made)
         if self.as_json:
-            print_json(_facts(budget))
+            from farthing.http.presentation import shown_budget
+
+            print_json(shown_budget(budget))
         else:
             print(budget.id)
 
@@ -163,7 +165,9 @@ def set_(
 
     changed = with_store(settings_for(None).lasting_database, work)
     if as_json:
-        print_json(_facts(changed))
+        from farthing.http.presentation import shown_budget
+
+        print_json(shown_budget(changed))
     else:
         print(f"budget {changed.id} is changed")
 
@@ -251,29 +255,14 @@ def _steps(text: str | None) -> tuple[Step, ...]:
     return steps
 
 
-def _facts(budget: Budget) -> dict[str, Any]:
-    from farthing.domain.pricing import NANO
-
-    return {
-        "budget_id": budget.id,
-        "name": budget.name,
-        "tenant": budget.tenant or None,
-        "scope": budget.scope,
-        "subject": budget.subject or None,
-        "window": budget.window,
-        "limit": budget.limit / NANO,
-        "is_hard": budget.is_hard,
-        "degrade": [{"at_percent": step.at_percent, "action": step.action} for step in budget.degrade],
-    }
-
-
 def _standing(budget: Budget, spent: int, held: int, end_us: int | None) -> dict[str, Any]:
     from farthing.domain.pricing import NANO
+    from farthing.http.presentation import shown_budget
 
     resets = None if end_us is None else f"{datetime.fromtimestamp(end_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
     left = max(0, budget.limit - spent - held)
     figures = {"spent": spent / NANO, "held": held / NANO, "left": left / NANO, "resets_at": resets}
-    return {**_facts(budget), **figures}
+    return {**shown_budget(budget), **figures}
 
 
 def _row(shown: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from farthing.domain.budget import Budget
 from farthing.domain.invoice import Invoice, Line
 from farthing.domain.pricing import NANO
 from farthing.http.moments import rfc3339
@@ -54,6 +55,21 @@ def _field(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 (as `prese
     if name == "interval":
         return name, [bound / NANO for bound in value]
     return name, presented(value)
+
+
+def shown_budget(budget: Budget) -> dict[str, Any]:
+    """A budget as JSON shows it, without what is spent of it."""
+    return {
+        "budget_id": budget.id,
+        "name": budget.name,
+        "tenant": budget.tenant or None,
+        "scope": budget.scope,
+        "subject": budget.subject or None,
+        "window": budget.window,
+        "limit": budget.limit / NANO,
+        "is_hard": budget.is_hard,
+        "degrade": [{"at_percent": step.at_percent, "action": step.action} for step in budget.degrade],
+    }
 
 
 def shown_invoice(found: Invoice) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from farthing.http.admin.fields import Body, Name, Page
 from farthing.http.admin.paging import Listing
 from farthing.http.moments import rfc3339
 from farthing.http.policy import caller_of, reach_behind
+from farthing.http.presentation import shown_budget
 from farthing.http.services import Services, services_of
 
 MOST_STEPS = 2
@@ -208,15 +209,7 @@ async def _told(services: Services, budget: Budget) -> dict[str, Any]:
 def _shown(budget: Budget, spent: int, now_us: int) -> dict[str, Any]:
     ends_us = span(budget.window, now_us).end_us
     return {
-        "budget_id": budget.id,
-        "name": budget.name,
-        "tenant": budget.tenant or None,
-        "scope": budget.scope,
-        "subject": budget.subject or None,
-        "window": budget.window,
-        "limit": budget.limit / NANO,
+        **shown_budget(budget),
         "spent": spent / NANO,
-        "is_hard": budget.is_hard,
-        "degrade": [{"at_percent": step.at_percent, "action": step.action} for step in budget.degrade],
         "resets_at": None if ends_us is None else rfc3339(ends_us),
     }
