@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -37,6 +38,14 @@ Headers = tuple[tuple[bytes, bytes], ...]
 OnComplete = Callable[[Completion, bytes], None]
 
 
+class Candidate(NamedTuple):
+    """A model, where it is reached, and how its deployment has done."""
+
+    model: Model
+    provider: Provider
+    breaker: Breaker
+
+
 class Dispatch:
     """Knows the health of every deployment."""
 
@@ -57,14 +66,14 @@ class Dispatch:
         models = order.draft.plan.models if order.draft.plan else ()
         last: UpstreamError | None = None
         refusal: InsufficientQuota | None = None
-        tried: tuple[Model, Breaker] | None = None
-        for model, breaker in self._healthy(order, models):
+        tried: Candidate | None = None
+        for candidate in self._healthy(order, models):
             try:
-                return await self._ask(order, model, breaker, on_complete)
+                return await self._ask(order, candidate, on_complete)
             except UpstreamError as error:
                 if not error.fallback:
                     raise
-                last, tried = error, (model, breaker)
+                last, tried = error, candidate
             except InsufficientQuota as error:
                 # What the budget does not hold is no candidate: the caller learns what went wrong before.
                 if last is not None:
@@ -72,31 +81,32 @@ class Dispatch:
                 refusal = refusal or error
         if last is None or tried is None:
             raise refusal or self._nobody(order, models)
-        if len(order.draft.attempts) < MOST_ATTEMPTS and await self._may_repeat(last) and tried[1].admits():
-            return await self._ask(order, *tried, on_complete)
+        if len(order.draft.attempts) < MOST_ATTEMPTS and await self._may_repeat(last) and tried.breaker.admits():
+            return await self._ask(order, tried, on_complete)
         raise last
 
-    def _healthy(self, order: Order, models: tuple[Model, ...]) -> Iterator[tuple[Model, Breaker]]:
+    def _healthy(self, order: Order, models: tuple[Model, ...]) -> Iterator[Candidate]:
         """The first few that are not resting; a breaker is only asked when its turn has come.
 
         Of several models not all are given up: when those have failed, the one whose rest is nearest its end is asked
         as well, unless its vendor wished for that rest.
         """
         left = MOST_ATTEMPTS
-        resting: list[tuple[Model, Breaker]] = []
+        resting: list[Candidate] = []
         for model in models:
-            breaker = self._breaker(order, model)
-            if left and breaker.admits():
+            candidate = self._candidate(order, model)
+            if left and candidate.breaker.admits():
                 left -= 1
-                yield model, breaker
+                yield candidate
             elif len(models) > 1:
-                resting.append((model, breaker))
-        pressed = [pair for pair in resting if not pair[1].is_wished]
+                resting.append(candidate)
+        pressed = [candidate for candidate in resting if not candidate.breaker.is_wished]
         if left and pressed:
-            yield min(pressed, key=lambda pair: pair[1].rests_for)
+            yield min(pressed, key=lambda candidate: candidate.breaker.rests_for)
 
-    def _breaker(self, order: Order, model: Model) -> Breaker:
-        return self._breakers.of(order.provider(model).deployment, model.upstream)
+    def _candidate(self, order: Order, model: Model) -> Candidate:
+        provider = order.provider(model)
+        return Candidate(model, provider, self._breakers.of(provider.deployment, model.upstream))
 
     async def _may_repeat(self, error: UpstreamError) -> bool:
         """Whether the same deployment may be asked again, after a short pause: only where it cannot have charged."""
@@ -105,9 +115,9 @@ class Dispatch:
         await self._sleep(RETRY_PAUSE_S)
         return True
 
-    async def _ask(self, order: Order, model: Model, breaker: Breaker, on_complete: OnComplete) -> Whole | StreamSource:
+    async def _ask(self, order: Order, candidate: Candidate, on_complete: OnComplete) -> Whole | StreamSource:
         draft = order.draft
-        provider = order.provider(model)
+        model, provider, breaker = candidate
         try:
             if (grant := draft.reserve(model)) is not None:
                 await grant
@@ -169,7 +179,7 @@ class Dispatch:
         )
 
     def _nobody(self, order: Order, models: tuple[Model, ...]) -> NoHealthyDeployment:
-        rests = [self._breaker(order, model).rests_for for model in models]
+        rests = [self._candidate(order, model).breaker.rests_for for model in models]
         names = ", ".join(model.name for model in models[:3])
         return NoHealthyDeployment(
             f"Every model that could answer is resting after failures ({names}). Try again shortly.",
