@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, Literal
 
+from sqlalchemy import event
+from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from farthing.domain.errors import InvalidRequest, Unavailable
 from farthing.store.backends import backend_for
@@ -19,6 +24,15 @@ PoolName = Literal["writer", "refresh", "requests", "people", "migration"]
 
 CLOSING_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 2.0
+REST_SECONDS = 0.5
+"""For which nobody asks again once somebody has waited in vain: the others hear at once."""
+PROMPT_SECONDS = 0.2
+"""A refusal that comes sooner costs nobody patience."""
+MARGIN_SECONDS = 0.05
+_DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
+"""By which, on the loop's clock, a transaction must have begun."""
+ALARM = "alarm"
+"""Under which a new connection keeps the timer that ends it."""
 
 
 def _limits(backend: Backend, people: int) -> dict[PoolName, PoolLimits]:
@@ -34,7 +48,7 @@ def _limits(backend: Backend, people: int) -> dict[PoolName, PoolLimits]:
         "refresh": PoolLimits(size=2, wait=0.5, connect=1.0, statement=1.0, total=2.0),
         "requests": PoolLimits(size=2, wait=0.5, connect=0.8, statement=1.0, total=1.5),
         "people": PoolLimits(
-            size=min(people, 4) if embedded else people, wait=0.5, connect=0.8, statement=2.0, total=3.0
+            size=min(people, 4) if embedded else people, wait=0.5, connect=0.8, statement=2.0, total=3.0, begin=1.0
         ),
         "migration": PoolLimits(size=1, wait=30.0, connect=30.0, statement=600.0, total=600.0, is_durable=True),
     }
@@ -80,7 +94,7 @@ class Engines:
                 await asyncio.shield(connection.close())
         except Exception as error:
             if self.backend.is_away(error):
-                raise Unavailable("The database cannot be used right now.", retry_after=RETRY_AFTER_SECONDS) from error
+                raise _away() from error
             if self.backend.is_indigestible(error):
                 raise InvalidRequest(
                     "A value holds characters or a number that cannot be stored.", code="invalid_parameter"
@@ -88,6 +102,10 @@ class Engines:
             raise
         finally:
             watch.stop()
+
+
+def _away() -> Unavailable:
+    return Unavailable("The database cannot be used right now.", retry_after=RETRY_AFTER_SECONDS)
 
 
 class _Watch:
@@ -123,6 +141,10 @@ class _Pool:
         self.limits = limits
         self.engine: AsyncEngine = backend.engine(limits)
         self._backend = backend
+        self._rests_until = 0.0
+        # Before SQLAlchemy's own listener, which asks a first connection for its version and waits for ever.
+        event.listen(self.engine.sync_engine.pool, "connect", self._arm, insert=True)
+        event.listen(self.engine.sync_engine.pool, "checkout", self._disarm)
 
     def figures(self) -> Mapping[str, int]:
         pool = self.engine.pool
@@ -132,6 +154,37 @@ class _Pool:
         return {"size": pool.size(), "open": pool.checkedin() + in_use, "in_use": in_use}
 
     async def begin(self, watch: _Watch, *, write: bool) -> AsyncConnection:
+        """A connection in a transaction, and proof that it lives, in the time that the limits allow for both."""
+        now = asyncio.get_running_loop().time
+        began = now()
+        if began < self._rests_until:
+            raise _away()
+        patience = self.limits.begin
+        _DEADLINE.set(math.inf if patience is None else began + patience)
+        try:
+            return await self._begin_anew(watch, write=write)
+        except Exception as error:
+            # Nobody's turn to come is no sign that the database is away.
+            was_in_vain = self._backend.is_away(error) and not isinstance(error, PoolTimeout)
+            if patience is not None and was_in_vain and now() - began > PROMPT_SECONDS:
+                self._rests_until = now() + REST_SECONDS
+            raise
+
+    def _arm(self, connection: AdaptedConnection, record: ConnectionPoolEntry) -> None:
+        loop = asyncio.get_running_loop()
+        driver = connection.driver_connection
+        record.info[ALARM] = loop.call_at(self._due(), self._backend.interrupt, driver)
+
+    def _due(self) -> float:
+        """When a connection must have answered: before its user loses patience, for it is dropped more cleanly."""
+        return min(asyncio.get_running_loop().time() + self.limits.connect, _DEADLINE.get() - MARGIN_SECONDS)
+
+    def _disarm(self, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        alarm: asyncio.TimerHandle | None = record.info.pop(ALARM, None)
+        if alarm is not None:
+            alarm.cancel()
+
+    async def _begin_anew(self, watch: _Watch, *, write: bool) -> AsyncConnection:
         try:
             return await self._begin(watch, write=write)
         except DBAPIError as error:
@@ -141,10 +194,12 @@ class _Pool:
             return await self._begin(watch, write=write)
 
     async def _begin(self, watch: _Watch, *, write: bool) -> AsyncConnection:
-        connection = await self.engine.connect()
+        # Waiting for one's turn, for a connection and for its first answer add up, and a turn may come in vain.
+        async with asyncio.timeout_at(None if _DEADLINE.get() == math.inf else _DEADLINE.get()):
+            connection = await self.engine.connect()
         try:
             raw = await connection.get_raw_connection()
-            watch.guard(raw.driver_connection, self.limits.connect)
+            watch.guard(raw.driver_connection, self._due() - asyncio.get_running_loop().time())
             await connection.exec_driver_sql(*self._backend.opening(self.limits, write=write))
         except BaseException:
             await asyncio.shield(connection.close())

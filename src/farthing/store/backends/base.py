@@ -25,6 +25,8 @@ class PoolLimits(Struct, frozen=True, kw_only=True):
     """For one statement, enforced by PostgreSQL itself."""
     total: float
     """For a whole transaction, after which the connection is dropped."""
+    begin: float | None = None
+    """For all of this together until a transaction has begun, after which its user is told; None for no such bound."""
     is_durable: bool = False
     """Whether a commit must survive a power cut. The journal forgets what the ledger has committed."""
 
