@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.servers.postgres",
     "tests.servers.pgbouncer",
     "tests.servers.redis",
+    "tests.servers.sqlite",
     "tests.servers.gateway",
     "tests.faults.rig.plugin",
 ]

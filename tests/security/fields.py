@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-ABSENT: Any = object()
+ABSENT: Any = UNSET
 """Stands for a field that is left out."""
 USER = {"role": "user", "content": "x"}
 MISSING, INVALID, TYPE, VALUE = "missing_required_parameter", "invalid_model", "invalid_type", "invalid_value"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import random
@@ -18,6 +19,8 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 _GUARD = 'read -r thawed || kill -KILL "$@"'
 """A frozen process hears of no other signal; the line breaks when whoever froze it dies."""
+_CLAIMS: list[socket.socket] = []
+"""Names that tests running beside these ones find taken; the kernel frees them when this process ends."""
 
 
 class ServerFailed(Exception):
@@ -33,11 +36,15 @@ def program(name: str, *folders: Path) -> Path:
 
 
 def free_port() -> int:
-    """A port below those the kernel hands out, so that nobody takes it while its server is down."""
+    """A port below those the kernel hands out, ours while this process lives, also when its server is down."""
     for port in random.SystemRandom().sample(range(10_000, 32_000), 100):
-        with socket.socket() as probe:
+        claim = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            claim.bind(f"\0farthing-port-{port}")
             if probe.connect_ex(("127.0.0.1", port)) != 0:
+                _CLAIMS.append(claim)
                 return port
+        claim.close()
     raise ServerFailed("no free port between 10000 and 32000")
 
 

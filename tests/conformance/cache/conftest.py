@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -12,7 +12,7 @@ from farthing.background.clock import ManualClock
 from farthing.cache import MemoryLevel, RedisLevel, RedisLink, Tiered
 from farthing.domain.secrecy import Secret
 from farthing.ports import CacheEntry, CacheLevel
-from farthing.store import migrate, open_store
+from farthing.store import open_store
 
 SECRET = b"known to all workers"
 HOUR_US = 3_600_000_000
@@ -85,9 +85,8 @@ async def redis(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIter
 @asynccontextmanager
 async def sql(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[CacheLevel]:
     """In a database."""
-    url = f"sqlite:///{request.getfixturevalue('tmp_path') / 'cache.db'}"
-    await asyncio.to_thread(lambda: asyncio.run(migrate(url)))
-    store = open_store(url, clock=clock)
+    file = shutil.copy(request.getfixturevalue("migrated_file"), request.getfixturevalue("tmp_path"))
+    store = open_store(f"sqlite:///{file}", clock=clock)
     yield store.cache_level
     await store.aclose()
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +16,9 @@ from farthing.domain.keys import Caller
 from farthing.domain.limits import Limits, Quota
 from farthing.money.limiter import Limiter
 from farthing.ports.limits import SharedLimits
-from farthing.store import migrate, open_store
+from farthing.store import open_store
 from tests.servers.postgres import Postgres
+from tests.servers.sqlite import migrated
 
 CLOCK = SystemClock()
 
@@ -31,20 +29,6 @@ def caller(key: str = "k1", *, tenant: str = "acme", team: Limits | None = None,
     if team is not None:
         quotas.append(Quota(scope="team", subject=f"{tenant}/support", limits=team))
     return Caller(tenant=tenant, key_id=key, team="support" if team else None, quotas=tuple(quotas))
-
-
-def migrated(url: str) -> None:
-    """Brings the schema up to date, beside the loop of the test that asks."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(migrate(url))).result()
-
-
-@pytest.fixture(scope="session")
-def limits_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with the newest schema and nothing in it."""
-    path = tmp_path_factory.mktemp("template") / "limits.db"
-    migrated(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +57,7 @@ async def sql(url: str) -> AsyncIterator[SharedLimits]:
 
 def sqlite(request: pytest.FixtureRequest) -> Any:
     """In a file."""
-    file = shutil.copy(request.getfixturevalue("limits_file"), request.getfixturevalue("tmp_path"))
+    file = shutil.copy(request.getfixturevalue("migrated_file"), request.getfixturevalue("tmp_path"))
     return sql(f"sqlite:///{file}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,28 +9,21 @@ from pathlib import Path
 import pytest
 
 from farthing.background.clock import ManualClock
-from farthing.store import Store, migrate, open_store
+from farthing.store import Store, open_store
 from farthing.store.schema import metadata
 from tests.conformance.store.samples import NOON_US
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres
+from tests.servers.sqlite import migrated
 
 DATABASE = "farthing_store"
-
-
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with the newest schema and nothing in it."""
-    path = tmp_path_factory.mktemp("template") / "farthing.db"
-    asyncio.run(migrate(f"sqlite:///{path}"))
-    return path
 
 
 @pytest.fixture(scope="session")
 def migrated_database(postgres: Postgres) -> str:
     """The name of a PostgreSQL database with that schema."""
     postgres.execute(f"CREATE DATABASE {DATABASE}")
-    asyncio.run(migrate(postgres.url(DATABASE)))
+    migrated(postgres.url(DATABASE))
     return DATABASE
 
 

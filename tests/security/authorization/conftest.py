@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from farthing.domain.permissions import ROLES
 from farthing.domain.secrets import digest, hint, mint
 from farthing.domain.tenancy import Tenant
 from farthing.settings import Settings, load
-from farthing.store import Store, migrate, open_store
+from farthing.store import Store, open_store
 from tests.security.authorization.people import add_person
 from tests.servers.asgi import Client, running
 
@@ -29,22 +28,14 @@ def secret_of(name: str) -> str:
     return mint(digest(name))
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the newest schema and nothing in it."""
-    path = tmp_path_factory.mktemp("authorization") / "farthing.db"
-    asyncio.run(migrate(f"sqlite:///{path}"))
-    return path
-
-
 @pytest.fixture
-def settings(migrated: Path, tmp_path: Path) -> Settings:
+def settings(migrated_file: Path, tmp_path: Path) -> Settings:
     """A demo's settings, its database in place and with something to seal keys under."""
     variables = {"XDG_DATA_HOME": str(tmp_path), "FARTHING_DEMO": "1", "FARTHING_ENCRYPTION_KEY": "A" * 43 + "="}
     settings = load(None, variables)
     file = Path(settings.database.url.get_secret_value().removeprefix("sqlite:///"))
     file.parent.mkdir(parents=True)
-    shutil.copy(migrated, file)
+    shutil.copy(migrated_file, file)
     return settings
 
 

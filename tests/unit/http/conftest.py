@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from farthing.background.clock import SystemClock
 from farthing.domain.keys import Caller, Key
 from farthing.domain.secrets import digest
 from farthing.settings import Settings, load
-from farthing.store import Store, migrate, open_store
+from farthing.store import Store, open_store
 from tests.servers.asgi import Client, running
 
 
@@ -38,21 +37,13 @@ CALLERS = {
 }
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the newest schema and nothing in it."""
-    path = tmp_path_factory.mktemp("migrated") / "farthing.db"
-    asyncio.run(migrate(f"sqlite:///{path}"))
-    return path
-
-
 @pytest.fixture
-def settings(migrated: Path, tmp_path: Path) -> Settings:
+def settings(migrated_file: Path, tmp_path: Path) -> Settings:
     """A demo's settings, its database in place."""
     settings = load(None, {"XDG_DATA_HOME": str(tmp_path), "FARTHING_DEMO": "1"})
     file = Path(settings.database.url.get_secret_value().removeprefix("sqlite:///"))
     file.parent.mkdir(parents=True)
-    shutil.copy(migrated, file)
+    shutil.copy(migrated_file, file)
     return settings
 
 

@@ -21,14 +21,14 @@ MONTH = "2025-12"
 
 
 @pytest.fixture
-def settings(migrated: Path, tmp_path: Path) -> Settings:
+def settings(migrated_file: Path, tmp_path: Path) -> Settings:
     """A demo's, with a plan."""
     plan = {"PRICE_USD": "49", "MARKUP_PERCENT": "12.5", "MODELS": '["demo/small"]'}
     named = {f"FARTHING_PLANS__PRO__{name}": value for name, value in plan.items()}
     settings = load(None, {"XDG_DATA_HOME": str(tmp_path), "FARTHING_DEMO": "1", **named})
     file = Path(settings.database.url.get_secret_value().removeprefix("sqlite:///"))
     file.parent.mkdir(parents=True)
-    shutil.copy(migrated, file)
+    shutil.copy(migrated_file, file)
     return settings
 
 
