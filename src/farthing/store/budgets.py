@@ -15,6 +15,10 @@ from farthing.store.engine import Engines
 from farthing.store.leases import end
 from farthing.store.queries.quality import of_tenant
 from farthing.store.schema import budget_leases, budgets
+from farthing.store.tenancy import note_change
+
+COUNTER = "budgets"
+"""Counts budgets that were made, so that of two who make the same at once one is refused."""
 
 
 class Budgets:
@@ -24,8 +28,14 @@ class Budgets:
         self._engines = engines
 
     async def create(self, budget: Budget, *, created_at_us: int) -> None:
-        """Adds a budget."""
+        """Adds a budget. Raises `Conflict` where there is one for the same and for windows of the same length."""
+        same = [budgets.c.scope, budgets.c.tenant, budgets.c.subject, budgets.c.period]
+        its = [column == value for column, value in zip(same, (*budget.key, budget.window), strict=True)]
         async with self._engines.writing() as connection:
+            # Whoever makes one waits here for whoever did before, and then sees it.
+            await note_change(self._engines, connection, COUNTER)
+            if (await connection.execute(sa.select(budgets.c.budget_id).where(*its).limit(1))).first() is not None:
+                raise Conflict("There is such a budget already: change that one.", param="scope")
             await connection.execute(sa.insert(budgets), _row(budget, created_at_us))
 
     async def change(self, budget: Budget, *, tenant: str | None = None, before: Budget | None = None) -> None:

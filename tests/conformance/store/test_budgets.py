@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 
@@ -48,6 +50,22 @@ async def test_of_two_who_change_a_budget_at_once_the_later_looks_again(store: S
     with pytest.raises(Conflict, match="meanwhile"):
         await store.budgets.change(replace(BUDGET, name="new"), before=BUDGET)
     assert await store.budgets.get("b1") == replace(BUDGET, limit=1)
+
+
+async def test_of_many_who_make_the_same_budget_at_once_one_does(store: Store) -> None:
+    """The others are refused, also afterwards; another window or subject is another budget."""
+    made = await asyncio.gather(
+        *(store.budgets.create(replace(BUDGET, id=f"b{number}"), created_at_us=NOON_US) for number in range(4)),
+        return_exceptions=True,
+    )
+    assert made.count(None) == 1
+    assert sum(isinstance(refused, Conflict) for refused in made) == 3
+    with pytest.raises(Conflict, match="already"):
+        await store.budgets.create(replace(BUDGET, id="b9", limit=1, is_hard=False), created_at_us=NOON_US)
+    others = [replace(BUDGET, id="b5", window="day"), replace(BUDGET, id="b6", subject="k2")]
+    for other in others:
+        await store.budgets.create(other, created_at_us=NOON_US + 1)
+    assert (await store.budgets.list())[1:] == others
 
 
 async def test_a_budget_out_of_reach_is_not_found(store: Store) -> None:

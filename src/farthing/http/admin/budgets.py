@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pydantic import BeforeValidator, Field
 
 from farthing.domain.budget import Action, Budget, Scope, Step, Window, nano_dollars, span
-from farthing.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from farthing.domain.errors import Forbidden, InvalidRequest, NotFound
 from farthing.domain.permissions import Privilege, Reach, may
 from farthing.domain.pricing import NANO
 from farthing.http.admin.fields import Body, Name, Page
@@ -109,8 +109,6 @@ async def create_budget(request: Request, body: NewBudget) -> dict[str, Any]:
         await services.keys.get(budget.subject, Reach(budget.tenant))
     elif budget.scope != "gateway" and budget.tenant != caller_of(request).tenant:
         await services.tenancy.check_team(budget.tenant, None)
-    if any((one.key, one.window) == (budget.key, budget.window) for one in await services.budgets.list(budget.tenant)):
-        raise Conflict("There is such a budget already: change that one.", param="scope")
     await services.budgets.create(budget, created_at_us=services.clock.now_us())
     return await _told(services, budget)
 
