@@ -23,6 +23,9 @@ PRIVILEGES: Mapping[Role, frozenset[Privilege]] = {
 }
 """A lattice: an auditor spends nothing, and neither of auditor and team admin may do all that the other may."""
 
+ASKING: frozenset[str] = frozenset(role for role in ROLES if "ask" in PRIVILEGES[role])
+"""Roles that may ask models."""
+
 _FIGURES = ("requests_per_minute", "tokens_per_minute", "concurrent_requests")
 
 
@@ -66,8 +69,13 @@ def grant_of(caller: Caller, expires_at_us: int | None) -> Grant:
 
 
 def may(role: Role, privilege: Privilege) -> bool:
-    """Whether the role has it."""
-    return privilege in PRIVILEGES[role]
+    """Whether the role has it; one that a newer release has put into the database has none."""
+    return privilege in PRIVILEGES.get(role, ())
+
+
+def covers(role: Role, other: Role) -> bool:
+    """Whether whoever has this role may do all that the other one may: of a role that is not known, an admin alone."""
+    return PRIVILEGES.get(other, PRIVILEGES["admin"]) <= PRIVILEGES.get(role, frozenset())
 
 
 def reach_of(role: Role, tenant: str, team: str | None) -> Reach:
@@ -81,7 +89,7 @@ def reach_of(role: Role, tenant: str, team: str | None) -> Reach:
 
 def excess(child: Grant, creator: Grant) -> Iterator[str]:
     """The fields, by name, in which `child` allows more than `creator` has; none where it may be granted."""
-    if not PRIVILEGES[child.role] <= PRIVILEGES[creator.role]:
+    if not covers(creator.role, child.role):
         yield "role"
     yield from _strays(child, creator)
     if not _has_models(child, creator):

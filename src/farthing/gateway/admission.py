@@ -5,6 +5,7 @@ from __future__ import annotations
 from farthing.dialects.strict import shown
 from farthing.domain.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from farthing.domain.keys import LOCAL_CALLER, Caller
+from farthing.domain.permissions import ASKING
 from farthing.domain.secrets import PREFIX, digest, is_well_formed
 from farthing.gateway.snapshot import Snapshot
 
@@ -53,10 +54,12 @@ def _without_key(snapshot: Snapshot, credential: str | None) -> Caller:
 def check_model(caller: Caller, model: str) -> None:
     """Raises the same `NotFound` for a model outside the key's list as for one that does not exist.
 
-    Raises `Forbidden` for an auditor, who reads and spends nothing.
+    Raises `Forbidden` for an auditor, who reads and spends nothing, and for a role that this release does not know.
     """
-    if caller.role == "auditor":
-        raise Forbidden("An auditor's key reads figures and asks no models. Use another key.")
+    if caller.role not in ASKING:
+        if caller.role == "auditor":
+            raise Forbidden("An auditor's key reads figures and asks no models. Use another key.")
+        raise Forbidden("This key's role is not known here and so asks no models. Use another key.")
     if not caller.may_use(model):
         raise model_not_found(model)
 

@@ -17,7 +17,7 @@ from farthing.store.columns import Moment
 from farthing.store.engine import Engines
 from farthing.store.queries.quality import of_tenant
 from farthing.store.schema import counters, keys, teams, tenants
-from farthing.store.tenancy import COUNTER, figures, note_change, note_owner, team_of, tenant_of, within
+from farthing.store.tenancy import COUNTER, figures, note_change, note_owner, role_of, team_of, tenant_of, within
 
 PORTION = 2000
 """Keys read at a time."""
@@ -193,7 +193,7 @@ def _key(row: sa.Row[Any]) -> Key:
             key_id=row.key_id,
             team=row.team,
             user=row.user_id,
-            role=row.role or ("admin" if row.is_admin else "member"),
+            role=role_of(row.role or ("admin" if row.is_admin else "member")),
             allowed_models=None if row.allowed_models is None else frozenset(row.allowed_models),
             cache=row.cache,
             limits=limits_or_none(row.requests_per_minute, row.tokens_per_minute, row.concurrent_requests),

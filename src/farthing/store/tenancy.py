@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.errors import Conflict, NotFound
-from farthing.domain.permissions import Reach
+from farthing.domain.keys import Role
+from farthing.domain.permissions import ROLES, Reach
 from farthing.domain.tenancy import Person, Team, Tenant, limits_or_none
 from farthing.store.engine import Engines
 from farthing.store.schema import counters, people, sessions, teams, tenants
+
+logger = logging.getLogger(__name__)
 
 COUNTER = "tenancy"
 """Counts changes of keys, tenants and teams, so that nobody reads what has not changed."""
@@ -170,10 +175,19 @@ def team_of(row: sa.Row[Any]) -> Team:
     return Team(tenant=row.tenant, team=row.team, name=row.name, limits=limits, created_at_us=row.created_at)
 
 
+@cache
+def role_of(role: str) -> Role:
+    """A role as it stands in the database. One of a newer release, which may nothing here, is logged once."""
+    if role not in ROLES:
+        logger.warning("the role %r in the database is not known to this release, and may do nothing", role)
+    return cast("Role", role)
+
+
 def person_of(row: sa.Row[Any]) -> Person:
     """A row of `people`, or one that begins with its columns."""
     names = ("person_id", "tenant", "issuer", "subject", "role", "team", "email", "name", "is_blocked")
-    return Person(**{name: row._mapping[name] for name in names}, created_at_us=row.created_at)  # noqa: SLF001 (public in SQLAlchemy)
+    facts = {name: row._mapping[name] for name in names}  # noqa: SLF001 (public in SQLAlchemy)
+    return Person(**{**facts, "role": role_of(row.role)}, created_at_us=row.created_at)
 
 
 def _after(column: sa.Column[Any], after: str | None) -> list[sa.ColumnElement[bool]]:

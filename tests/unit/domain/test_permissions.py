@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from farthing.domain.keys import Caller
+from farthing.domain.keys import Caller, Role
 from farthing.domain.limits import Limits
-from farthing.domain.permissions import PRIVILEGES, ROLES, Grant, Reach, excess, grant_of, reach_of
+from farthing.domain.permissions import PRIVILEGES, ROLES, Grant, Reach, covers, excess, grant_of, may, reach_of
 
 PAIRS_IN_A_DRAW = 25
 """Drawing is what takes the time: 400 draws of 25 pairs are 10,000."""
@@ -162,3 +163,13 @@ def test_a_callers_grant_is_what_its_key_says() -> None:
 def test_how_far_a_role_reaches(role: str, team: str | None, reach: Reach) -> None:
     """Everything, a tenant, or one of its teams; a team admin without one reaches none."""
     assert reach_of(role, "acme", team) == reach  # type: ignore[arg-type]
+
+
+def test_a_role_of_a_newer_release_may_nothing_and_is_for_an_admin_alone_to_change() -> None:
+    """It reaches its own tenant's nothing, nobody grants it, and it grants nothing."""
+    newer = cast("Role", "owner")
+    assert not any(may(newer, privilege) for privilege in PRIVILEGES["admin"])
+    assert reach_of(newer, "acme", None) == Reach("acme", "")
+    assert [role for role in ROLES if covers(role, newer)] == ["admin"]
+    assert not any(covers(newer, role) for role in ROLES)
+    assert not covers(newer, newer)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from farthing.domain.errors import Forbidden, InvalidRequest
 from farthing.domain.keys import Caller, Key, Role
-from farthing.domain.permissions import PRIVILEGES, excess, grant_of
+from farthing.domain.permissions import covers, excess, grant_of
 from farthing.domain.secrets import digest, hint
 from farthing.http.admin.fields import Figures, Models, Moment, Name, Page
 from farthing.http.admin.paging import Listing
@@ -164,7 +164,7 @@ def _facts(key: Key) -> dict[str, Any]:
 
 def _check_rank(request: Request, key: Key) -> None:
     """Raises `Forbidden` where the key's role may do what the caller's may not."""
-    if not PRIVILEGES[key.caller.role] <= PRIVILEGES[caller_of(request).role]:
+    if not covers(caller_of(request).role, key.caller.role):
         raise Forbidden("This key may do more than yours, which therefore cannot change it.")
 
 

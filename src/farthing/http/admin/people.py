@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from farthing.domain.errors import Forbidden, InvalidRequest
 from farthing.domain.keys import Role
-from farthing.domain.permissions import PRIVILEGES, Grant, excess
+from farthing.domain.permissions import Grant, covers, excess
 from farthing.domain.tenancy import Person
 from farthing.http.admin.fields import Body, Name, Page
 from farthing.http.admin.paging import Listing
@@ -46,7 +46,7 @@ async def change_person(request: Request, person_id: str, body: ChangedPerson) -
     """Changes a person. Raises `NotFound`, and `Forbidden` beyond the caller's own grant."""
     services, reach = services_of(request), reach_behind(request)
     before = await services.tenancy.person(person_id, reach)
-    if not PRIVILEGES[before.role] <= PRIVILEGES[caller_of(request).role]:
+    if not covers(caller_of(request).role, before.role):
         raise Forbidden("This person may do more than you, and therefore cannot be changed by you.")
     changes = body.given()
     for name in ("role", "is_blocked"):
