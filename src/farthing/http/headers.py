@@ -22,6 +22,7 @@ _TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[^=,\x00-\x1f\x7f]{1,128}")
 _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 _FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _GZIP = ("gzip", "x-gzip")
+_ENCODINGS = {"identity", *_GZIP}
 _SESSION_HEADERS = ("x-farthing-session", "x-claude-code-session-id", "session-id", "thread-id")
 _WISHES = frozenset({*_SESSION_HEADERS, "idempotency-key"})
 _IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")
@@ -103,7 +104,7 @@ def check_media_type(headers: Headers) -> None:
     """Raises `UnsupportedMediaType` for a body that is no JSON in UTF-8, or compressed otherwise than by gzip."""
     if not _JSON.fullmatch(headers.get("content-type", "")):
         raise UnsupportedMediaType("Send the body as `Content-Type: application/json`, in UTF-8.")
-    if headers.get("content-encoding", "identity").strip().lower() not in ("identity", *_GZIP):
+    if headers.get("content-encoding", "identity").strip().lower() not in _ENCODINGS:
         raise UnsupportedMediaType("Send the body as it is, or compressed by gzip alone.", code="unsupported_encoding")
 
 
