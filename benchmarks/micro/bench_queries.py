@@ -13,6 +13,7 @@ from benchmarks.queries.__main__ import MIDNIGHT_US, NOW_US
 from benchmarks.queries.days import fill
 from benchmarks.queries.questions import GOAL_MS, found, questions
 from farthing.background.clock import ManualClock
+from farthing.domain.secrecy import Secret
 from farthing.store import Store, migrate, open_store
 from farthing.store.engine import Engines
 from tests.servers.postgres import Postgres
@@ -26,7 +27,7 @@ async def filled(url: str) -> None:
     """Ten thousand requests."""
     await migrate(url)
     engines = Engines(url)
-    store = Store(engines, ManualClock(NOW_US))
+    store = Store(engines, ManualClock(NOW_US), Secret(b"known to all workers"))
     await fill(store, engines, midnight_us=MIDNIGHT_US, count=COUNT, days=DAYS)
     await store.aclose()
 

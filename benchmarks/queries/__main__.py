@@ -20,6 +20,7 @@ from benchmarks.queries.days import HOUR_US, fill
 from benchmarks.queries.questions import Took, ask, found, questions
 from benchmarks.queries.tables import Filled, told
 from farthing.background.clock import ManualClock
+from farthing.domain.secrecy import Secret
 from farthing.store import Store, migrate
 from farthing.store.engine import Engines
 from farthing.store.schema import value_metrics
@@ -43,7 +44,7 @@ async def measure(url: str, server: int | None, *, rows: int, days: int) -> tupl
     """Fills the empty database and asks everything; the second part is every question's goal."""
     await migrate(url)
     engines = Engines(url)
-    store = Store(engines, ManualClock(NOW_US))
+    store = Store(engines, ManualClock(NOW_US), Secret(b"known to all workers"))
     try:
         begin = time.monotonic()
         await fill(store, engines, midnight_us=MIDNIGHT_US, count=rows // days, days=days)

@@ -15,6 +15,7 @@ from benchmarks.queries.__main__ import MIDNIGHT_US, NOW_US
 from benchmarks.queries.days import HOUR_US, fill, of_a_day
 from benchmarks.queries.questions import ask, found, questions
 from farthing.background.clock import ManualClock
+from farthing.domain.secrecy import Secret
 from farthing.store import Store, migrate
 from farthing.store.engine import Engines
 from farthing.store.schema import requests
@@ -30,7 +31,13 @@ async def engines(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     url = f"sqlite:///{tmp_path / 'farthing.db'}" if is_file else request.getfixturevalue("postgres_database")
     await migrate(url)
     engines = Engines(url)
-    await fill(Store(engines, ManualClock(NOW_US)), engines, midnight_us=MIDNIGHT_US, count=COUNT, days=DAYS)
+    await fill(
+        Store(engines, ManualClock(NOW_US), Secret(b"known to all workers")),
+        engines,
+        midnight_us=MIDNIGHT_US,
+        count=COUNT,
+        days=DAYS,
+    )
     yield engines
     await engines.aclose()
 
@@ -56,7 +63,7 @@ async def test_every_day_has_the_first_ones_rows(engines: Engines) -> None:
 
 async def test_sums_and_rows_agree(engines: Engines) -> None:
     """By day, by model and in all, as an independent count over the rows has them."""
-    store = Store(engines, ManualClock(NOW_US))
+    store = Store(engines, ManualClock(NOW_US), Secret(b"known to all workers"))
     ledger = await rows(engines)
     stats = await store.queries.stats(None)
     assert found(stats) == COUNT * DAYS
@@ -70,7 +77,7 @@ async def test_sums_and_rows_agree(engines: Engines) -> None:
 
 async def test_every_question_is_answered_and_timed(engines: Engines) -> None:
     """With a wall's and a processor's time."""
-    for question in await questions(Store(engines, ManualClock(NOW_US)), NOW_US):
+    for question in await questions(Store(engines, ManualClock(NOW_US), Secret(b"known to all workers")), NOW_US):
         took = await ask(question, None, seconds=0.0)
         assert took is not None, question.name
         assert took.wall_ms > 0

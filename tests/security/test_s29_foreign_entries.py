@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from farthing.background.clock import SystemClock
 from farthing.cache import RedisLevel, RedisLink
+from farthing.domain.authentic import SIGNATURE_BYTES, signed
 from farthing.domain.secrecy import Secret
 from farthing.ports import CacheEntry
-from farthing.store import migrate, open_store
+from farthing.store import Store, migrate, open_store
 from farthing.store.schema import response_cache
 from tests.servers.redis import Redis
 
@@ -69,13 +70,31 @@ def payloads(marker: Path) -> Iterator[bytes]:
     yield b"\xc1"
 
 
+def forged(ours: bytes) -> list[bytes]:
+    """One of our own answers under another key, changed, with another signature, and without any."""
+    return [
+        ours,
+        ours[:-1] + bytes([ours[-1] ^ 1]),
+        b"\0" * SIGNATURE_BYTES + ours[SIGNATURE_BYTES:],
+        ours[SIGNATURE_BYTES:],
+    ]
+
+
+async def kept_keys(store: Store) -> set[str]:
+    """Under which keys the database has an answer."""
+    async with store._engines.reading() as connection:
+        return set((await connection.execute(sa.select(response_cache.c.key))).scalars())
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 async def test_in_the_database(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """A miss each; a good row beside it is found."""
+    """A miss each, counted and removed unless it was replaced meanwhile; a good row beside it is found."""
     url = f"sqlite:///{tmp_path / 'farthing.db'}" if kind == "sqlite" else request.getfixturevalue("postgres_database")
     await asyncio.to_thread(lambda: asyncio.run(migrate(url)))
     store, marker = open_store(url, clock=SystemClock()), tmp_path / "owned"
-    level, rows = store.cache_level, list(payloads(marker))
+    level, secret = store.cache_level, Secret(url.encode())
+    ours = signed(secret, "good", msgspec.msgpack.encode(entry()))
+    rows = [*payloads(marker), *forged(ours), signed(secret, "key-1", b"\xc1")]
     await level.put_all([(f"key-{number}", entry()) for number in range(len(rows))])
     await level.put("good", entry())
     for number, row in enumerate(rows):
@@ -84,23 +103,29 @@ async def test_in_the_database(kind: str, tmp_path: Path, request: pytest.Fixtur
             assert (await connection.execute(changed)).rowcount == 1
     assert [await level.get(f"key-{number}") for number in range(len(rows))] == [None] * len(rows)
     assert await level.get("good") is not None
+    assert level.corrupt == len(rows)
     assert not marker.exists()
+    await level.put("key-0", entry())
+    await level.flush()
+    assert await kept_keys(store) == {"good", "key-0"}
+    assert await level.get("key-0") is not None
     await store.aclose()
 
 
 async def test_in_redis(redis_server: Redis, redis_database: str, tmp_path: Path) -> None:
-    """A miss each, also where it is one of our own answers that was kept under another key or unsigned."""
+    """A miss each, counted and removed, also one of our own answers under another key or unsigned."""
     link, marker = RedisLink(redis_database, clock=SystemClock(), prefix="t:", timeout_s=10.0), tmp_path / "owned"
     level, raw = RedisLevel(link, secret=Secret(SECRET), clock=SystemClock()), redis.Redis(port=redis_server.port)
     await level.put("good", entry())
     ours = raw.get("t:answer:good")
     assert isinstance(ours, bytes)
-    changed = ours[:-1] + bytes([ours[-1] ^ 1])
-    rows = [*payloads(marker), ours, changed, b"\0" * 32 + ours[32:], ours[32:]]
+    rows = [*payloads(marker), *forged(ours)]
     for number, row in enumerate(rows):
         raw.set(f"t:answer:key-{number}", row)
     assert [await level.get(f"key-{number}") for number in range(len(rows))] == [None] * len(rows)
     assert await level.get("good") is not None
+    assert level.corrupt == len(rows)
+    assert raw.keys("t:*") == [b"t:answer:good"]
     assert not marker.exists()
     raw.close()
     await link.aclose()

@@ -84,6 +84,7 @@ class Gateway:
         self._prometheus = PrometheusSink(version)
         self._prometheus.watch_pools(self._pools)
         self._prometheus.watch_holds(lambda: self._ledger.open_holds)
+        self._prometheus.watch_corrupt(self._storage.corrupt)
         self._alerting = Alerting(
             outbox=self._storage.store.outbox,
             channels=[*build_channels(settings, transport=self._transport, clock=self._clock)],

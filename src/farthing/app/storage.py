@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hmac
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from farthing.cache import MemoryLevel, RedisLevel, RedisLimits, RedisLink, RedisValues, Tiered
 from farthing.domain.errors import Unavailable
 from farthing.domain.secrecy import Secret
-from farthing.ports import CacheLevel, Clock, SharedValues
+from farthing.ports import Clock, SharedValues
 from farthing.ports.limits import SharedLimits
 from farthing.settings import Settings
 from farthing.store import is_current, migrate, open_store
+from farthing.store.cache_level import SqlCacheLevel
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ class Storage:
         self._knows_answers = False
         self.secret = shared_secret(settings)
         """What all workers and hosts of one gateway know and nobody else."""
-        self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max)
+        self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max, secret=self.secret)
         self._redis = self._link(settings, clock)
         self.shared: SharedValues | None = RedisValues(self._redis) if self._redis else None
         # Requests have a patience of their own: a busy worker must not take itself for a Redis that is away.
@@ -42,10 +44,13 @@ class Storage:
         if self.limits is None and not self.is_alone:
             self.limits = self.store.limits
         memory = MemoryLevel(clock=clock, capacity_bytes=MEMORY_BYTES)
-        shared: list[CacheLevel] = []
-        if self._redis is not None:
-            shared.append(RedisLevel(self._redis, secret=self.secret, clock=clock))
-        self.cache = Tiered(memory, *shared, self.store.cache_level)
+        shared = [RedisLevel(self._redis, secret=self.secret, clock=clock)] if self._redis else []
+        self._signed: tuple[RedisLevel | SqlCacheLevel, ...] = (*shared, self.store.cache_level)
+        self.cache = Tiered(memory, *self._signed)
+
+    def corrupt(self) -> Mapping[str, int]:
+        """For each shared level of kept answers how many were found that were not ours, or not whole."""
+        return {level.name: level.corrupt for level in self._signed}
 
     @staticmethod
     def _link(settings: Settings, clock: Clock, **more: float) -> RedisLink | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import zlib
 from collections.abc import Awaitable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from farthing.domain.authentic import payload_of, signed
 from farthing.domain.secrecy import Secret
 from farthing.ports import CacheEntry, Clock
 
@@ -42,7 +42,6 @@ PACKED_BYTES = range(1024, 1024 * 1024)
 twentieth of the memory. Longer ones would hold up other requests."""
 _PACKED = b"\x78"
 """With which zlib begins, and msgpack never begins a map."""
-_SIGNATURE_BYTES = 32
 _TOMBSTONE = b"-"
 
 _read_entry = msgspec.msgpack.Decoder(CacheEntry).decode
@@ -141,22 +140,36 @@ class RedisLevel:
         self._secret = secret
         self._clock = clock
         self._dice = dice or Random()  # noqa: S311 (spreads expiry, guards nothing)
-        self._has_warned = False
+        self.corrupt = 0
+        """Values that were found and were not ours, or not whole."""
 
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, unless it is expired, was voted down, or is not one of ours."""
         raw = await self._link.ask(self._link.client.get(self._name(key)))
         if not isinstance(raw, bytes) or raw == _TOMBSTONE:
             return None
-        signature, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._sign(key, payload)):
-            self._warn()
-            return None
-        try:
-            entry = _read_entry(zlib.decompress(payload) if payload.startswith(_PACKED) else payload)
-        except (msgspec.MsgspecError, zlib.error):
+        entry = self._read(key, raw)
+        if entry is None:
+            await self._remove(key, raw)
             return None
         return entry if entry.expires_at_us > self._clock.now_us() else None
+
+    def _read(self, key: str, raw: bytes) -> CacheEntry | None:
+        """The entry in a value, None where it is not one that we have put under this key."""
+        payload = payload_of(self._secret, key, raw)
+        if payload is None:
+            return None
+        try:
+            return _read_entry(zlib.decompress(payload) if payload.startswith(_PACKED) else payload)
+        except (msgspec.MsgspecError, zlib.error):
+            return None
+
+    async def _remove(self, key: str, raw: bytes) -> None:
+        """Takes out a value that is not ours, unless it was replaced meanwhile."""
+        if not self.corrupt:
+            logger.warning("Redis holds an answer that is not ours or not whole; each such answer is removed")
+        self.corrupt += 1
+        await self._link.ask(self._link.client.eval(_REMOVE, 1, self._name(key), raw))
 
     async def put(self, key: str, entry: CacheEntry) -> None:
         """Keeps the entry until it expires or a little less, unless its key was voted down."""
@@ -180,23 +193,15 @@ class RedisLevel:
         if entry.stream and len(payload) in PACKED_BYTES:
             # The quickest level: signing and sending fewer bytes pays for it.
             payload = zlib.compress(payload, 1)
-        value = self._sign(key, payload) + payload
+        value = signed(self._secret, key, payload)
         pipe.eval(_PUT, 1, self._name(key), value, str(lives_ms), _TOMBSTONE)
 
     async def delete(self, key: str) -> None:
         """Leaves a tombstone: nothing is kept under this key any more."""
         await self._link.ask(self._link.client.set(self._name(key), _TOMBSTONE, ex=TOMBSTONE_S))
 
-    def _warn(self) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            logger.warning("Redis holds an answer without a valid signature; all such answers are passed over")
-
     def _name(self, key: str) -> str:
         return f"{self._link.prefix}answer:{key}"
-
-    def _sign(self, key: str, payload: bytes) -> bytes:
-        return hmac.digest(self._secret.reveal(), b"%d:%b%b" % (len(key), key.encode(), payload), "sha256")
 
 
 _PUT = """
@@ -205,6 +210,8 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 """Puts an entry, in one step with the look for a tombstone."""
+
+_REMOVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 class RedisValues:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from farthing.domain.secrecy import Secret
 from farthing.ports import Clock
 from farthing.store.budgets import Budgets
 from farthing.store.cache_level import SqlCacheLevel
@@ -33,11 +34,11 @@ __all__ = ["Store", "is_current", "migrate", "open_store"]
 class Store:
     """Everything that lives in the database. It connects when first used and outlives outages."""
 
-    def __init__(self, engines: Engines, clock: Clock) -> None:
+    def __init__(self, engines: Engines, clock: Clock, secret: Secret[bytes]) -> None:
         self._engines = engines
         self.ingest = Ingest(engines)
         self.queries = Queries(engines)
-        self.cache_level = SqlCacheLevel(engines, clock)
+        self.cache_level = SqlCacheLevel(engines, clock, secret)
         self.feedback = Feedback(engines, clock, self.cache_level)
         self.keys = Keys(engines)
         self.tenancy = Tenancy(engines)
@@ -71,10 +72,11 @@ class Store:
         await self._engines.aclose()
 
 
-def open_store(url: str, *, clock: Clock, pool_max: int = 10) -> Store:
+def open_store(url: str, *, clock: Clock, pool_max: int = 10, secret: Secret[bytes] | None = None) -> Store:
     """A store at `sqlite:///path` or `postgresql://…`; connects to nothing yet.
 
     `pool_max` bounds the connections for dashboards, reports and administration; the gateway itself takes six more.
+    `secret` signs kept answers; without one the URL does, password included.
     Raises ValueError for any other URL.
     """
-    return Store(Engines(url, people=pool_max), clock)
+    return Store(Engines(url, people=pool_max), clock, secret or Secret(url.encode()))

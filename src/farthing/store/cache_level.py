@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
+from farthing.domain.authentic import payload_of, signed
 from farthing.domain.errors import Unavailable
+from farthing.domain.secrecy import Secret
 from farthing.ports import CacheEntry, Clock
 from farthing.store.engine import Engines
 from farthing.store.rows import storable
@@ -42,13 +44,22 @@ _T = TypeVar("_T")
 
 
 class SqlCacheLevel:
-    """Implements `farthing.ports.CacheLevel`."""
+    """Answers signed as in Redis: who can write into a table could put words into a model's mouth with it.
+
+    Implements `farthing.ports.CacheLevel`.
+    """
 
     name = "sql"
 
-    def __init__(self, engines: Engines, clock: Clock) -> None:
+    def __init__(self, engines: Engines, clock: Clock, secret: Secret[bytes]) -> None:
+        """`secret` signs the entries; all workers must have the same."""
         self._engines = engines
         self._clock = clock
+        self._secret = secret
+        self.corrupt = 0
+        """Rows that were found and were not ours, or not whole."""
+        self._foreign: dict[str, bytes] = {}
+        """Such rows by key, to be removed."""
         self._pending: dict[str, CacheEntry] = {}
         self._writing = asyncio.Lock()
         self._is_emptying = False
@@ -74,10 +85,28 @@ class SqlCacheLevel:
                 return await connection.scalar(sa.select(answers.entry).where(*alive))
 
         raw = await self._ask(read)
+        if raw is None:
+            return None
+        entry = self._read(key, raw)
+        if entry is None:
+            self._note_foreign(key, raw)
+            return None
+        # The column lies outside of what is signed.
+        return entry if entry.expires_at_us > now else None
+
+    def _read(self, key: str, raw: bytes) -> CacheEntry | None:
+        payload = payload_of(self._secret, key, raw)
         try:
-            return _read_entry(raw) if raw is not None else None
+            return _read_entry(payload) if payload is not None else None
         except msgspec.MsgspecError:
             return None
+
+    def _note_foreign(self, key: str, raw: bytes) -> None:
+        if not self.corrupt:
+            logger.warning("The database holds an answer that is not ours or not whole; each such answer is removed.")
+        self.corrupt += 1
+        if len(self._foreign) < MOST_PENDING:
+            self._foreign[key] = raw
 
     async def learn(self) -> bool:
         """Reads which answers were kept, the oldest not yet known first. Until all are known, each `get` asks.
@@ -147,10 +176,13 @@ class SqlCacheLevel:
     async def flush(self) -> None:
         """Writes what is pending in one batch. To be called every second, and before a vote is looked up."""
         async with self._writing:
+            if self._foreign:
+                foreign, self._foreign = self._foreign, {}
+                await self._ask(partial(self._remove, foreign))
             if not self._pending:
                 return
             batch, self._pending = self._pending, {}
-            rows = [_row(key, batch[key]) for key in sorted(batch)]
+            rows = [self._row(key, batch[key]) for key in sorted(batch)]
             await self._ask(partial(self._keep, rows))
 
     async def sweep(self) -> int:
@@ -166,6 +198,14 @@ class SqlCacheLevel:
             if found.rowcount < CHUNK:
                 return deleted
 
+    async def _remove(self, foreign: Mapping[str, bytes]) -> None:
+        """Deletes rows, unless they were replaced meanwhile."""
+        answers = response_cache.c
+        # In the order of the keys, as `flush` writes: two workers never wait for each other's rows.
+        its = (answers.key == sa.bindparam("its"), answers.entry == sa.bindparam("raw"), answers.invalidated.is_(False))
+        rows = [{"its": key, "raw": foreign[key]} for key in sorted(foreign)]
+        await self._execute(sa.delete(response_cache).where(*its), rows)
+
     async def _execute(self, statement: sa.sql.expression.UpdateBase, rows: list[dict[str, Any]]) -> None:
         async with self._engines.writing() as connection:
             await connection.execute(statement, rows)
@@ -174,6 +214,22 @@ class SqlCacheLevel:
         async with self._engines.writing() as connection:
             await self._engines.backend.keep(connection, answers)
         self._written = self._clock.monotonic()
+
+    def _row(self, key: str, entry: CacheEntry) -> tuple[Any, ...]:
+        """The answer in the order of the columns of `response_cache`."""
+        return (
+            key,
+            entry.tenant,
+            entry.provider,
+            entry.model,
+            entry.strategy,
+            entry.tier,
+            storable(entry.prompt),
+            entry.created_at_us,
+            entry.expires_at_us,
+            *_UNTRIED,
+            signed(self._secret, key, _write_entry(entry)),
+        )
 
     async def _ask(self, work: Callable[[], Awaitable[_T]]) -> _T | None:
         """What the database says, None while it is away: it is then left alone for a moment, and reported once."""
@@ -192,23 +248,6 @@ class SqlCacheLevel:
         if is_away != self._is_away:
             self._is_away = is_away
             logger.warning("The answers in the database are %s.", "out of reach" if is_away else "back")
-
-
-def _row(key: str, entry: CacheEntry) -> tuple[Any, ...]:
-    """The answer in the order of the columns of `response_cache`."""
-    return (
-        key,
-        entry.tenant,
-        entry.provider,
-        entry.model,
-        entry.strategy,
-        entry.tier,
-        storable(entry.prompt),
-        entry.created_at_us,
-        entry.expires_at_us,
-        *_UNTRIED,
-        _write_entry(entry),
-    )
 
 
 _UNTRIED = (0, 0, None, 0, False)

@@ -51,6 +51,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     """Each by the pool's name its figures, such as `open` and `in_use`."""
     holds: Sequence[Callable[[], int]]
     """Each how many requests have money reserved that is not settled."""
+    corrupt: Sequence[Callable[[], Mapping[str, int]]]
+    """Each by the level's name how many kept answers were not ours or not whole."""
 
 
 def written(figures: Figures) -> bytes:
@@ -94,6 +96,8 @@ class _Figures(Collector):
             yield GaugeMetricFamily("farthing_open_holds", "Requests whose money is reserved.", value=holds())
         for pools in figures.pools:
             yield _connections(pools())
+        for corrupt in figures.corrupt:
+            yield _corrupt(corrupt())
 
 
 def _info(version: str) -> Metric:
@@ -108,6 +112,13 @@ def _connections(pools: Mapping[str, Mapping[str, int]]) -> Metric:
     for pool, figures in pools.items():
         for figure, value in figures.items():
             family.add_metric([pool, figure], value)
+    return family
+
+
+def _corrupt(counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily("farthing_cache_corrupt", "Kept answers passed over as not ours.", labels=["level"])
+    for level, count in counts.items():
+        family.add_metric([level], count)
     return family
 
 

@@ -24,6 +24,7 @@ class PrometheusSink:
         self._overhead = Distribution()
         self._pools: list[Callable[[], Pools]] = []
         self._holds: list[Callable[[], int]] = []
+        self._corrupt: list[Callable[[], Mapping[str, int]]] = []
 
     def watch_pools(self, figures: Callable[[], Pools]) -> None:
         """Shows the figures of connection pools, read at each scrape, by pool and figure."""
@@ -32,6 +33,10 @@ class PrometheusSink:
     def watch_holds(self, count: Callable[[], int]) -> None:
         """Shows how many requests have money reserved that is not settled, whenever the figures are read."""
         self._holds.append(count)
+
+    def watch_corrupt(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Shows how many kept answers were not ours or not whole, by level, whenever the figures are read."""
+        self._corrupt.append(counts)
 
     def record(self, exchange: Exchange) -> None:
         """Counts one exchange."""
@@ -53,6 +58,7 @@ class PrometheusSink:
             overhead=self._overhead,
             pools=self._pools,
             holds=self._holds,
+            corrupt=self._corrupt,
         )
 
     def text(self) -> bytes:

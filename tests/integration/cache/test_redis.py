@@ -18,6 +18,7 @@ from redis.asyncio.connection import Connection
 from farthing.background.clock import ManualClock, SystemClock
 from farthing.cache import RedisLevel, RedisLink, RedisValues
 from farthing.cache.redis import MOST_CONNECTIONS, PACKED_BYTES, REST_S, TIMEOUT_S
+from farthing.domain.authentic import signed
 from farthing.domain.secrecy import Secret
 from tests.conformance.cache.conftest import SECRET, entry
 from tests.servers.process import free_port
@@ -229,12 +230,14 @@ async def test_a_value_that_somebody_else_wrote_is_a_miss(
     assert [await level.get(key) for key in ("garbage", "short", "foreign", "moved")] == [None] * 4
     assert len(caplog.messages) == 1
     assert await level.get("good") is not None
+    assert level.corrupt == 4
+    assert await link.client.keys("test:*") == [b"test:answer:good"]
 
 
 async def test_an_answer_in_a_form_of_another_version_is_a_miss(link: RedisLink, clock: ManualClock) -> None:
     """Signed by us, and still not to be read."""
     level = level_of(link, clock)
-    await link.client.set("test:answer:key", level._sign("key", b"\xc1") + b"\xc1")
+    await link.client.set("test:answer:key", signed(Secret(SECRET), "key", b"\xc1"))
     assert await level.get("key") is None
 
 
@@ -266,7 +269,7 @@ async def test_a_damaged_packed_answer_is_a_miss(link: RedisLink, clock: ManualC
     """Also where the signature is right."""
     level = level_of(link, clock)
     payload = zlib.compress(b"answer" * 1000, 1)[:-4]
-    await link.client.set("test:answer:key", level._sign("key", payload) + payload)
+    await link.client.set("test:answer:key", signed(Secret(SECRET), "key", payload))
     assert await level.get("key") is None
 
 
