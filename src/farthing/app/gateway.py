@@ -15,7 +15,7 @@ from farthing.app.channels import build_channels
 from farthing.app.people import build_sign_on
 from farthing.app.repricing import LateRows
 from farthing.app.snapshots import Refresher
-from farthing.app.storage import Storage
+from farthing.app.storage import Storage, shared_secret
 from farthing.background.clock import SystemClock
 from farthing.background.supervisor import Supervisor
 from farthing.domain.exchange import Exchange
@@ -38,6 +38,7 @@ from farthing.money.journal import Journal
 from farthing.money.leases import Purse
 from farthing.money.ledger import Ledger
 from farthing.money.limiter import Limiter
+from farthing.ports import SignOn
 from farthing.providers.transport import HttpTransport
 from farthing.settings import Settings, SettingsError, load
 from farthing.store.leases import Lessee
@@ -100,6 +101,7 @@ class Gateway:
             shared=self._storage.limits,
         )
         self._once = Once(kept=self._storage.store.idempotent, spawn=self._supervisor.spawn, owner=worker)
+        self._sign_on = self._build_sign_on(settings)
         self._hot: DataPlane | None = None
         self._reloading = asyncio.Lock()
 
@@ -115,13 +117,20 @@ class Gateway:
         # Of two that are asked for at once the second reads the file after the first is done: the newest is in force.
         async with self._reloading:
             try:
-                settings = await asyncio.to_thread(load, self._settings.config_path)
+                found = await asyncio.to_thread(load, self._settings.config_path)
+                settings, waiting = self._settings.taken_over(found)
+                channels = [*build_channels(settings, transport=self._transport, clock=self._clock)]
+                sign_on = self._build_sign_on(settings)
                 await self._refresher.configure(settings)
             except (SettingsError, ValueError) as error:
                 logger.error("the configuration was not taken over: %s", error)  # noqa: TRY400 (the message is enough)
             else:
                 self._late_rows.configure(settings)
+                self._alerting.configure(channels)
+                self._sign_on = sign_on
                 logger.info("the configuration was taken over")
+                if waiting:
+                    logger.warning("not taken over without a restart: %s", ", ".join(waiting))
 
     @property
     def desk(self) -> Desk | None:
@@ -265,11 +274,14 @@ class Gateway:
             health=self._storage.health,
             metrics_text=self._prometheus.text,
             version=self._version,
-            sign_on=build_sign_on(
-                self._settings,
-                sessions=store.sessions,
-                transport=self._transport,
-                clock=self._clock,
-                secret=self._storage.secret,
-            ),
+            find_sign_on=lambda: self._sign_on,
+        )
+
+    def _build_sign_on(self, settings: Settings) -> SignOn | None:
+        return build_sign_on(
+            settings,
+            sessions=self._storage.store.sessions,
+            transport=self._transport,
+            clock=self._clock,
+            secret=shared_secret(settings),
         )

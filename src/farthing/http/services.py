@@ -52,8 +52,13 @@ class Services(Struct, frozen=True, kw_only=True):
     health: Callable[[], Awaitable[dict[str, Any]]]
     metrics_text: Callable[[], bytes]
     version: str
-    sign_on: SignOn | None = None
-    """None where people have no way in but a key."""
+    find_sign_on: Callable[[], SignOn | None]
+    """The way in for people as the settings have it now."""
+
+    @property
+    def sign_on(self) -> SignOn | None:
+        """None where people have no way in but a key."""
+        return self.find_sign_on()
 
 
 def services_of(connection: Request | HTTPConnection) -> Services:

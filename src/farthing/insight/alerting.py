@@ -33,6 +33,13 @@ class Alerting:
         self._silent: set[str] = set()
         """Channels that did not take their last notice: said once in the log, not at every try."""
 
+    def configure(self, channels: Sequence[Channel]) -> None:
+        """Tells on these from now on. What a new one has missed of windows that are open now, it hears."""
+        if {channel.name for channel in channels} - self._channels.keys():
+            self._announced = set()
+        self._channels = {channel.name: channel for channel in channels}
+        self._silent = set()
+
     async def consider(
         self, budgets: Iterable[Budget], spent: Mapping[str, int], now_us: int, used_up: AbstractSet[str] = frozenset()
     ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from farthing.domain.plans import TenantPlan
@@ -28,6 +29,18 @@ from farthing.settings.sections import (
 
 LAME_DUCK_S = 5.0
 """Enough for two probes in a row, which is when balancers give up on a gateway."""
+
+
+FIXED: Mapping[str, str] = {
+    "server": "[server]",
+    "database": "[database]",
+    "redis": "[redis]",
+    "log": "[log]",
+    "data_dir": "the data folder",
+    "master_key": "FARTHING_MASTER_KEY",
+    "encryption_keys": "FARTHING_ENCRYPTION_KEY",
+}
+"""What a process keeps for as long as it runs, and how people call it."""
 
 
 class ProviderAccess(Struct, frozen=True, kw_only=True):
@@ -111,6 +124,12 @@ class Settings(Struct, frozen=True, kw_only=True):
             return ipaddress.ip_address(host.partition("%")[0]).is_loopback
         except ValueError:
             return host.lower() == "localhost"
+
+    def taken_over(self, settings: Settings) -> tuple[Settings, tuple[str, ...]]:
+        """What a process that runs with these goes on with, and what of the new ones has to wait for a restart."""
+        waiting = [name for name in FIXED if getattr(settings, name) != getattr(self, name)]
+        kept = {name: getattr(self, name) for name in FIXED}
+        return replace(settings, **kept), tuple(FIXED[name] for name in waiting)
 
     @property
     def lame_duck_s(self) -> float:

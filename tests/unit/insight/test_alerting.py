@@ -146,3 +146,19 @@ async def test_a_budget_that_refuses_is_told_to_be_at_its_end_once() -> None:
         "The day's budget of key k1 is used up: $0.00000097 of $0.000001 are spent. What is left is too little for "
         "what is asked, which is refused; it begins anew at 2025-12-02T00:00:00Z."
     )
+
+
+async def test_other_channels_are_told_from_now_on() -> None:
+    """A new one also hears what is true already; one that is gone hears nothing more."""
+    shelf, webhook, email = Shelf(), Ear("webhook"), Ear("email")
+    alerting = Alerting(outbox=shelf, channels=[webhook])
+    await alerting.consider([BUDGET], {"b1": 500}, NOON_US)
+    await alerting.deliver()
+    alerting.configure([email])
+    await alerting.consider([BUDGET], {"b1": 500}, NOON_US)
+    await alerting.deliver()
+    assert [channel for _, channel in shelf.done] == ["webhook", "email"]
+    announced = list(shelf.announced)
+    alerting.configure([Ear("email")])
+    await alerting.consider([BUDGET], {"b1": 500}, NOON_US)
+    assert shelf.announced == announced
