@@ -94,15 +94,64 @@ async def test_three_messages_that_mean_nothing_are_enough(gateway: Gateway) -> 
 
 
 async def test_frames_that_are_wrong_end_the_socket(gateway: Gateway) -> None:
-    """Text that is no UTF-8 with 1007, more than a MiB with 1009, and an unmasked frame with 1002."""
+    """Text that is no UTF-8 with 1007, over a KiB with 1009, whole or in parts, and an unmasked frame with 1002."""
     assert (await closing(gateway, raw=b"\x81\x82\x00\x00\x00\x00\xff\xfe"))[0] == 1007
-    assert (await closing(gateway, "x" * (1024 * 1024 + 1)))[0] == 1009
+    assert (await closing(gateway, "x" * 1025))[0] == 1009
+    assert (await closing(gateway, raw=b"\x01\xfe\x02\x58" + bytes(604) + b"\x00\xfe\x02\x58" + bytes(604)))[0] == 1009
     assert (await closing(gateway, raw=b"\x81\x02hi"))[0] == 1002
 
 
 async def test_a_frame_that_bursts_is_not_unpacked(gateway: Gateway) -> None:
     """S47: 64 MiB in 64 KiB: 1009, and the memory stays."""
-    await closing(gateway, "x" * (1024 * 1024 + 1))
+    await closing(gateway, "x" * 1025)
     before = resident_mib(gateway)
     assert (await closing(gateway, "\0" * 64 * 1024 * 1024))[0] == 1009
     assert resident_mib(gateway) - before < 8
+
+
+def test_nothing_is_packed(gateway: Gateway) -> None:
+    """S47: the extension that a client offers is not taken."""
+    offer = ("sec-websocket-extensions", "permessage-deflate; client_max_window_bits")
+    answer = shake(gateway.port, (*UPGRADE, offer))
+    assert answer.status == 101
+    assert "sec-websocket-extensions" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/metrics/live/", "/v1/chat/completions", "/routing/metrics"])
+def test_a_socket_to_nowhere_is_told_so(gateway: Gateway, path: str) -> None:
+    """404 in the envelope, as for a request."""
+    refused(shake(gateway.port, UPGRADE, path=path), 404, "unknown_url")
+
+
+@pytest.mark.parametrize("number", ["", "-1", "1.5", "x", "%D9%A3", "9" * 17])
+def test_a_sequence_that_is_none_is_refused(gateway: Gateway, number: str) -> None:
+    """400 at the handshake, naming it."""
+    refused(shake(gateway.port, UPGRADE, path=f"{PATH}?sequence={number}"), 400, "invalid_request", param="sequence")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"\x81\x82\x00\x00\x00\x00{}", b"\x82\x80\x00\x00\x00\x00", b"\x89\x80\x00\x00\x00\x00"],
+    ids=["text", "binary", "ping"],
+)
+async def test_a_flood_is_not_heard_to_its_end(gateway: Gateway, frame: bytes) -> None:
+    """A megabyte of small frames at once: 1008, and hardly any memory, for it is not read."""
+    await closing(gateway, raw=frame * 30)
+    before = resident_mib(gateway)
+    assert (await closing(gateway, raw=frame * (1024 * 1024 // len(frame))))[0] == 1008
+    assert resident_mib(gateway) - before < 4
+
+
+async def test_a_message_in_endless_parts_is_a_flood(gateway: Gateway) -> None:
+    """Empty parts count too."""
+    parts = b"\x01\x80\x00\x00\x00\x00" + b"\x00\x80\x00\x00\x00\x00" * 1000
+    assert (await closing(gateway, raw=parts))[0] == 1008
+
+
+async def test_a_client_comes_back_where_it_was(gateway: Gateway) -> None:
+    """Numbers rise over both sockets."""
+    url = f"ws://127.0.0.1:{gateway.port}{PATH}"
+    async with connect(url, proxy=None) as socket:
+        last = json.loads(await socket.recv())["sequence"]
+    async with connect(f"{url}?sequence={last - 1}", proxy=None) as socket:
+        assert json.loads(await asyncio.wait_for(socket.recv(), 15))["sequence"] >= last

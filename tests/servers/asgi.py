@@ -12,6 +12,7 @@ from typing import Any, Self
 from msgspec import Struct
 
 from farthing.app import Application, create_app
+from farthing.http.sockets import PUSH
 from farthing.settings import Settings
 
 Message = MutableMapping[str, Any]
@@ -83,7 +84,7 @@ class Client:
     async def socket(self, path: str, headers: Pairs = ()) -> AsyncIterator[Socket]:
         """A WebSocket that has asked to be let in."""
         socket = Socket()
-        scope = _scope("websocket", path, [*self._headers, *headers])
+        scope = _scope("websocket", path, [*self._headers, *headers]) | {"extensions": {PUSH: socket}}
         task = asyncio.create_task(self._serve(scope, socket))
         try:
             yield socket
@@ -129,6 +130,17 @@ class Socket:
     def say(self, text: str | None = None, data: bytes | None = None) -> None:
         """A text message, or a binary one."""
         self.to_server.put_nowait({"type": "websocket.receive", "text": text, "bytes": data})
+
+    def push(self, frame: bytes) -> None:
+        """The server sends a whole frame, as over its own protocol."""
+        length = frame[1]
+        text = frame[{126: 4, 127: 10}.get(length, 2) :]
+        self.from_server.put_nowait({"type": "websocket.send", "text": text.decode()})
+
+    def end(self, code: int) -> None:
+        """The server closes, as over its own protocol."""
+        self.from_server.put_nowait({"type": "websocket.close", "code": code})
+        self.to_server.put_nowait({"type": "websocket.disconnect", "code": code})
 
     def leave(self) -> None:
         """Hangs up."""

@@ -30,7 +30,9 @@ from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.recording import Recorder
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
+from farthing.http.hub import BEAT_S, Caps, Hub
 from farthing.http.services import Services
+from farthing.http.sockets import text_frame
 from farthing.insight.alerting import Alerting
 from farthing.insight.routing_metrics import RoutingMetrics
 from farthing.money.bookkeeper import Bookkeeper
@@ -249,9 +251,24 @@ class Gateway:
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
         every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
 
+    def _hub(self, metrics: RoutingMetrics) -> Hub:
+        server, snapshots = self._settings.server, self._refresher.snapshots
+        return Hub(
+            metrics=metrics.latest,
+            pulse=self._storage.store.queries.requests_today,
+            is_demo=lambda: snapshots.current.catalogue.demo,
+            frame=text_frame,
+            caps=Caps(
+                server.max_live_sockets, server.max_live_sockets_per_address, server.max_live_sockets_per_caller
+            ),
+            clock=self._clock,
+        )
+
     def _services(self, bookkeeper: Bookkeeper) -> Services:
         store = self._storage.store
         metrics = RoutingMetrics(queries=store.queries, shared=self._storage.shared, clock=self._clock)
+        live = self._hub(metrics)
+        self._supervisor.every(BEAT_S, live.beat, "telling the live figures")
         return Services(
             snapshots=self._refresher.snapshots,
             clock=self._clock,
@@ -269,6 +286,7 @@ class Gateway:
             refresh=self._refresher.refresh,
             forget=self._forget,
             metrics=metrics.latest,
+            live=live,
             flush=bookkeeper.flush,
             reprice=self._late_rows.reprice,
             health=self._storage.health,

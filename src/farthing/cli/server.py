@@ -22,6 +22,7 @@ import uvicorn
 from msgspec import Struct
 
 from farthing.cli.lifespan import ServerConfig
+from farthing.http.sockets import LONGEST_MESSAGE, PING_S
 from farthing.settings import Settings
 
 RETIRE = signal.SIGUSR1
@@ -31,7 +32,6 @@ INTERRUPT = signal.SIGUSR2
 
 _KEEP_ALIVE_S = 75
 """Longer than the 60 s of common load balancers, so that none of them reuses a connection that is just closing."""
-_MAX_FRAME_BYTES = 1024 * 1024
 _TICK_S = 0.05
 _CUT_S = 0.3
 """For callers to hear that they were cut short."""
@@ -199,8 +199,12 @@ def _options(settings: Settings) -> dict[str, Any]:
         "interface": "asgi3",
         "loop": "uvloop",
         "http": "farthing.http.lane:Lane" if settings.server.fast_lane else "farthing.http.connection:Connection",
-        "ws": "websockets-sansio",
-        "ws_max_size": _MAX_FRAME_BYTES,
+        "ws": "farthing.http.sockets:LiveSocket",
+        "ws_max_size": LONGEST_MESSAGE,
+        "ws_ping_interval": PING_S,
+        "ws_ping_timeout": PING_S,
+        # Nothing large is sent, and what a client packs might burst.
+        "ws_per_message_deflate": False,
         "lifespan": "on",
         "log_config": None,
         "log_level": "warning",

@@ -11,10 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farthing.dialects.strict import MAX_ECHO
 from farthing.domain.errors import FarthingError, InvalidRequest, MethodNotAllowed, NotFound
-from farthing.http.errors import envelope, error_headers
+from farthing.http.errors import deny_socket, envelope, error_headers
 from farthing.http.policy import Policy, Route, enforce
 from farthing.http.services import Services
 from farthing.http.strict_route import StrictRoute
@@ -58,6 +59,7 @@ def build_application(routes: Sequence[Route], *, services: Services, page: Mapp
         redirect_slashes=False,
     )
     app.router.route_class = Unlisted
+    app.router.default = _nowhere(app.router.default)
     app.state.page = page
     app.state.services = services
     for route in routes:
@@ -106,6 +108,22 @@ def check_listed(served: Iterable[BaseRoute], routes: Sequence[Route]) -> None:
             raise _unlisted(path)
 
 
+def _nowhere(plain: ASGIApp) -> ASGIApp:
+    """What answers where no route does: a socket is told so as a request is."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await deny_socket(scope, send, _unknown())
+        else:
+            await plain(scope, receive, send)
+
+    return answer
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such address here. `GET /api/openapi.json` lists them.", code="unknown_url")
+
+
 def _unlisted(path: str) -> TypeError:
     return TypeError(f"{path} has no policy: list it in farthing.http.routes")
 
@@ -143,6 +161,4 @@ async def _http(request: Request, error: Exception) -> Response:
         return response
     if error.status_code != NotFound.status:
         return await _known(request, InvalidRequest("The body did not arrive as a whole.", code="bad_request"))
-    return await _known(
-        request, NotFound("There is no such address here. `GET /api/openapi.json` lists them.", code="unknown_url")
-    )
+    return await _known(request, _unknown())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from farthing.domain.errors import (
     InsufficientQuota,
     RateLimited,
     Unauthenticated,
+    Unavailable,
     UpstreamError,
 )
 from farthing.http.ratelimits import limit_headers
@@ -80,6 +81,16 @@ async def send_error(
     status, pairs, body = error_answer(error, dialect, request_id, headers or [])
     await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
+
+
+async def deny_socket(scope: Mapping[str, Any], send: Send, error: FarthingError) -> None:
+    """Refuses a WebSocket's handshake as any other request is refused, where the server can tell it."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1013 if isinstance(error, Unavailable) else 1008})
+        return
+    status, headers, body = error_answer(error, INBOUND["native"], scope["state"]["request_id"], [])
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 def envelope(error: FarthingError, request_id: str) -> bytes:

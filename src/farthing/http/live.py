@@ -1,107 +1,88 @@
-"""The live figures over a WebSocket: at once, then every five seconds."""
+"""The live figures over a WebSocket: at once, on change, and at least every five seconds."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from fastapi import Response, WebSocket, WebSocketDisconnect
+import msgspec
+from fastapi import WebSocket, WebSocketDisconnect
 
-from farthing.dialects import INBOUND, strict
-from farthing.domain.errors import FarthingError, Forbidden, InvalidRequest, Unavailable
-from farthing.http.errors import error_answer
-from farthing.http.headers import Headers
+from farthing.dialects import strict
+from farthing.domain.errors import FarthingError, Forbidden, InvalidRequest
+from farthing.domain.keys import Caller
+from farthing.http.errors import deny_socket
+from farthing.http.headers import Headers, credential
+from farthing.http.hub import POLICY_VIOLATION, Line, View, Watcher
 from farthing.http.moments import rfc3339
 from farthing.http.policy import caller_over
-from farthing.http.presentation import as_object
 from farthing.http.services import Services, services_of
+from farthing.http.sockets import LONGEST_MESSAGE, PUSH, text_frame
 
-INTERVAL_S = 5.0
-LONGEST_MESSAGE = 1024
 MISTAKES_FORGIVEN = 3
-POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
+MOST_DIGITS = 16
+"""Of a sequence number."""
 
 
 async def live_metrics(socket: WebSocket) -> None:
-    """Sends `GET /routing/metrics` with `timestamp` and a rising `sequence`; answers `{"action": "ping"}` at once."""
+    """Sends `GET /routing/metrics` with `timestamp` and a rising `sequence`; answers `{"action": "ping"}` at once.
+
+    A client that comes back may show the last `sequence` that it has seen.
+    """
     services = services_of(socket)
     try:
-        await _tenant(socket)
-    except FarthingError as error:
-        await _deny(socket, error)
-        return
-    try:
-        await socket.accept()
-        await _converse(socket, services)
+        sequence = _sequence(socket)
+        caller = await _caller(socket)
+        with services.live.seat(socket.client.host if socket.client else "", caller):
+            await socket.accept()
+            await _serve(socket, services, caller, sequence)
     except WebSocketDisconnect:
         return
     except FarthingError as error:
-        await socket.close(_close_code(error))
+        await deny_socket(socket.scope, socket.send, error)
 
 
-async def _deny(socket: WebSocket, error: FarthingError) -> None:
-    """Refuses the handshake as any other request is refused, where the server can tell it."""
-    if "websocket.http.response" not in socket.scope.get("extensions", {}):
-        await socket.close(_close_code(error))
-        return
-    request_id = socket.scope["state"]["request_id"]
-    status, headers, body = error_answer(error, INBOUND["native"], request_id, [])
-    response = Response(body, status_code=status)
-    response.raw_headers = headers
-    await socket.send_denial_response(response)
+async def _serve(socket: WebSocket, services: Services, caller: Caller, sequence: int | None) -> None:
+    """Goes on until the client leaves, or is let go."""
+    line: Line = socket.scope["extensions"][PUSH]
+
+    async def admit() -> View:
+        return _view(await _caller(socket))
+
+    is_looked_up = credential(Headers(socket.scope["headers"])) is None and not services.snapshots.current.is_open
+    watcher = Watcher(line=line, view=_view(caller), admit=admit, is_looked_up=is_looked_up)
+    with services.live.joined(watcher):
+        await services.live.welcome(watcher, sequence)
+        mistakes = 0
+        while mistakes < MISTAKES_FORGIVEN:
+            if _is_ping(await _received(socket)):
+                _send(line, {"type": "pong", "timestamp": rfc3339(services.clock.now_us())})
+            else:
+                mistakes += 1
+                _send(line, {"type": "error", "error": {"message": 'Send {"action": "ping"} or nothing.'}})
+        line.end(POLICY_VIOLATION)
 
 
-def _close_code(error: FarthingError) -> int:
-    return TRY_AGAIN_LATER if isinstance(error, Unavailable) else POLICY_VIOLATION
-
-
-async def _converse(socket: WebSocket, services: Services) -> None:
-    """Goes on until the client leaves. Raises `FarthingError` where it may not stay."""
-    sequence = mistakes = 0
-    while True:
-        # Asked anew each time: the key may have been revoked meanwhile.
-        tenant = await _tenant(socket)
-        sequence += 1
-        await socket.send_json(await _figures(services, tenant, sequence))
-        mistakes += await _listen(socket, services, MISTAKES_FORGIVEN - mistakes)
-        if mistakes == MISTAKES_FORGIVEN:
-            raise InvalidRequest("Too many messages that mean nothing.")
-
-
-async def _tenant(socket: WebSocket) -> str | None:
-    """Whose figures the socket may show, None for everybody's. Raises `FarthingError` where it may show none."""
+async def _caller(socket: WebSocket) -> Caller:
+    """Who is there. Raises `FarthingError` for whom the figures are not."""
     headers = Headers(socket.scope["headers"])
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers["host"]:
         raise Forbidden("A page of another origin may not read these figures.")
-    caller = await caller_over(socket)
+    return await caller_over(socket)
+
+
+def _view(caller: Caller) -> View:
     return None if caller.is_admin else caller.tenant
 
 
-async def _figures(services: Services, tenant: str | None, sequence: int) -> dict[str, Any]:
-    """The figures, or while the database is away and none are known an error in their place."""
-    stamp = {"timestamp": rfc3339(services.clock.now_us()), "sequence": sequence}
-    try:
-        demo = services.snapshots.current.catalogue.demo
-        return {**as_object(await services.metrics(tenant)), "demo": demo, **stamp}
-    except Unavailable as error:
-        return {**_error(error.message), **stamp}
-
-
-async def _listen(socket: WebSocket, services: Services, mistakes_left: int) -> int:
-    """Answers what the client says until the next figures are due; the number of messages it could not understand."""
-    mistakes = 0
-    try:
-        async with asyncio.timeout(INTERVAL_S):
-            while mistakes < mistakes_left:
-                if _is_ping(await _received(socket)):
-                    await socket.send_json({"type": "pong", "timestamp": rfc3339(services.clock.now_us())})
-                else:
-                    mistakes += 1
-                    await socket.send_json(_error('Send {"action": "ping"} or nothing.'))
-    except TimeoutError:
-        pass
-    return mistakes
+def _sequence(socket: WebSocket) -> int | None:
+    """The number in `?sequence=`. Raises `InvalidRequest` for one that is none."""
+    text = socket.query_params.get("sequence")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+        raise InvalidRequest("`sequence` is the number of the last message that you have.", param="sequence")
+    return int(text)
 
 
 async def _received(socket: WebSocket) -> str:
@@ -112,8 +93,8 @@ async def _received(socket: WebSocket) -> str:
     return message.get("text") or ""
 
 
-def _error(text: str) -> dict[str, Any]:
-    return {"type": "error", "error": {"message": text}}
+def _send(line: Line, message: dict[str, Any]) -> None:
+    line.push(text_frame(msgspec.json.encode(message)))
 
 
 def _is_ping(text: str) -> bool:

@@ -16,7 +16,7 @@ from farthing.http.bodies import CLOSE, late_body
 from farthing.http.desk import HOT, Desk
 from farthing.http.errors import error_answer
 from farthing.http.headers import CREDENTIALS, MOST_HEADERS
-from farthing.http.patience import BODY_S, HEAD_S, SLOWEST_BODY, STALL_S, patience_of
+from farthing.http.patience import BODY_S, FIRST_S, HEAD_S, SLOWEST_BODY, STALL_S, patience_of
 
 LONGEST_HEAD = 2 * 1024 * 1024
 """Bytes of request line and headers; a little more may pass. Even a key of a megabyte is told that it is wrong."""
@@ -247,7 +247,7 @@ class Reception(HttpToolsProtocol):
     def _await(self, awaits: Awaits) -> None:
         self._awaits = awaits
         if awaits:
-            spans = {"request": float(self.timeout_keep_alive), "head": HEAD_S, "body": BODY_S}
+            spans = {"request": FIRST_S, "head": HEAD_S, "body": BODY_S}
             self._due = self.loop.time() + spans[awaits]
             self._patience.watch(self)
         elif not self.flow.write_paused:

@@ -12,6 +12,7 @@ from farthing.domain.credentials import Bond
 from farthing.domain.secrecy import Secret
 from farthing.gateway.breaker import Breakers
 from farthing.gateway.snapshot import Snapshots
+from farthing.http.hub import Hub
 from farthing.http.stores import BudgetStore, CredentialStore, KeyStore, TenancyStore
 from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch
 
@@ -45,6 +46,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """Takes a kept answer out of service for good."""
     metrics: Callable[[str | None], Awaitable[Mapping[str, Any]]]
     """`GET /routing/metrics` for a tenant, or for everybody."""
+    live: Hub
+    """Those who watch the live figures."""
     flush: Callable[[], Awaitable[object]]
     """Brings what is in the journal into the database now."""
     reprice: Callable[[Stretch, bool], Awaitable[dict[str, Any]]]

@@ -157,6 +157,12 @@ class ServerSettings(Section):
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Processes that share the port."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    max_live_sockets: Annotated[int, Field(ge=0, le=100_000)] = 2_000
+    """WebSockets that one worker keeps open; the next is refused with 429."""
+    max_live_sockets_per_address: Annotated[int, Field(ge=0, le=100_000)] = 1_000
+    """As many of them may come from one address: all people behind one proxy."""
+    max_live_sockets_per_caller: Annotated[int, Field(ge=0, le=100_000)] = 500
+    """And as many with one key or of one person."""
     fast_lane: bool = True
     """Plain requests to the hot routes are answered inside the HTTP protocol; off, everything goes through ASGI."""
     lame_duck_s: Annotated[float, Field(ge=0, le=600)] | None = None

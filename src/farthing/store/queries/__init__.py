@@ -67,6 +67,11 @@ class Queries:
         async with self._engines.reading("refresh") as connection:
             return await spend.spent_today(connection, now_us)
 
+    async def requests_today(self, now_us: int) -> Mapping[str, int]:
+        """Requests since midnight UTC by tenant, of those that had any."""
+        async with self._engines.reading() as connection:
+            return await spend.requests_today(connection, now_us)
+
     async def spent(self, budgets: Iterable[Budget], now_us: int) -> Mapping[str, int]:
         """Nano-dollars spent in each budget's present window, by the budget's id."""
         async with self._engines.reading("refresh") as connection:

@@ -34,6 +34,15 @@ async def spent_today(connection: AsyncConnection, now_us: int) -> Mapping[str, 
     return {tenant: cost for (tenant, _), cost in costs.items()}
 
 
+async def requests_today(connection: AsyncConnection, now_us: int) -> Mapping[str, int]:
+    """Requests since midnight UTC by tenant; one row of the day's sums for each."""
+    day, table = span("day", now_us), value_metrics.c
+    statement = sa.select(table.tenant, table.requests).where(
+        table.dimension == TOTAL, table.grain == DAY_MINUTES, table.bucket == day.start_us, table.value == ""
+    )
+    return {row.tenant: row.requests for row in await connection.execute(statement)}
+
+
 async def spent(connection: AsyncConnection, budgets: Iterable[Budget], now_us: int) -> Mapping[str, int]:
     """Nano-dollars spent in each budget's present window, by the budget's id."""
     groups: dict[tuple[Scope, Window], list[Budget]] = {}
