@@ -46,12 +46,18 @@ servers: ## finds or installs the real servers that the tests start
 run: .venv/synced $(PREPARED) ## the gateway on http://127.0.0.1:8000
 	@$(BIN)/farthing serve
 
+# A file's tests stay in one process. In the order of their folders the many short ones come last, and nobody waits long.
+SHARED := -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder --ignore tests/faults
+
+# The fault rows hold the gateway to times: they have the machine to themselves, and are not slowed down by coverage.
 test: dev servers $(PREPARED) ## every test, against real servers, with coverage floors
-ifneq ($(COVERAGE)$(TESTS)$(COMPILED),on)
+ifneq ($(TESTS),)
 	@$(BIN)/pytest $(TESTS)
+else ifneq ($(COVERAGE)$(COMPILED),on)
+	@$(BIN)/pytest $(SHARED) && passed=yes || passed=no; $(BIN)/pytest tests/faults && [ $$passed = yes ]
 else
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest $(SHARED) && passed=yes || passed=no; $(BIN)/pytest tests/faults && [ $$passed = yes ]
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage json --quiet -o coverage.json
 	@$(BIN)/python tools/coverage_gate.py coverage.json
