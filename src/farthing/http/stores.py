@@ -61,8 +61,10 @@ class TenancyStore(Protocol):
     async def person(self, person_id: str, reach: Reach) -> Person:
         """One of them. Raises `NotFound`."""
 
-    async def change_person(self, person_id: str, reach: Reach, changes: Mapping[str, Any]) -> Person:
-        """Sets these of `role`, `team` and `is_blocked`. Raises `NotFound`."""
+    async def change_person(
+        self, person_id: str, reach: Reach, changes: Mapping[str, Any], *, before: Person | None = None
+    ) -> Person:
+        """Sets these of `role`, `team` and `is_blocked`. Raises `NotFound`, `Conflict` if not as `before` any more."""
 
     async def check_team(self, tenant: str, team: str | None) -> None:
         """Raises `NotFound` where there is no such tenant, or no such team in it."""

@@ -83,12 +83,24 @@ class Tenancy:
             raise NotFound("There is no person with this id.", param="person_id")
         return person_of(row)
 
-    async def change_person(self, person_id: str, reach: Reach, changes: Mapping[str, Any]) -> Person:
-        """Sets these of `role`, `team` and `is_blocked`, and ends all sessions. Raises `NotFound`."""
+    async def change_person(
+        self, person_id: str, reach: Reach, changes: Mapping[str, Any], *, before: Person | None = None
+    ) -> Person:
+        """Sets these of `role`, `team` and `is_blocked`, and ends all sessions.
+
+        Raises `NotFound`, and `Conflict` where the person is not any more what they were `before`.
+        """
         where = [people.c.person_id == person_id, *within(reach, people.c.tenant, people.c.team)]
         # Both or neither: nobody goes on as what they were.
         ends = sa.delete(sessions).where(sessions.c.person_id == person_id)
-        return person_of(await self._change(people, where, changes, "person_id", ends))
+        async with self._engines.writing() as connection:
+            await note_change(self._engines, connection)
+            row = (await connection.execute(sa.select(people).where(*where).with_for_update())).first()
+            if row is not None and before is not None and person_of(row) != before:
+                raise Conflict("Somebody else has changed this person meanwhile. Look again.", param="person_id")
+            row = await self._set(connection, people, where, changes, "person_id")
+            await connection.execute(ends)
+        return person_of(row)
 
     async def check_team(self, tenant: str, team: str | None) -> None:
         """Raises `NotFound` where there is no such tenant, or no such team in it."""
@@ -104,22 +116,25 @@ class Tenancy:
             raise Conflict(f"There is a {param} of this id already.", param=param)
 
     async def _change(
+        self, table: sa.Table, where: Sequence[sa.ColumnElement[bool]], changes: Mapping[str, Any], param: str
+    ) -> sa.Row[Any]:
+        async with self._engines.writing() as connection:
+            await note_change(self._engines, connection)
+            return await self._set(connection, table, where, changes, param)
+
+    async def _set(
         self,
+        connection: AsyncConnection,
         table: sa.Table,
         where: Sequence[sa.ColumnElement[bool]],
         changes: Mapping[str, Any],
         param: str,
-        also: sa.Delete | None = None,
     ) -> sa.Row[Any]:
-        async with self._engines.writing() as connection:
-            await note_change(self._engines, connection)
-            if changes:
-                await connection.execute(sa.update(table).where(*where).values(**changes))
-            row = (await connection.execute(sa.select(table).where(*where))).first()
-            if row is None:
-                raise NotFound(f"There is no such {param.removesuffix('_id')} here.", param=param)
-            if also is not None:
-                await connection.execute(also)
+        if changes:
+            await connection.execute(sa.update(table).where(*where).values(**changes))
+        row = (await connection.execute(sa.select(table).where(*where))).first()
+        if row is None:
+            raise NotFound(f"There is no such {param.removesuffix('_id')} here.", param=param)
         return row
 
     async def _check(self, connection: AsyncConnection, condition: sa.ColumnElement[bool], param: str) -> None:

@@ -67,6 +67,15 @@ async def test_people_come_back_as_they_signed_on(filled: Store) -> None:
     assert [one.person_id for one in await filled.tenancy.people(EVERYTHING, limit=9, after="ada")] == ["bob", "eve"]
 
 
+async def test_a_person_who_was_changed_meanwhile_is_looked_at_again(filled: Store) -> None:
+    """Else one who may do more by now would be changed by somebody who may do less."""
+    before = await filled.tenancy.person("bob", Reach("acme"))
+    await filled.tenancy.change_person("bob", Reach("acme"), {"role": "auditor"}, before=before)
+    with pytest.raises(Conflict, match="meanwhile"):
+        await filled.tenancy.change_person("bob", Reach("acme"), {"is_blocked": True}, before=before)
+    assert not (await filled.tenancy.person("bob", Reach("acme"))).is_blocked
+
+
 async def test_what_is_there_is_not_added_again(filled: Store) -> None:
     """And a team needs its tenant."""
     with pytest.raises(Conflict):

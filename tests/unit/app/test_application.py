@@ -11,6 +11,7 @@ from farthing.app import from_environment, storage
 from farthing.app.storage import Storage
 from farthing.background.clock import ManualClock
 from farthing.domain.errors import Unavailable
+from farthing.insight.alerting import Alerting
 from farthing.store.cache_level import SqlCacheLevel
 from tests.servers.asgi import Client, lifespan, own_logging, running
 from tests.unit.app.conftest import SettingsOf
@@ -45,6 +46,32 @@ async def test_a_good_file_is_taken_over_and_a_bad_one_changes_nothing(
         file.unlink()
         await application.reload()
         assert await models(client) == ["after"]
+
+
+async def test_sign_on_and_alerts_come_and_go_with_the_file(
+    settings_of: SettingsOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a restart; what needs one is named."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("FARTHING_WEBHOOK_SECRET", "0123456789abcdef")
+    monkeypatch.setenv("FARTHING_OIDC_CLIENT_SECRET", "known to both")
+    told: list[list[str]] = []
+    monkeypatch.setattr(Alerting, "configure", lambda _, channels: told.append([each.name for each in channels]))
+    file, sign_on = tmp_path / "farthing.toml", '[oidc]\nissuer = "http://127.0.0.1:9"\nclient_id = "g"\n'
+    sign_on += 'default_role = "member"\n'
+    whole = f'{LOCAL}{sign_on}public_url = "http://127.0.0.1:8000"\ntenant = "acme"\n[log]\nlevel = "debug"\n'
+    async with running(settings_of(LOCAL)) as application:
+        client = Client(application)
+        assert (await client.post("/logout", {})).status == 404
+        file.write_text(whole + '[alerts]\nwebhook_url = "http://127.0.0.1:9/"\n')
+        await application.reload()
+        assert (await client.post("/logout", {})).status == 403
+        assert (await client.get("/providers")).status == 401
+        file.write_text(LOCAL)
+        await application.reload()
+        assert (await client.post("/logout", {})).status == 404
+    assert told == [["webhook"], []]
+    assert [line[-7:] for line in capsys.readouterr().err.splitlines() if "restart" in line] == [": [log]"]
 
 
 async def test_a_worker_finds_everything_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

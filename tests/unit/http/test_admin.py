@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from farthing.domain.errors import Unavailable
-from farthing.store import Store
+from farthing.store import Store, schema
 from farthing.store.tenancy import Tenancy
 from tests.servers.asgi import Answer, Client
 from tests.unit.http.conftest import SECRETS
@@ -109,6 +111,34 @@ async def test_a_budget_from_its_making_to_its_end(admin: Client) -> None:
     assert (await admin.get(path)).json == changed.json
     assert (await admin.get(path, method="DELETE")).json == {"budget_id": made.json["budget_id"], "deleted": True}
     assert (await admin.get(path)).status == 404
+
+
+async def test_of_two_who_make_a_budget_at_once_one_is_told(admin: Client) -> None:
+    """With 409 and the field that says which there is."""
+    body = {"scope": "user", "subject": "ada", "window": "day", "limit": 1}
+    made = await asyncio.gather(*(admin.post("/admin/budgets", body) for _ in range(3)))
+    assert sorted(answer.status for answer in made) == [201, 409, 409]
+    refused = next(answer for answer in made if answer.status == 409)
+    assert (refused.json["error"]["code"], refused.json["error"]["param"]) == ("conflict", "scope")
+    assert len((await admin.get("/admin/budgets")).json["data"]) == 1
+
+
+async def test_a_role_of_a_newer_release_may_nothing(
+    client: Client, admin: Client, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It neither asks nor manages; below an admin nobody changes it; the log says so once."""
+    path = "/admin/keys/key-acme"
+    made = await admin.post("/admin/keys", {"name": "org", "role": "org_admin"})
+    mine, newer_key = client.with_key(made.json["secret"]), client.with_key(SECRETS.acme)
+    async with store._engines.writing() as connection:
+        newer = sa.update(schema.keys).where(schema.keys.c.key_id == "key-acme")
+        await connection.execute(newer.values(role="owner"))
+    assert (await patch(admin, path, {"name": "renamed"})).json["role"] == "owner"
+    assert (await newer_key.get("/admin/keys")).status == 403
+    assert (await newer_key.post("/complete", {"prompt": "a"})).status == 403
+    assert (await patch(mine, path, {"is_blocked": True})).status == 403
+    assert (await mine.get(path, method="DELETE")).status == 403
+    assert len([line for line in caplog.messages if "'owner'" in line]) == 1
 
 
 @pytest.mark.parametrize("scope", ["gateway", "total"])

@@ -71,3 +71,13 @@ def test_another_gateway_can_be_asked(settings_of: Load) -> None:
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
     """Addresses may stand in a terminal."""
     assert without_password(url) == shown
+
+
+def test_what_a_running_process_cannot_take_over_is_named(settings_of: Load) -> None:
+    """Least of all an address that it does not listen on, which would open it to everybody."""
+    running = settings_of('[server]\nhost = "0.0.0.0"\n[cache]\nttl_s = 60\n', FARTHING_MASTER_KEY="k")
+    changed = settings_of('[server]\nhost = "127.0.0.1"\n[log]\nlevel = "debug"\n[cache]\nttl_s = 61\n')
+    settings, waiting = running.taken_over(changed)
+    assert waiting == ("[server]", "[log]", "FARTHING_MASTER_KEY")
+    assert (settings.is_loopback, settings.needs_key, settings.cache.ttl_s) == (False, False, 61)
+    assert running.taken_over(running) == (running, ())

@@ -43,7 +43,7 @@ async def one_person(request: Request, person_id: str) -> dict[str, Any]:
 
 
 async def change_person(request: Request, person_id: str, body: ChangedPerson) -> dict[str, Any]:
-    """Changes a person. Raises `NotFound`, and `Forbidden` beyond the caller's own grant."""
+    """Changes a person. Raises `NotFound`, `Conflict`, and `Forbidden` beyond the caller's own grant."""
     services, reach = services_of(request), reach_behind(request)
     before = await services.tenancy.person(person_id, reach)
     if not covers(caller_of(request).role, before.role):
@@ -58,7 +58,7 @@ async def change_person(request: Request, person_id: str, body: ChangedPerson) -
         raise InvalidRequest("A team admin needs a team.", code="missing_required_parameter", param="team")
     if after.team != before.team:
         await services.tenancy.check_team(after.tenant, after.team)
-    return _shown(await services.tenancy.change_person(person_id, reach, changes))
+    return _shown(await services.tenancy.change_person(person_id, reach, changes, before=before))
 
 
 async def _check_grant(request: Request, before: Person, after: Person) -> None:
