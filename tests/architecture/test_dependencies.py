@@ -17,14 +17,17 @@ def packages() -> dict[str, dict[str, Any]]:
 
 def core_distributions() -> set[str]:
     """What `make setup` installs on Linux beside Farthing itself."""
-    locked, seen, todo = packages(), set[str](), ["farthing"]
+    locked, seen, todo = packages(), set[tuple[str, str]](), [("farthing", "")]
     while todo:
-        name = todo.pop()
-        if name not in seen:
-            seen.add(name)
-            needed = locked[name].get("dependencies", [])
-            todo += [dependency["name"] for dependency in needed if "win32" not in dependency.get("marker", "")]
-    return seen - {"farthing"}
+        name, extra = todo.pop()
+        if (name, extra) not in seen:
+            seen.add((name, extra))
+            its = locked[name]
+            needed = its["optional-dependencies"][extra] if extra else its.get("dependencies", [])
+            for dependency in needed:
+                if "win32" not in dependency.get("marker", ""):
+                    todo += [(dependency["name"], extra) for extra in ("", *dependency.get("extra", ()))]
+    return {name for name, _ in seen} - {"farthing"}
 
 
 def declared() -> set[str]:
