@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from farthing.domain.chat import ChatRequest, Completion, Delta
+from farthing.domain.chat import ChatRequest, Completion, Delta, Usage
 from farthing.domain.errors import FarthingError, InvalidRequest, UpstreamError
 
 
@@ -106,6 +106,9 @@ class UpstreamDialect(Protocol):
 
     def read_whole(self, body: bytes) -> tuple[Completion, bytes]:
         """As `read_completion` and `relay_whole`, at the price of one of them."""
+
+    def read_report(self, body: bytes) -> Usage | None:
+        """The tokens that a whole body tells of though it is no answer: they are charged. None where it tells none."""
 
     def stream_reader(self) -> StreamReader:
         """A reader for one stream."""

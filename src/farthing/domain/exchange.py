@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from farthing.domain.chat import Usage
 from farthing.domain.pricing import Line
 
 Status = Literal["ok", "cached", "error", "cancelled", "interrupted", "rejected"]
+
+
+class Charge(Struct, frozen=True, kw_only=True, gc=False):
+    """What a vendor takes for an answer that broke; `cost` in nano-dollars, None where the model has no price."""
+
+    usage: Usage
+    cost: int | None
+    price_version: str | None = None
 
 
 class Attempt(Struct, frozen=True, kw_only=True, gc=False):
@@ -20,6 +29,19 @@ class Attempt(Struct, frozen=True, kw_only=True, gc=False):
     provider: str
     error: str | None = None
     duration_us: int = 0
+    charge: Charge | UnsetType = UNSET
+    """Where the vendor had begun to answer and another was asked: part of the row's cost, but not of its usage."""
+
+
+def broken_cost(attempts: Iterable[Attempt]) -> int | None:
+    """Nano-dollars for answers that broke before another was asked; None where any of them has no price."""
+    total = 0
+    for attempt in attempts:
+        if (charge := attempt.charge) is not UNSET:
+            if charge.cost is None:
+                return None
+            total += charge.cost
+    return total
 
 
 class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -56,8 +78,9 @@ class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     attempts: tuple[Attempt, ...] = ()
 
     usage: Usage = Usage()
+    """Of the model asked last; `estimated` also where any part of the cost is."""
     cost: int | None = 0
-    """None means unpriced: money was spent and we do not know how much."""
+    """With that of the attempts that were charged. None means unpriced: money was spent, and nobody knows how much."""
     baseline_cost: int | None = 0
     """What the same tokens cost at the baseline model; None where that is unpriced."""
     price_version: str | None = None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-SANE_SHARE = 20
-"""A request whose most is within this part of a limit is held for in full."""
 PREFETCH_SHARE = 16
 """A worker leases in advance at most this part of what is free, so that none keeps a budget from the others."""
 PREFETCH_HOLDS = 20
@@ -17,6 +15,14 @@ Who spends less than one hold in that time leases nothing in advance.
 """
 
 
+_CACHES, _ESCAPES = b"cache_control", b"\\u"
+
+
+def may_write_cache(body: bytes) -> bool:
+    """Whether a request may ask for its prompt to be cached: by a name, which JSON can also write escaped."""
+    return _CACHES in body or _ESCAPES in body
+
+
 class Bid(Struct, frozen=True):
     """What one request may cost at one model, in nano-dollars."""
 
@@ -24,17 +30,14 @@ class Bid(Struct, frozen=True):
     """At most in 19 of 20 cases, where that was learned."""
     most: int | None
     """None where the caller sets no limit to the answer."""
-    is_learned: bool = False
     least: int = 0
     """What its question alone costs."""
 
     def under(self, limit: int) -> int:
-        """What to hold under a budget of this limit: the most where it is known and a sane share, else the likely."""
+        """What to hold under a budget of this limit: the most where it is known and could ever fit, else the likely."""
         if self.most is None:
             return self.likely
-        if SANE_SHARE * self.most <= limit or (not self.is_learned and self.most <= limit):
-            return self.most
-        return min(self.likely, self.most)
+        return self.most if self.most <= limit else min(self.likely, self.most)
 
 
 def prefetch(per_second: float, largest: int, free: int) -> int:

@@ -46,13 +46,30 @@ class Line(Struct, frozen=True, array_like=True, gc=False):
     """A cost that grows with the output by the token."""
 
     base: int
-    """Without any output, in millionths of a nano-dollar: before it is rounded."""
+    """Before any further output, in millionths of a nano-dollar: before it is rounded."""
     slope: int
     """What a token of output adds, in the same unit."""
 
     def cost(self, tokens_out: int) -> int:
         """Nano-dollars with so many tokens of output, rounded half up."""
         return (self.base + tokens_out * self.slope + 500_000) // 1_000_000
+
+
+def _exact(usage: Usage, rates: Rates) -> int:
+    """Millionths of a nano-dollar, but for what the call itself costs."""
+    return (
+        usage.prompt * rates.prompt
+        + usage.cached * rates.cached
+        + usage.cached_audio * rates.cached_audio
+        + usage.cache_write_5m * rates.cache_write_5m
+        + usage.cache_write_1h * rates.cache_write_1h
+        + usage.audio_in * rates.audio_in
+        + usage.image_in * rates.image_in
+        + usage.completion * rates.completion
+        + usage.reasoning * rates.reasoning
+        + usage.audio_out * rates.audio_out
+        + usage.image_out * rates.image_out
+    )
 
 
 class PriceSheet(Struct, frozen=True, kw_only=True):
@@ -76,28 +93,22 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
         rates = self.rates(tokens_in)
         return (tokens_in * rates.prompt + tokens_out * rates.completion + 500_000) // 1_000_000 + rates.per_request
 
+    def most(self, tokens_in: int, tokens_out: int, *, writes_cache: bool = False) -> int:
+        """Nano-dollars at the dearest rates that text can have: all of it written to the cache, or all thinking."""
+        rates = self.rates(tokens_in)
+        read = max(rates.prompt, rates.cache_write_5m, rates.cache_write_1h) if writes_cache else rates.prompt
+        wrote = max(rates.completion, rates.reasoning)
+        return (tokens_in * read + tokens_out * wrote + 500_000) // 1_000_000 + rates.per_request
+
     def cost(self, usage: Usage) -> int:
         """Nano-dollars for the usage, rounded half up once for the whole call."""
         rates = self.steps[0][1] if len(self.steps) == 1 else self.rates(usage.tokens_in)
-        exact = (
-            usage.prompt * rates.prompt
-            + usage.cached * rates.cached
-            + usage.cached_audio * rates.cached_audio
-            + usage.cache_write_5m * rates.cache_write_5m
-            + usage.cache_write_1h * rates.cache_write_1h
-            + usage.audio_in * rates.audio_in
-            + usage.image_in * rates.image_in
-            + usage.completion * rates.completion
-            + usage.reasoning * rates.reasoning
-            + usage.audio_out * rates.audio_out
-            + usage.image_out * rates.image_out
-        )
-        return (exact + 500_000) // 1_000_000 + rates.per_request
+        return (_exact(usage, rates) + 500_000) // 1_000_000 + rates.per_request
 
-    def line(self, tokens_in: int) -> Line:
-        """What a call with so much plain input costs, by its output: of each output the same as `estimate`."""
-        rates = self.rates(tokens_in)
-        return Line(tokens_in * rates.prompt + rates.per_request * 1_000_000, rates.completion)
+    def line(self, usage: Usage) -> Line:
+        """What a call costs that has used so much and goes on to write: with each further token the same as `cost`."""
+        rates = self.rates(usage.tokens_in)
+        return Line(_exact(usage, rates) + rates.per_request * 1_000_000, rates.completion)
 
     def parts(self, usage: Usage) -> dict[str, int]:
         """Nano-dollars by token class; rounding is cumulative, so that the parts sum to the cost exactly."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from farthing.domain.catalogue import Catalogue, Model
@@ -16,14 +17,31 @@ def repriced(exchange: Exchange, catalogue: Catalogue) -> Exchange | None:
     model = _asked(exchange, catalogue)
     if exchange.cost is not None or model is None or model.price is None:
         return None
-    cost = model.price.cost(exchange.usage)
+    broken = _broken(exchange, catalogue)
+    if broken is None:
+        return None
+    own = model.price.cost(exchange.usage)
     baseline = exchange.baseline_cost
     return replace(
         exchange,
-        cost=cost,
-        baseline_cost=_baseline(exchange, catalogue, cost) if baseline is None else baseline,
+        cost=own + broken,
+        baseline_cost=_baseline(exchange, catalogue, own) if baseline is None else baseline,
         price_version=model.price.version,
     )
+
+
+def _broken(exchange: Exchange, catalogue: Catalogue) -> int | None:
+    """What answers cost that broke before another model was asked, None where that is still unknown."""
+    total = 0
+    for attempt in exchange.attempts:
+        if (charge := attempt.charge) is not UNSET:
+            model = catalogue.find(attempt.model) if charge.cost is None else None
+            price = model.price if model is not None and model.provider == attempt.provider else None
+            cost = price.cost(charge.usage) if price else charge.cost
+            if cost is None:
+                return None
+            total += cost
+    return total
 
 
 def _asked(exchange: Exchange, catalogue: Catalogue) -> Model | None:

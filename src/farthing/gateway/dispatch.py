@@ -20,7 +20,6 @@ from farthing.domain.errors import (
     UpstreamUnauthorized,
     UpstreamUnreachable,
 )
-from farthing.domain.exchange import Attempt
 from farthing.gateway.breaker import Breaker, Breakers, RetryBudget
 from farthing.gateway.order import Order
 from farthing.gateway.source import StreamSource
@@ -142,8 +141,7 @@ class Dispatch:
             return answer
         finally:
             took = round((self._clock.monotonic() - started) * 1e6)
-            draft.upstream_us += took
-            draft.attempts.append(Attempt(model=model.name, provider=model.provider, error=error, duration_us=took))
+            draft.tried(model, error, took)
 
     async def _answer(
         self, order: Order, model: Model, provider: Provider, on_complete: OnComplete
@@ -209,7 +207,11 @@ async def _read(
         draft.first_token_us = draft.elapsed_us
         return source
     body = await response.read(LARGEST_ANSWER)
-    completion, relayed = dialect.read_whole(body)
+    try:
+        completion, relayed = dialect.read_whole(body)
+    except UpstreamError:
+        draft.reported = dialect.read_report(body)
+        raise
     response.close()
     return Whole(dialect=dialect, body=body, relayed=relayed, completion=completion)
 

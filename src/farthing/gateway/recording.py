@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -15,11 +16,12 @@ from farthing.domain import tokens
 from farthing.domain.assembly import Assembly
 from farthing.domain.catalogue import Catalogue, Model
 from farthing.domain.chat import ChatRequest, Completion, Usage
-from farthing.domain.errors import FarthingError, Stopping, UpstreamError
+from farthing.domain.errors import FarthingError, Stopping, Unavailable, UpstreamError
 from farthing.domain.exchange import Attempt, Exchange, Intent, Lines, Status
 from farthing.domain.keys import Caller
 from farthing.domain.routing.plan import Needs, Plan
 from farthing.gateway.call import Call
+from farthing.gateway.losses import Losses
 from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Meter, Sink
 from farthing.ports.limits import Allowance
 
@@ -62,7 +64,10 @@ class _NothingHeld:
 
     is_thrifty = False
 
-    def raise_to(self, model: Model, needs: Needs) -> None:
+    def raise_to(self, model: Model, needs: Needs, body: bytes = b"") -> None:
+        """Nothing."""
+
+    def sink(self, cost: int) -> None:
         """Nothing."""
 
     def settle(self, cost: int) -> None:
@@ -102,6 +107,10 @@ class Draft:
     exchange: Exchange | None = None
     native: Mapping[str, Any] = MappingProxyType({})
     safety_identifier: str | None = None
+    said: Assembly | None = None
+    """What the stream of the model asked last has said so far."""
+    reported: Usage | None = None
+    """What the model asked last told of its tokens in an answer that is none."""
     _noted: Exchange | None = None
     """The record as it was journaled before the model was asked."""
 
@@ -111,6 +120,7 @@ class Draft:
         self.call = call
         self.session = call.directives.session
         self.attempts: list[Attempt] = []
+        self._losses = Losses()
         self.leave_to_others: Callable[[], bool] = to_nobody
         """To be called when the client has left, which is noted: whether others wait for what is being bought."""
 
@@ -162,15 +172,38 @@ class Draft:
 
     def reserve(self, model: Model) -> Awaitable[None] | None:
         """Holds the money for `model`. What must be awaited before it is asked, or None. Raises as `Hold.raise_to`."""
-        return self.hold.raise_to(model, self.plan.needs) if self.plan else None
+        return self.hold.raise_to(model, self.plan.needs, self.call.body) if self.plan else None
 
     def asking(self, model: Model) -> None:
         """Journals that `model` is about to be asked, for which money is held. Raises `Unavailable` if it cannot."""
+        self._losses.write_off(self.attempts)
         self.model, self.was_answered, self._noted = model, False, None
-        noted = self._build("interrupted", self.estimate(None), {"http_status": 0})
-        lines = self._lines(model, noted.usage.tokens_in) if noted.stream else None
+        self.said = self.reported = None
+        self._noted = self._note(model, self.estimate(None))
+        self.is_asked = True
+
+    def told(self, usage: Usage) -> None:
+        """Journals what a stream has told of its input before it says anything: that is what it is charged for."""
+        if self.model is not None and usage.tokens_in:
+            input_alone = replace(usage, completion=0, reasoning=0, audio_out=0, image_out=0, estimated=True)
+            # Where there is no room left on the disk, the estimate that was journaled before stands.
+            with suppress(Unavailable):
+                self._note(self.model, input_alone)
+
+    def _note(self, model: Model, usage: Usage) -> Exchange:
+        """Journals the record as it would read if we died now, and of a stream how it goes on."""
+        noted = self._build("interrupted", usage, {"http_status": 0})
+        lines = self._lines(model, usage) if noted.stream else None
         self._recorder.journal.open(Intent(exchange=noted, lines=lines))
-        self.is_asked, self._noted = True, noted
+        return noted
+
+    def tried(self, model: Model, error: str | None, took_us: int) -> None:
+        """Notes how the model that was asked has done; what it charges for a broken answer is held from now on."""
+        self.upstream_us += took_us
+        self.attempts.append(Attempt(model=model.name, provider=model.provider, error=error, duration_us=took_us))
+        if error is not None and self.was_answered:
+            usage = self._used()
+            self.hold.sink(self._losses.note(model, usage, self._cost(usage)))
 
     def meter(self) -> Meter:
         """Where what the model is saying is counted, in case that nobody lives to settle it."""
@@ -231,11 +264,10 @@ class Draft:
         free = {"cost": 0, "baseline_cost": self._baseline(usage, bought)}
         return self._settle(self._build("cached", usage, {**facts, **free}))
 
-    def broke(self, error: BaseException, partial: Assembly | None = None) -> Exchange:
+    def broke(self, error: BaseException) -> Exchange:
         """Settles a request that ended in an error, whose client left, or for which we had no time left."""
-        said = partial.completion() if partial is not None else None
         is_cut = isinstance(error, asyncio.CancelledError | GeneratorExit)
-        usage = self.estimate(said) if self.is_asked and (self.was_answered or is_cut) else Usage()
+        usage = self._used() if self.is_asked and (self.was_answered or is_cut) else Usage()
         if is_cut and self._recorder.is_stopping:
             return self._cut_short(usage)
         if is_cut:
@@ -249,6 +281,11 @@ class Draft:
         return self._settle(
             self._build(status, usage, {"http_status": known.status if known else 500, "error_code": code})
         )
+
+    def _used(self) -> Usage:
+        """What the model asked last has charged for, although its answer is none."""
+        charge, said = self._losses.last, self.said
+        return charge.usage if charge else self.reported or self.estimate(said.completion() if said else None)
 
     def _cut_short(self, usage: Usage) -> Exchange:
         status: Status = "interrupted" if self.is_asked else "rejected"
@@ -296,18 +333,21 @@ class Draft:
             return None
         return self._catalogue.find(self.requested_model) or self._catalogue.compared
 
-    def _lines(self, model: Model, tokens_in: int) -> Lines:
+    def _lines(self, model: Model, usage: Usage) -> Lines:
         """What an answer of whatever length costs, and what it is compared with."""
         price, compared = model.price, (self._yardstick() or model).price
-        return Lines(price.line(tokens_in) if price else None, compared.line(tokens_in) if compared else None)
+        line = self._losses.with_line(price.line(usage) if price else None)
+        return Lines(line, compared.line(usage) if compared else None)
 
     def _build(self, status: Status, usage: Usage, more: Mapping[str, Any]) -> Exchange:
         """The record as things stand; what was known when a model was asked is not gathered twice."""
         model, noted = self.model, self._noted
-        cost = self._cost(usage)
+        own = self._cost(usage)
+        if self._losses.is_estimated:
+            usage = replace(usage, estimated=True)
         ending: dict[str, Any] = {
-            "cost": cost,
-            "baseline_cost": self._baseline(usage, cost) if model else 0,
+            "cost": self._losses.with_cost(own),
+            "baseline_cost": self._baseline(usage, own) if model else 0,
             "upstream_id": self.upstream_id,
             "attempts": tuple(self.attempts),
             "duration_us": self.elapsed_us,

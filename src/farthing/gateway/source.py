@@ -51,7 +51,7 @@ class StreamSource:
         self._draft = draft
         self._on_complete = on_complete
         self._framer = Framer()
-        self._assembly = Assembly()
+        self._assembly = draft.said = Assembly()
         self._gauge = Gauge()
         self._meter = draft.meter()
         self._raw: list[bytes] = []
@@ -67,10 +67,14 @@ class StreamSource:
 
     async def open(self) -> None:
         """Reads up to the first thing said. Raises `UpstreamError`, and nothing is recorded: another may be asked."""
+        has_told = False
         while not any(map(_is_news, self._ready)):
             if self._error is not None:
                 raise self._error
             await self._read()
+            if not has_told and (usage := self._assembly.usage) is not None:
+                has_told = True
+                self._draft.told(usage)
 
     async def pieces(self) -> Sequence[Piece]:
         """The next pieces, empty at the end. Raises `UpstreamError` once where the stream breaks."""
@@ -89,7 +93,7 @@ class StreamSource:
             self._on_complete(self._assembly.completion(), b"".join(self._raw))
         elif not pieces and self._error is not None:
             self._is_over = True
-            self._draft.broke(self._error, self._assembly)
+            self._draft.broke(self._error)
             raise self._error
         return pieces
 
@@ -99,7 +103,7 @@ class StreamSource:
         if not self._is_over:
             self._is_over = True
             self._meter = [0]
-            self._draft.broke(GeneratorExit(), self._assembly)
+            self._draft.broke(GeneratorExit())
 
     async def _read(self) -> None:
         """Makes ready what comes next, if it says anything, and keeps the error that it ends with."""

@@ -6,6 +6,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from farthing.domain.errors import Unavailable
@@ -202,7 +203,8 @@ class Journal:
         except Unavailable:
             if exchange.request_id not in self._reserves:
                 raise
-            return record.settled(replace(exchange, decision=None, reason=None, attempts=()))
+            charged = tuple([attempt for attempt in exchange.attempts if attempt.charge is not UNSET])
+            return record.settled(replace(exchange, decision=None, reason=None, attempts=charged))
         return payload
 
 

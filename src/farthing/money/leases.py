@@ -33,8 +33,8 @@ MOST_AT_ONCE = 50
 """Budgets that are leased ahead for in one transaction."""
 
 Limit = tuple[Budget, Account]
-Wanted = tuple[Budget, Account, int]
-"""How much more is to be held."""
+Wanted = tuple[Budget, Account, int, int]
+"""How much more is to be held, and with what is held already."""
 Choose = Callable[[Mapping[Place, Standing]], Mapping[Place, int]]
 
 
@@ -92,15 +92,15 @@ class Wish:
         """Holds the money if lease and database have it together."""
         if self.holder.is_over or self.done.cancelled():
             return
-        for budget, account, amount in self.wanted:
+        for budget, account, amount, whole in self.wanted:
             standing = standings.get(Place(budget.id, account.span.start_us))
             if standing is not None and amount > account.room + standing.free:
                 spent = standing.spent + account.pending
                 held = max(account.held, standing.leased - account.pending - max(0, account.room))
-                account.refused(amount, spent, budget.limit)
-                self.refusal = shortage.not_enough(budget, account.span, spent=spent, held=held, asked=amount)
+                account.refused(whole, spent, budget.limit)
+                self.refusal = shortage.not_enough(budget, account.span, spent=spent, held=held, asked=whole)
                 return
-        for budget, account, amount in self.wanted:
+        for budget, account, amount, _ in self.wanted:
             if Place(budget.id, account.span.start_us) in standings:
                 self.holder.take(account, amount)
                 self.taken.append((account, amount))
@@ -148,7 +148,7 @@ class Purse:
 
     def covers(self, wanted: Sequence[Wanted]) -> bool:
         """Whether the leases hold so much of each, and are this worker's still, however long it was stopped."""
-        return all(more <= account.room for _, account, more in wanted) and not (wanted and self._has_expired)
+        return all(more <= account.room for _, account, more, _ in wanted) and not (wanted and self._has_expired)
 
     @property
     def _has_expired(self) -> bool:
@@ -273,7 +273,7 @@ class Purse:
         return {
             Place(budget.id, account.span.start_us): (budget, account.span)
             for wish in wishes
-            for budget, account, _ in wish.wanted
+            for budget, account, _, _ in wish.wanted
         }
 
     def _short(self) -> dict[Place, tuple[Budget, Span]]:

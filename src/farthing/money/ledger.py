@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from farthing.domain.budget import Budget, Place, Span, Subject, Window, charged, span, subjects
 from farthing.domain.catalogue import Model
 from farthing.domain.exchange import Exchange
-from farthing.domain.holding import Bid
+from farthing.domain.holding import Bid, may_write_cache
 from farthing.domain.keys import Caller
 from farthing.domain.lengths import Lengths
 from farthing.domain.routing.plan import Needs
@@ -104,7 +104,8 @@ class Ledger:
         """
         wanted: list[Wanted] = []
         for budget, account in (*hold.fixed, *models):
-            more = bid.under(budget.limit) - hold.held.get(account, 0)
+            whole = hold.sunk + bid.under(budget.limit)
+            more = whole - hold.held.get(account, 0)
             if more <= 0:
                 continue
             if budget.degrade and budget.stage(account.spent) == "cache_only":
@@ -112,10 +113,10 @@ class Ledger:
             if not budget.is_hard:
                 continue
             if account.spent + account.held + more > budget.limit:
-                more = _rest(budget, account, bid)
-            wanted.append((budget, account, more))
+                more = _rest(budget, account, bid, whole)
+            wanted.append((budget, account, more, whole))
         if self.purse is None or self.purse.covers(wanted):
-            for _, account, more in wanted:
+            for _, account, more, _ in wanted:
                 hold.take(account, more)
             hold.adopt(models)
             return None
@@ -125,8 +126,8 @@ class Ledger:
         """The budgets of one model."""
         return self._limits([("model", tenant, model)], moment_us) if self._has_model_budgets else []
 
-    def bid(self, tenant: str, model: Model, needs: Needs) -> Bid | None:
-        """What a request may cost at a model; None where that has no price."""
+    def bid(self, tenant: str, model: Model, needs: Needs, body: bytes = b"") -> Bid | None:
+        """What a request may cost at a model; None where that has no price. `body` as of `Reservation.raise_to`."""
         price = model.price
         if price is None:
             return None
@@ -136,9 +137,10 @@ class Ledger:
         most = None
         if needs.max_tokens is not None:
             longest = needs.max_tokens * needs.answers
-            most, tokens_out = price.estimate(needs.tokens_in, longest), min(tokens_out, longest)
+            most = price.most(needs.tokens_in, longest, writes_cache=may_write_cache(body))
+            tokens_out = min(tokens_out, longest)
         likely, least = price.estimate(needs.tokens_in, tokens_out), price.estimate(needs.tokens_in, 0)
-        return Bid(likely, most, learned is not None, least)
+        return Bid(likely, most, least)
 
     def record(self, exchange: Exchange) -> None:
         """Learns from a finished request how long answers are."""
@@ -220,7 +222,7 @@ class Ledger:
                 del self.accounts[place]
 
 
-def _rest(budget: Budget, account: Account, bid: Bid) -> int:
+def _rest(budget: Budget, account: Account, bid: Bid, asked: int) -> int:
     """All that is left, for a request whose most nobody knows: at the end of a budget those go one by one.
 
     So a guess that is too high leaves nothing unused, and one that is too low exceeds it by one request at most. A
@@ -229,7 +231,6 @@ def _rest(budget: Budget, account: Account, bid: Bid) -> int:
     rest = budget.limit - account.spent
     if bid.most is None and not account.held and rest > 0 and bid.least <= rest:
         return rest
-    asked = bid.under(budget.limit)
     account.refused(asked, account.spent, budget.limit)
     raise shortage.not_enough(budget, account.span, spent=account.spent, held=account.held, asked=asked)
 
@@ -237,13 +238,15 @@ def _rest(budget: Budget, account: Account, bid: Bid) -> int:
 class Reservation:
     """Money reserved for one request. Implements `ports.Hold`."""
 
-    __slots__ = ("_day", "_ledger", "_models", "_moment_us", "_tenant", "fixed", "held")
+    __slots__ = ("_day", "_ledger", "_models", "_moment_us", "_tenant", "fixed", "held", "sunk")
 
     def __init__(self, ledger: Ledger, tenant: str, moment_us: int, day: Account, limits: Sequence[Limit]) -> None:
         """Made by `Ledger.open`."""
         self.fixed = limits
         """Budgets that are the same whichever model is asked."""
         self.held: dict[Account, int] = {}
+        self.sunk = 0
+        """What answers that broke have cost already."""
         self._ledger: Ledger | None = ledger
         self._tenant = tenant
         self._moment_us = moment_us
@@ -260,9 +263,10 @@ class Reservation:
         """Whether a budget is so near its end that cheaper models are to be preferred."""
         return any(budget.stage(account.spent) is not None for budget, account in self.fixed if budget.degrade)
 
-    def raise_to(self, model: Model, needs: Needs) -> Awaitable[None] | None:
+    def raise_to(self, model: Model, needs: Needs, body: bytes = b"") -> Awaitable[None] | None:
         """Reserves what this model may cost in all; never less than before, but in budgets of another model.
 
+        `body` is the request as it came, which may ask that a prompt be cached, at a price.
         What must be awaited before the model is asked, or None. Both raise `InsufficientQuota`, also for an unknown
         cost under a hard budget, or `Unavailable`, and then leave the hold as it was.
         """
@@ -272,7 +276,7 @@ class Reservation:
         models = ledger.model_limits(self._tenant, model.name, self._moment_us)
         if not (models or self._models or self.fixed):
             return None
-        bid = ledger.bid(self._tenant, model, needs)
+        bid = ledger.bid(self._tenant, model, needs, body)
         if bid is not None:
             return ledger.reserve(self, models, bid)
         for budget, _ in (*self.fixed, *models):
@@ -301,6 +305,10 @@ class Reservation:
             if account not in stays:
                 account.held -= self.held.pop(account, 0)
         self._models = models
+
+    def sink(self, cost: int) -> None:
+        """Whatever is held from now on, is held beside these nano-dollars, which are spent."""
+        self.sunk += cost
 
     def settle(self, cost: int) -> None:
         """Books `cost` nano-dollars and frees the rest. Calling it again changes nothing."""

@@ -220,15 +220,19 @@ class Hold(Protocol):
     def is_thrifty(self) -> bool:
         """Whether a budget is so near its end that cheaper models are to be preferred."""
 
-    def raise_to(self, model: Model, needs: Needs) -> Awaitable[None] | None:
+    def raise_to(self, model: Model, needs: Needs, body: bytes = b"") -> Awaitable[None] | None:
         """Reserves what this model may cost in all. What must be awaited before the model is asked, or None.
 
+        `body` is the request as it came: some ask for more than tokens show.
         Both raise `InsufficientQuota` where a budget is too small or the cost unknown, and `Unavailable` where that
         cannot be told.
         """
 
+    def sink(self, cost: int) -> None:
+        """Keeps so many nano-dollars for an answer that broke, whatever the next model is held for beside them."""
+
     def settle(self, cost: int) -> None:
-        """Books `cost` nano-dollars and frees the rest. Calling it again changes nothing."""
+        """Books `cost` nano-dollars, all of the request, and frees the rest. Calling it again changes nothing."""
 
 
 class Sink(Protocol):

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec import Struct, field
+from msgspec import Struct, convert, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.chat import Usage
-from farthing.domain.exchange import Exchange
+from farthing.domain.exchange import Attempt, Exchange
 from farthing.ports import Stretch
 from farthing.store.aggregates import MINUTE_US, TOTAL, Cell, fold
 from farthing.store.engine import Engines
@@ -34,7 +34,7 @@ _FIELDS = (
     *("cache", "cache_level", "cache_key", "duration_us"),
 )
 """What prices and sums depend on, called the same in an exchange and in its row."""
-_READ = [requests.c[name] for name in (*_FIELDS, "created_at", "user_id", "tags", *_USAGE.values())]
+_READ = [requests.c[name] for name in (*_FIELDS, "created_at", "user_id", "tags", "attempts", *_USAGE.values())]
 
 
 class Priced(Struct):
@@ -143,6 +143,7 @@ def _exchange(record: Mapping[Any, Any]) -> Exchange:
         created_at_us=record["created_at"],
         user=record["user_id"],
         tags=record["tags"] or {},
+        attempts=convert(record["attempts"] or (), tuple[Attempt, ...]),
         usage=Usage(**{name: record[column] for name, column in _USAGE.items()}),
     )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farthing.domain.holding import PREFETCH_HOLDS, PREFETCH_S, PREFETCH_SHARE, Bid, prefetch
+from farthing.domain.holding import PREFETCH_HOLDS, PREFETCH_S, PREFETCH_SHARE, Bid, may_write_cache, prefetch
 
 
 @pytest.mark.parametrize(
@@ -12,16 +12,25 @@ from farthing.domain.holding import PREFETCH_HOLDS, PREFETCH_S, PREFETCH_SHARE, 
     [
         (Bid(40, None), 1_000, 40),
         (Bid(40, 50), 1_000, 50),
-        (Bid(40, 51, True), 1_000, 40),
+        (Bid(40, 1_000), 1_000, 1_000),
         (Bid(40, 51), 1_000, 51),
         (Bid(40, 1_001), 1_000, 40),
-        (Bid(400, 51, True), 1_000, 51),
+        (Bid(400, 51), 1_000, 51),
         (Bid(0, 0), 0, 0),
     ],
 )
 def test_what_is_held_depends_on_the_limit(bid: Bid, limit: int, held: int) -> None:
-    """The most up to a twentieth of the limit, or up to all of it while nothing is learned; else what is likely."""
+    """The most where it is known and fits into the limit at all; else what is likely."""
     assert bid.under(limit) == held
+
+
+@pytest.mark.parametrize(
+    ("body", "may"),
+    [(b'{"cache_control":{"type":"ephemeral"}}', True), (b'{"cache\\u005fcontrol":{}}', True), (b'{"n":1}', False)],
+)
+def test_a_prompt_is_cached_where_the_request_says_so(body: bytes, may: bool) -> None:
+    """In whatever way JSON lets it say that."""
+    assert may_write_cache(body) is may
 
 
 @given(rate=st.floats(0, 1e15), largest=st.integers(0, 10**15), free=st.integers(0, 10**18))

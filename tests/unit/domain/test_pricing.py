@@ -45,7 +45,8 @@ def test_an_estimate_is_what_the_same_tokens_cost(per_class: Rates, tokens_in: i
     """Planning, charging, and what a stream's output adds agree on plain input and output."""
     price = sheet((0, per_class), (1_000, per_class))
     usage = Usage(prompt=tokens_in, completion=tokens_out)
-    assert price.estimate(tokens_in, tokens_out) == price.cost(usage) == price.line(tokens_in).cost(tokens_out)
+    line = price.line(Usage(prompt=tokens_in))
+    assert price.estimate(tokens_in, tokens_out) == price.cost(usage) == line.cost(tokens_out)
 
 
 @given(USAGE, st.sampled_from(TOKEN_CLASSES))
@@ -85,3 +86,10 @@ def test_a_price_per_request_is_charged_once() -> None:
 def test_a_free_model_costs_nothing() -> None:
     """A price of zero is a price."""
     assert sheet((0, rates())).cost(Usage(prompt=10**6, completion=10**6)) == 0
+
+
+def test_the_most_is_at_the_dearest_rates_that_text_can_have() -> None:
+    """A prompt that is written to the cache for an hour costs twice as much, and thinking may be dearer than saying."""
+    dear = rates(prompt=usd(3), cache_write_5m=usd(3.75), cache_write_1h=usd(6), completion=usd(10), reasoning=usd(15))
+    price = sheet((0, dear))
+    assert (price.most(10, 2), price.most(10, 2, writes_cache=True)) == (60_000, 90_000)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from farthing.domain.catalogue import Catalogue, Model
 from farthing.domain.chat import Usage
-from farthing.domain.exchange import Exchange
+from farthing.domain.exchange import Attempt, Charge, Exchange
 from farthing.domain.pricing import PriceSheet, Rates
 from farthing.domain.repricing import repriced
 
@@ -89,3 +89,23 @@ def test_the_cost_and_what_it_is_compared_with(
 def test_what_is_unknown_or_priced_already_is_left_alone(row: Exchange, known: Catalogue) -> None:
     """No price is guessed, and none is changed afterwards."""
     assert repriced(row, known) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "provider", "cost", "total"),
+    [
+        ("large", "local", 4, 14),
+        ("large", "local", None, 17),
+        ("large", "other", None, None),
+        ("gone", "x", None, None),
+    ],
+)
+def test_what_broke_before_is_priced_too(name: str, provider: str, cost: int | None, total: int | None) -> None:
+    """A part that is still unknown leaves the whole unknown."""
+    charge = Charge(usage=Usage(prompt=1), cost=cost)
+    attempts = (
+        Attempt(model=name, provider=provider, error="x", charge=charge),
+        Attempt(model="small", provider="local"),
+    )
+    priced = repriced(replace(ROW, attempts=attempts), BOTH)
+    assert (priced and priced.cost) == total

@@ -9,7 +9,7 @@ from farthing.dialects.anthropic import answer, errors, inbound, request
 from farthing.dialects.anthropic.reader import Reader
 from farthing.dialects.anthropic.writer import Writer
 from farthing.dialects.base import ReplyFacts, StreamReader, StreamWriter, WireRequest
-from farthing.domain.chat import ChatRequest, Completion
+from farthing.domain.chat import ChatRequest, Completion, Usage
 from farthing.domain.errors import FarthingError, UpstreamError
 
 
@@ -57,6 +57,10 @@ class Anthropic:
     def read_whole(self, body: bytes) -> tuple[Completion, bytes]:
         """The answer in a whole body, and the body as callers get it."""
         return answer.read_completion(body), body
+
+    def read_report(self, body: bytes) -> Usage | None:
+        """What a body without an answer tells of its tokens."""
+        return answer.read_report(body)
 
     def stream_reader(self) -> StreamReader:
         """A reader for one stream."""

@@ -95,8 +95,15 @@ class Answer(Struct, frozen=True):
     usage: Raw = Raw()
 
 
+class Report(Struct, frozen=True):
+    """As much of a body as is needed to charge for it."""
+
+    usage: Raw = Raw()
+
+
 _ANSWER = msgspec.json.Decoder(Answer)
 _USAGE = msgspec.json.Decoder(WireUsage)
+_REPORT = msgspec.json.Decoder(Report)
 
 
 def read_completion(body: bytes) -> Completion:
@@ -146,6 +153,14 @@ def read_usage(raw: Raw) -> Usage | None:
     """The tokens reported, or None where the report is absent or cannot be true."""
     report = decode_usage(raw)
     return None if report is None else usage_of(report)
+
+
+def read_report(body: bytes) -> Usage | None:
+    """The tokens that a body tells of, whatever else is in it."""
+    try:
+        return read_usage(_REPORT.decode(body).usage)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def decode_usage(raw: Raw) -> WireUsage | None:

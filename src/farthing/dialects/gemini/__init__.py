@@ -7,7 +7,7 @@ from typing import Any
 
 from farthing.dialects.base import StreamReader, WireRequest
 from farthing.dialects.gemini import answer, errors, request
-from farthing.domain.chat import ChatRequest, Completion
+from farthing.domain.chat import ChatRequest, Completion, Usage
 from farthing.domain.errors import UpstreamError
 
 
@@ -35,6 +35,10 @@ class Gemini:
     def read_whole(self, body: bytes) -> tuple[Completion, bytes]:
         """The answer in a whole body, and the body as callers get it."""
         return answer.read_completion(body), body
+
+    def read_report(self, body: bytes) -> Usage | None:
+        """What a body without an answer tells of its tokens."""
+        return answer.read_report(body)
 
     def stream_reader(self) -> StreamReader:
         """A reader for one stream."""

@@ -133,6 +133,14 @@ def _decoded(data: bytes) -> Answer:
         raise UpstreamInvalid("The provider's answer is none of generateContent.") from None
 
 
+def read_report(body: bytes) -> Usage | None:
+    """The tokens that a body tells of, whatever else is in it."""
+    try:
+        return _usage(_decoded(body).usage_metadata)
+    except UpstreamInvalid:
+        return None
+
+
 def _usage(raw: Raw) -> Usage | None:
     """The tokens reported, or None where the report is absent or cannot be true."""
     try:

@@ -7,7 +7,8 @@ from typing import Any
 
 from farthing.dialects.base import ReplyFacts, StreamReader, StreamWriter, WireRequest
 from farthing.dialects.openai import answers, errors, inbound, replies, upstream
-from farthing.domain.chat import ChatRequest, Completion
+from farthing.dialects.openai.usage import read_report
+from farthing.domain.chat import ChatRequest, Completion, Usage
 from farthing.domain.errors import FarthingError, UpstreamError
 
 
@@ -55,6 +56,10 @@ class OpenAI:
     def read_whole(self, body: bytes) -> tuple[Completion, bytes]:
         """The answer in a whole body, and the body as callers get it."""
         return answers.read_whole(body)
+
+    def read_report(self, body: bytes) -> Usage | None:
+        """What a body without an answer tells of its tokens."""
+        return read_report(body)
 
     def stream_reader(self) -> StreamReader:
         """A reader for one stream."""

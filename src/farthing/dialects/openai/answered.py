@@ -14,6 +14,7 @@ class CachedDetails(Struct):
     """What the cached tokens were, as far as a vendor tells."""
 
     audio_tokens: Count | None = None
+    image_tokens: Count | None = None
 
 
 class PromptDetails(Struct):

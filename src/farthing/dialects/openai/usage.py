@@ -29,13 +29,14 @@ def read_usage(value: Any) -> Usage | None:
         return None
     read = wired.prompt_tokens_details or _NOT_TOLD_IN
     wrote = wired.completion_tokens_details or _NOT_TOLD_OUT
-    cached_audio = (read.cached_tokens_details or _NOT_TOLD_CACHED).audio_tokens or 0
+    kinds = read.cached_tokens_details or _NOT_TOLD_CACHED
+    cached_audio = kinds.audio_tokens or 0
     prompt, cached, written, audio_in, image_in = _disjoint(
         wired.prompt_tokens,
         read.cached_tokens or wired.prompt_cache_hit_tokens or wired.cached_tokens,
         read.cache_write_tokens,
         max(0, (read.audio_tokens or 0) - cached_audio),
-        read.image_tokens,
+        max(0, (read.image_tokens or 0) - (kinds.image_tokens or 0)),
     )
     cached_audio = min(cached_audio, cached)
     thought, total = _written(wired, wrote.reasoning_tokens or 0)
@@ -52,6 +53,23 @@ def read_usage(value: Any) -> Usage | None:
         audio_out=audio_out,
         image_out=image_out,
     )
+
+
+class _Report(msgspec.Struct):
+    """As much of a body as is needed to charge for it."""
+
+    usage: Any = None
+
+
+_REPORT = msgspec.json.Decoder(_Report)
+
+
+def read_report(body: bytes) -> Usage | None:
+    """The tokens that a body tells of, whatever else is in it."""
+    try:
+        return read_usage(_REPORT.decode(body).usage)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _wired(value: Any) -> WiredUsage | None:

@@ -82,6 +82,17 @@ counts = st.integers(0, 1_000_000)
         ),
         (
             {
+                "input_tokens": 100,
+                "input_tokens_details": {
+                    "cached_tokens": 60,
+                    "cached_tokens_details": {"text_tokens": 20, "image_tokens": 40},
+                    "image_tokens": 50,
+                },
+            },
+            Usage(prompt=30, cached=60, image_in=10),
+        ),
+        (
+            {
                 "prompt_tokens": 10,
                 "prompt_tokens_details": {
                     "cached_tokens": 4,
@@ -124,6 +135,7 @@ counts = st.integers(0, 1_000_000)
         "cache write",
         "details over the total",
         "cached audio",
+        "cached pictures",
         "more cached audio than was cached",
         "cached text",
         "nulls",
