@@ -30,6 +30,8 @@ class Wrong(Struct, frozen=True):
 
 OPENAI = {"model": "small", "messages": [USER]}
 ANTHROPIC = {"model": "small", "max_tokens": 9, "messages": [USER]}
+COUNT = {"model": "small", "messages": [USER]}
+RESPONSES = {"model": "small", "input": "x"}
 NATIVE = {"prompt": "x"}
 EMBEDDINGS = {"model": "small", "input": "x"}
 

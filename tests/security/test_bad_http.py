@@ -13,7 +13,12 @@ from tests.security.wire import JSON, Answer, Pairs, Wire, chunks, request
 from tests.servers.gateway import Gateway
 
 CAP = 32 * 1024 * 1024
-DIALECTS = {"/v1/chat/completions": "openai", "/v1/messages": "anthropic", "/complete": "openai"}
+DIALECTS = {
+    "/v1/chat/completions": "openai",
+    "/v1/messages": "anthropic",
+    "/v1/messages/count_tokens": "anthropic",
+    "/complete": "openai",
+}
 
 pytestmark = pytest.mark.usefixtures("upstream")
 routes = pytest.mark.parametrize(("route", "dialect"), DIALECTS.items())
@@ -157,6 +162,8 @@ def test_an_unknown_address_is_told(wire: Wire, method: str, path: str) -> None:
         ("/v1/messages", ["GET", "PUT", "DELETE"], "POST"),
         ("/complete", ["GET", "PUT"], "POST"),
         ("/v1/embeddings", ["GET"], "POST"),
+        ("/v1/responses", ["GET", "DELETE"], "POST"),
+        ("/v1/messages/count_tokens", ["GET"], "POST"),
         ("/feedback", ["GET", "PUT"], "POST"),
         ("/stats", ["POST", "DELETE", "TRACE"], "GET"),
         ("/livez", ["POST"], "GET"),

@@ -16,12 +16,14 @@ from tests.security.conftest import Upstream
 from tests.security.fields import (
     ANTHROPIC,
     CHAT,
+    COUNT,
     EMBEDDINGS,
     INPUTS,
     MESSAGES,
     NATIVE,
     OPENAI,
     PROMPTS,
+    RESPONSES,
     TOO_DEEP,
     Wrong,
 )
@@ -32,6 +34,8 @@ from tests.servers.gateway import Gateway
 ROUTES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "/v1/chat/completions": ("openai", OPENAI),
     "/v1/messages": ("anthropic", ANTHROPIC),
+    "/v1/messages/count_tokens": ("anthropic", COUNT),
+    "/v1/responses": ("openai", RESPONSES),
     "/complete": ("openai", NATIVE),
     "/v1/embeddings": ("openai", EMBEDDINGS),
 }
@@ -131,7 +135,7 @@ def test_what_is_repeated_is_short_and_escaped(wire: Wire, route: str) -> None:
 def test_refusals_cost_nothing_and_hold_nothing(wire: Wire) -> None:
     """C3: after some of every kind no money is spent or held, and each is a row of the ledger at no cost."""
     for route, (_, good) in ROUTES.items():
-        for body in (b"{", Wrong("", {"max_tokens": -1, "dimensions": -1}, "", "").body(good)):
+        for body in (b"{", Wrong("", {"max_tokens": -1, "max_output_tokens": -1, "dimensions": -1}, "", "").body(good)):
             assert wire.ask("POST", route, body).status == 400
     assert wire.ask("GET", "/stats").json["overall"]["total_cost"] == 0
     assert re.search(rb"^farthing_open_holds 0\.0$", wire.ask("GET", "/metrics").body, re.MULTILINE)

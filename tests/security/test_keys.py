@@ -27,6 +27,8 @@ SECONDS = 5.0
 DIALECTS = {
     "/v1/chat/completions": "openai",
     "/v1/messages": "anthropic",
+    "/v1/messages/count_tokens": "anthropic",
+    "/v1/responses": "openai",
     "/complete": "openai",
     "/v1/embeddings": "openai",
     "/stats": "openai",

@@ -22,6 +22,8 @@ SAID = "Hi"
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": SAID}]},
     "/v1/messages": {"messages": [{"role": "user", "content": SAID}], "max_tokens": 9},
+    "/v1/messages/count_tokens": {"messages": [{"role": "user", "content": SAID}]},
+    "/v1/responses": {"input": SAID},
     "/v1/embeddings": {"input": SAID},
 }
 HEADERS = (
@@ -127,7 +129,7 @@ def test_a_field_that_names_another_place_is_refused(out: Gateway, world: World,
     for field in sorted(DENIED):
         for value in (f"http://127.0.0.1:{canary.port}", {"url": f"http://127.0.0.1:{canary.port}"}):
             answer = ask(out, route, {**BODIES[route], "model": "openai-ok", field: value})
-            dialect = "anthropic" if route == "/v1/messages" else "openai"
+            dialect = "anthropic" if route.startswith("/v1/messages") else "openai"
             refused(answer, 400, "unsupported_parameter", dialect=dialect, param=field)
     assert len(world.asked) == before
 

@@ -22,6 +22,8 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "chat stream": ("/v1/chat/completions", {"messages": SAID, "stream": True}),
     "messages": ("/v1/messages", {"messages": SAID, "max_tokens": 9}),
     "messages stream": ("/v1/messages", {"messages": SAID, "max_tokens": 9, "stream": True}),
+    "responses": ("/v1/responses", {"input": "x"}),
+    "responses stream": ("/v1/responses", {"input": "x", "stream": True}),
     "native": ("/complete", {"prompt": "x"}),
     "embeddings": ("/v1/embeddings", {"input": "x"}),
 }

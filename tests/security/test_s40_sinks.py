@@ -39,6 +39,7 @@ DIALECTS = ("openai", "anthropic", "gemini")
 ROUTES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": "Hi"}]},
     "/v1/messages": {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9},
+    "/v1/responses": {"input": "Hi"},
     "/complete": {"prompt": "Hi"},
 }
 PAGES = (

@@ -71,6 +71,7 @@ def build_providers(settings: Settings, transport: Transport) -> Mapping[str, Pr
                 base_url=access.base_url,
                 headers=_headers(access, vendors.get(access.vendor or "")),
                 deadlines=access.deadlines,
+                has_responses=access.has_responses,
             ),
             transport,
             Secret(access.api_key.get_secret_value()) if access.api_key else None,

@@ -43,7 +43,7 @@ class Answers:
         """Keeps a complete answer under `key`, given as the upstream's own bytes."""
         now = self._clock.now_us()
         entry = CacheEntry(
-            dialect=order.snapshot.providers[bought.provider or ""].dialect,
+            dialect=order.upstream(order.snapshot.providers[bought.provider or ""]).name,
             stream=order.chat.stream,
             body=body,
             provider=bought.provider or "",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from farthing.dialects import upstream_for
+from farthing.dialects import COUNT_TOKENS
 from farthing.dialects.base import UpstreamDialect
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import Completion
@@ -21,6 +21,7 @@ from farthing.domain.errors import (
     UpstreamUnreachable,
 )
 from farthing.gateway.breaker import Breaker, Breakers, RetryBudget
+from farthing.gateway.counting import counted
 from farthing.gateway.order import Order
 from farthing.gateway.source import StreamSource
 from farthing.gateway.whole import Whole
@@ -61,6 +62,8 @@ class Dispatch:
 
         Raises the last candidate's `UpstreamError`, or `NoHealthyDeployment` where all are resting.
         """
+        if order.call.dialect is COUNT_TOKENS and (count := counted(order)):
+            return count
         self._retries.request()
         models = order.draft.plan.models if order.draft.plan else ()
         last: UpstreamError | None = None
@@ -150,7 +153,7 @@ class Dispatch:
             raise UpstreamUnauthorized(
                 f"The key that this tenant brought for {provider.name} cannot be used. Have it set anew."
             )
-        dialect = upstream_for(order.call.dialect.name, provider.dialect)
+        dialect = order.upstream(provider)
         response = await provider.transport.send(self._request(order, model, provider, dialect))
         try:
             return await _read(order, dialect, provider, response, on_complete)

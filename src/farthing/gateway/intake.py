@@ -20,6 +20,10 @@ from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
 
 THRIFT = Thrift()
+NEVER_KEPT = frozenset({"embeddings", "count_tokens"})
+"""Dialects whose answers are never kept."""
+TOLD_AGAIN = ("metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "user")
+"""Fields of `POST /v1/responses` that its vendor repeats in the answer, or that change what can be done with it."""
 
 
 def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
@@ -59,7 +63,10 @@ def identify(order: Order) -> str | None:
         wish = order.draft.caller.cache
     if wish is None:
         wish = order.call.dialect.name == "native" and order.snapshot.cache_native
-    if not wish or order.chat.tools or order.call.dialect.name == "embeddings":
+    if not wish or order.chat.tools or order.call.dialect.name in NEVER_KEPT:
+        return None
+    if order.call.dialect.name == "responses" and order.chat.untranslatable is not None:
+        # It builds on what its vendor keeps or looks up: the same words may have another answer.
         return None
     order.draft.cache = "miss"
     tenant = order.draft.caller.tenant
@@ -68,9 +75,12 @@ def identify(order: Order) -> str | None:
 
 def _route(order: Order) -> str:
     """The route and the headers that a vendor of the caller's dialect will see: they change what it answers."""
+    route, tree = order.call.route, order.reading.tree
+    if order.call.dialect.name == "responses":
+        route = f"{route} { ({name: tree[name] for name in TOLD_AGAIN if name in tree})!r}"
     if not order.call.forward:
-        return order.call.route
-    return "\n".join([order.call.route, *(f"{name!r}: {value!r}" for name, value in sorted(order.call.forward))])
+        return route
+    return "\n".join([route, *(f"{name!r}: {value!r}" for name, value in sorted(order.call.forward))])
 
 
 def _pool(order: Order) -> str:
@@ -133,8 +143,10 @@ def _highest_cost(model: Model, plan: Plan) -> int | None:
 
 def _speakable(order: Order) -> Catalogue:
     """The models that can be told this request: those of the caller's dialect where no other has the words for it."""
-    catalogue = order.snapshot.catalogue
+    catalogue, spoken = order.snapshot.catalogue, order.call.dialect.name
     if order.chat.untranslatable is None:
         return catalogue
-    models = {name: model for name, model in catalogue.models.items() if model.dialect == order.call.dialect.name}
+    models = {
+        name: model for name, model in catalogue.models.items() if order.upstream(order.provider(model)).name == spoken
+    }
     return replace(catalogue, models=models)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from farthing.dialects import upstream_for
+from farthing.dialects.base import UpstreamDialect
 from farthing.dialects.reading import Reading
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import ChatRequest
@@ -25,3 +27,7 @@ class Order(Struct, frozen=True, kw_only=True):
     def provider(self, model: Model) -> Provider:
         """Where this caller's tenant reaches the model."""
         return self.snapshot.provider(model.provider, self.draft.caller.tenant)
+
+    def upstream(self, provider: Provider) -> UpstreamDialect:
+        """What to speak to this provider. Raises `InvalidRequest` where it has no such thing."""
+        return upstream_for(self.call.dialect.name, provider.dialect, has_responses=provider.has_responses)

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 from fastapi import Request
 
-from farthing.dialects.anthropic.wire import MessagesRequest
+from farthing.dialects.anthropic.wire import CountRequest, MessagesRequest
 from farthing.dialects.native import NativeRequest
 from farthing.dialects.openai.embeddings import WiredEmbeddings
+from farthing.dialects.openai.responses.wire import ResponsesRequest
 from farthing.dialects.openai.wire import WiredRequest
 from farthing.dialects.strict import MAX_MODEL
 from farthing.http.desk import HOT
@@ -21,7 +22,11 @@ BODIES: Mapping[str, type[Any]] = {
     "anthropic": MessagesRequest,
     "embeddings": WiredEmbeddings,
     "native": NativeRequest,
+    "responses": ResponsesRequest,
+    "count_tokens": CountRequest,
 }
+STREAMED = frozenset({"openai", "anthropic", "responses"})
+ANTHROPICS = frozenset({"anthropic", "count_tokens"})
 """What each dialect's requests are checked against: the description cannot say anything else."""
 _REFERENCE = "#/components/schemas/{name}"
 _MODEL = {"type": "string", "minLength": 1, "maxLength": MAX_MODEL}
@@ -66,12 +71,12 @@ async def description(request: Request) -> dict[str, Any]:
 def _with_models(components: Mapping[str, Any]) -> dict[str, Any]:
     """The schemas, those of requests whose model is checked on its own with that model."""
     found = dict(components)
-    for name in (WiredRequest.__name__, WiredEmbeddings.__name__):
+    for name in (WiredRequest.__name__, WiredEmbeddings.__name__, ResponsesRequest.__name__):
         schema = found[name]
         found[name] = {
             **schema,
             "properties": {"model": _MODEL, **schema["properties"]},
-            "required": ["model", *schema["required"]],
+            "required": ["model", *schema.get("required", ())],
         }
     return found
 
@@ -101,7 +106,7 @@ def _refusal(schema: str) -> dict[str, Any]:
 
 def _hot(dialect: str, schema: Any) -> dict[str, Any]:  # noqa: ANN401 (a JSON Schema)
     answer: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
-    if dialect in ("openai", "anthropic"):
+    if dialect in STREAMED:
         answer["text/event-stream"] = {"schema": {"type": "string"}}
     return {
         "summary": f"A request in the {dialect} dialect",
@@ -109,7 +114,7 @@ def _hot(dialect: str, schema: Any) -> dict[str, Any]:  # noqa: ANN401 (a JSON S
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         "responses": {
             "200": {"description": "The answer, whole or as a stream", "content": answer},
-            "default": _refusal("AnthropicError" if dialect == "anthropic" else "Error"),
+            "default": _refusal("AnthropicError" if dialect in ANTHROPICS else "Error"),
         },
     }
 

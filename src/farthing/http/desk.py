@@ -21,6 +21,8 @@ from farthing.ports import Clock, Spawn
 HOT = {
     "/v1/chat/completions": "openai",
     "/v1/messages": "anthropic",
+    "/v1/messages/count_tokens": "count_tokens",
+    "/v1/responses": "responses",
     "/v1/embeddings": "embeddings",
     "/complete": "native",
 }
@@ -33,6 +35,10 @@ MISWRITTEN = {
     "/v1/v1/embeddings": "/v1/embeddings",
     "/messages": "/v1/messages",
     "/v1/v1/messages": "/v1/messages",
+    "/messages/count_tokens": "/v1/messages/count_tokens",
+    "/v1/v1/messages/count_tokens": "/v1/messages/count_tokens",
+    "/responses": "/v1/responses",
+    "/v1/v1/responses": "/v1/responses",
 }
 """The commonest mistakes in a base URL: answered, with a warning that says how to mend it."""
 
@@ -114,6 +120,8 @@ class Desk:
             headers.append((b"idempotent-replayed", b"true"))
         if draft.is_thrifty:
             headers.append((b"x-farthing-budget", b"cheaper"))
+        if exchange is not None and exchange.usage.estimated:
+            headers.append((b"x-farthing-estimated", b"true"))
         if exchange is not None and exchange.cost is not None:
             headers.append((b"x-farthing-cost-usd", b"%.9f" % (exchange.cost / NANO)))
         return headers

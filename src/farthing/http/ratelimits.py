@@ -20,7 +20,7 @@ def limit_headers(standings: Iterable[Standing], dialect: str) -> list[tuple[byt
             (b"x-ratelimit-remaining-" + kind, left),
             (b"x-ratelimit-reset-" + kind, _duration(standing.full_in_us)),
         ]
-        if dialect == "anthropic":
+        if dialect in {"anthropic", "count_tokens"}:
             name = b"anthropic-ratelimit-" + kind
             headers += [
                 (name + b"-limit", limit),

@@ -94,6 +94,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     deadlines: Deadlines = Deadlines()
     simulated: bool = False
+    has_responses: bool = False
+    """Whether it answers OpenAI's Responses API beside its dialect."""
     account: str | None = None
     """The tenant that brought the key, None for the gateway's own."""
     is_locked: bool = False

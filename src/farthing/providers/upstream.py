@@ -18,6 +18,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     base_url: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
     deadlines: Deadlines = Deadlines()
+    has_responses: bool = False
+    """Whether it answers OpenAI's Responses API."""
 
 
 def build_provider(endpoint: Endpoint, transport: Transport, api_key: Secret[str] | None = None) -> Provider:
@@ -30,6 +32,7 @@ def build_provider(endpoint: Endpoint, transport: Transport, api_key: Secret[str
         api_key=api_key,
         headers=endpoint.headers,
         deadlines=endpoint.deadlines,
+        has_responses=endpoint.has_responses,
     )
 
 

@@ -38,6 +38,8 @@ class Vendor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
     """Sent with every request."""
     models: tuple[VendorModel, ...] = ()
+    responses: bool = False
+    """Whether it answers OpenAI's Responses API beside chat completions."""
     kind: str = "http"
     """The builder in `PROVIDERS`."""
 

@@ -240,6 +240,7 @@ def _access(name: str, provider: ProviderSettings, vendor: Vendor | None, enviro
     else:
         api_key_envs = vendor.api_key_envs if vendor else ()
     timeouts = provider.timeouts
+    known_to_respond = vendor is not None and vendor.responses and provider.base_url is None
     return ProviderAccess(
         name=name,
         dialect=provider.dialect or (vendor.dialect if vendor else ""),
@@ -254,4 +255,5 @@ def _access(name: str, provider: ProviderSettings, vendor: Vendor | None, enviro
             idle=timeouts.idle_s,
             total=timeouts.total_s,
         ),
+        has_responses=known_to_respond if provider.responses is None else provider.responses,
     )

@@ -56,6 +56,8 @@ class ProviderAccess(Struct, frozen=True, kw_only=True):
     """Variables that may hold the key, the first one set wins; empty where none is needed."""
     headers: Mapping[str, SecretStr]
     deadlines: Deadlines
+    has_responses: bool = False
+    """Whether it answers OpenAI's Responses API."""
 
     @property
     def lacks_key(self) -> bool:

@@ -295,6 +295,8 @@ class ProviderSettings(Section):
 
     dialect: Literal["openai", "anthropic", "gemini"] | None = None
     base_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    responses: bool | None = None
+    """Whether it answers OpenAI's Responses API; None means what is known of the vendor at its own address."""
     api_key_env: VariableName | None = None
     headers: dict[Annotated[str, AfterValidator(_header_name)], Annotated[SecretStr, AfterValidator(_header_value)]] = (
         Field(default_factory=dict)

@@ -95,6 +95,7 @@ def test_usage_that_cannot_be_true_is_none(upstream: str) -> None:
             "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
             "content": [{"type": "text", "text": "Hi"}],
             "candidates": [{"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP"}],
+            "output": [{"type": "message", "content": [{"type": "output_text", "text": "Hi"}]}],
             "stop_reason": "end_turn",
             "usage": usage,
             "usageMetadata": usage,

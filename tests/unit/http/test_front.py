@@ -18,6 +18,8 @@ CHAT = {"model": "demo/small", "messages": [{"role": "user", "content": "Hi"}]}
 BODIES: dict[str, Any] = {
     "/v1/chat/completions": CHAT,
     "/v1/messages": {**CHAT, "max_tokens": 9},
+    "/v1/messages/count_tokens": CHAT,
+    "/v1/responses": {"model": "demo/small", "input": "Hi"},
     "/v1/embeddings": {"model": "demo/small", "input": "Hi"},
 }
 
@@ -193,7 +195,10 @@ async def test_the_description_says_what_a_request_may_hold_and_how_it_is_refuse
         for operation in operations.values()
         if "default" in operation["responses"]
     }
-    assert {path for path, name in refused.items() if name == "AnthropicError"} == {"/v1/messages"}
+    assert {path for path, name in refused.items() if name == "AnthropicError"} == {
+        "/v1/messages",
+        "/v1/messages/count_tokens",
+    }
     assert set(described["paths"]) - set(refused) == {"/livez", "/readyz"}
     referred = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(described)))
     assert referred <= set(known)

@@ -202,3 +202,9 @@ class MessagesRequest(Struct, frozen=True, kw_only=True):
         if self.output_config is not None and self.output_config.format is not None:
             return self.output_config.format
         return self.output_format
+
+
+class CountRequest(MessagesRequest, frozen=True, kw_only=True):
+    """The body of `POST /v1/messages/count_tokens`: no limit has to be named for an answer that is not wanted."""
+
+    max_tokens: Tokens = 1

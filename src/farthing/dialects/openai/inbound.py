@@ -24,7 +24,8 @@ from farthing.domain.chat import (
 from farthing.domain.errors import InvalidRequest
 
 _CODES: Final = {"messages": "invalid_messages"}
-_EFFORTS: Final[Mapping[str, Effort]] = {effort: effort for effort in get_args(Effort)}
+EFFORTS: Final[Mapping[str, Effort]] = {effort: effort for effort in get_args(Effort)}
+"""The efforts by their names in this dialect."""
 _FORMAT: Final = "response_format"
 _PLAIN: Final = frozenset({"max_tokens", "messages", "model", "stream", "temperature", "top_p", "user"})
 
@@ -66,7 +67,7 @@ def read_request(tree: Any) -> ChatRequest:
         tool_choice=reader.choice(wired),
         parallel_tool_calls=wired.parallel_tool_calls,
         response_format=_response_format(wired.response_format),
-        reasoning_effort=_EFFORTS.get(wired.reasoning_effort or ""),
+        reasoning_effort=EFFORTS.get(wired.reasoning_effort or ""),
         user=wired.user,
         untranslatable=reader.untranslatable or _beyond_text(wired),
     )
@@ -182,7 +183,7 @@ class _Reader:
             if isinstance(part, wire.TextPart):
                 parts.append(Text(part.text))
             elif isinstance(part, wire.ImagePart):
-                parts.append(_image(part.image_url, f"messages[{message}].content[{position}].image_url"))
+                parts.append(image(part.image_url, f"messages[{message}].content[{position}].image_url"))
             else:
                 self._note(f"messages[{message}].content[{position}]")
         return tuple(parts)
@@ -238,7 +239,8 @@ def _texts(content: wire.Texts) -> tuple[Text, ...]:
     return (Text(content),) if isinstance(content, str) else tuple(Text(part.text) for part in content)
 
 
-def _image(wired: wire.ImageUrl | str, path: str) -> Image:
+def image(wired: wire.ImageUrl | str, path: str) -> Image:
+    """The picture at an address or in a data URL. Raises `InvalidRequest` for one that no vendor may be sent."""
     url, detail, path = (wired, None, path) if isinstance(wired, str) else (wired.url, wired.detail, f"{path}.url")
     scheme, _, rest = url.partition(":")
     scheme = scheme.lower()
