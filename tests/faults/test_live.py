@@ -40,6 +40,8 @@ class Crowd(Struct):
     port: int
     secrets: list[str]
     dice: Random
+    door: asyncio.Semaphore
+    """As many come at the same moment as the kernel lets wait."""
     closed_s: list[float] = []
     """How long each stranger was kept."""
     heard: Counter[str] = Counter()
@@ -47,7 +49,8 @@ class Crowd(Struct):
     async def reach(self, number: int, secret: str | None = None, *, speak: bool = True) -> Ends:
         """A connection from one of many addresses, with the handshake begun."""
         host = f"127.0.{1 + number % ADDRESSES}.1"
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(host, 0), limit=2**12)
+        async with self.door:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(host, 0), limit=2**12)
         if speak:
             key = f"Authorization: Bearer {secret}\r\n" if secret else ""
             writer.write(
@@ -145,7 +148,7 @@ async def test_a_crowd_at_the_live_figures_harms_nobody(rig: Rig) -> None:
     strangers, mutes, louds = (9000, 500, 500) if rig.is_full else (120, 40, 40)
     site = await rig.start(keys=8)
     secrets = [holder.secret for holder in site.holders]
-    crowd = Crowd(site.gateway.port, secrets[2:], rig.dice)
+    crowd = Crowd(site.gateway.port, secrets[2:], rig.dice, asyncio.Semaphore(200))
     caller, lags = Caller(site.gateway.port, secrets[0]), list[float]()
     caller.start()
     watching = [asyncio.ensure_future(watch(site, secrets[1], lags)) for _ in range(3)]

@@ -6,8 +6,8 @@ import asyncio
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-FIRST_S = 4.4
-"""For a new connection to say its first byte; with a turn of the timer never over 5 s."""
+FIRST_S = 4.0
+"""For a new connection to say its first byte; with a turn of the timer, and a busy loop, not over 5 s."""
 HEAD_S = 10.0
 """For request line and headers to arrive, from their first byte."""
 BODY_S = 29.0

@@ -71,6 +71,7 @@ class Reception(HttpToolsProtocol):
         self.is_broken = False
         """Whether what came last cannot be read, nor anything after it."""
         self._is_in_head = False
+        self._has_left = False
         self._head_bytes = 0
         self._fault: FarthingError | None = None
         self._patience = patience_of(self.server_state, self.loop)
@@ -139,7 +140,9 @@ class Reception(HttpToolsProtocol):
         """Sees to it that a request which has begun also ends. A request that came at once is none of them."""
         passage = self.passage
         awaits: Awaits
-        if passage is not None:
+        if self._has_left:
+            awaits = _NOTHING
+        elif passage is not None:
             awaits = "body" if passage.missing else _NOTHING
         elif self.is_between:
             # Empty lines before a request stop the timer of an idle connection, and begin no request.
@@ -219,8 +222,9 @@ class Reception(HttpToolsProtocol):
             self._unset_keepalive_if_required()
 
     def handle_websocket_upgrade(self) -> None:
-        """From here on the client speaks another protocol."""
+        """From here on the client speaks another protocol, and owes this one nothing."""
         self._await(_NOTHING)
+        self._has_left = True
         self.passage = None
         super().handle_websocket_upgrade()
 

@@ -13,7 +13,7 @@ from farthing.http import reception
 from farthing.http.connection import PIECE, Connection
 from farthing.http.headers import MOST_HEADERS
 from farthing.http.lane import Lane
-from farthing.http.patience import BODY_S, HEAD_S, SLOWEST_BODY, STALL_S, TURN_S
+from farthing.http.patience import BODY_S, FIRST_S, HEAD_S, SLOWEST_BODY, STALL_S, TURN_S
 from farthing.http.reception import LONGEST_HEADER, LONGEST_TARGET
 from tests.faultserver.virtual import VirtualLoop
 from tests.unit.gateway.rig import Rig, chat
@@ -225,6 +225,28 @@ async def test_only_a_get_becomes_a_websocket(line: Line) -> None:
 
 
 @protocols
+def test_a_websocket_is_not_waited_for_as_a_request(protocol: type[Connection]) -> None:
+    """Nothing is said between its frames, however long it is open."""
+
+    class Socket(asyncio.Protocol):
+        """Takes the connection over."""
+
+        def __init__(self, **_: object) -> None:
+            """Of the server's own making."""
+
+    async def scenario(line: Line) -> None:
+        line.lane.ws_protocol_class = Socket
+        line.pipe.set_protocol = lambda _: None  # type: ignore[assignment]
+        upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\n"
+        shake = upgrade + b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: abc\r\n\r\n"
+        line.say(GET.removesuffix(b"\r\n") + shake)
+        await asyncio.sleep(4 * BODY_S)
+        assert (line.pipe.said, line.pipe.is_closed) == (b"", False)
+
+    virtually(scenario, protocol)
+
+
+@protocols
 @pytest.mark.parametrize("drip", [b"x", b"\r\n"])
 def test_a_head_must_come_within_ten_seconds(protocol: type[Connection], drip: bytes) -> None:
     """Counted from its first byte, however the rest trickles in; empty lines are no way round it."""
@@ -265,10 +287,10 @@ def test_a_head_that_ends_in_time_is_served(protocol: type[Connection]) -> None:
 
 @protocols
 def test_a_client_that_never_speaks_is_let_go(protocol: type[Connection]) -> None:
-    """Without a word, as an idle one is."""
+    """Without a word, and sooner than an idle one."""
 
     async def scenario(line: Line) -> None:
-        await asyncio.sleep(KEEP_ALIVE_S - 1)
+        await asyncio.sleep(FIRST_S - 1)
         assert not line.pipe.is_closed
         await asyncio.sleep(1 + TURN_S)
         assert line.pipe.is_closed
