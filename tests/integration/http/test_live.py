@@ -41,9 +41,7 @@ async def test_a_foreign_page_is_refused_before_the_handshake(url: str) -> None:
     assert refused.value.response.status_code == 403
 
 
-@pytest.mark.parametrize(
-    ("message", "code"), [(b"\xff\xfe", 1007), ("x" * 1025, 1009)], ids=["no UTF-8", "over 1 KiB"]
-)
+@pytest.mark.parametrize(("message", "code"), [(b"\xff\xfe", 1007), ("x" * 1025, 1009)], ids=["no UTF-8", "over 1 KiB"])
 async def test_frames_that_must_not_be_end_the_socket(url: str, message: str | bytes, code: int) -> None:
     """With the code that the protocol has for it."""
     async with connect(url, open_timeout=SECONDS) as socket:
