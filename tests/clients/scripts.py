@@ -43,6 +43,10 @@ SCRIPTS = {
     "overloaded": Script("try later", status=529),
 }
 EMBEDDINGS: tuple[Vendor, str] = ("openai", "embeds")
+NATIVE = "native-plain"
+"""A model whose vendor answers the Responses API itself."""
+COUNTED = 42
+"""Tokens that Anthropic counts in any request."""
 AFTER_TOOL = Script("18 degrees in Zürich.")
 
 
@@ -84,6 +88,17 @@ def settings(url: str) -> str:
         for vendor, script in [*scripts, EMBEDDINGS]
     ]
     return f"""
+        [[models]]
+        name = "{NATIVE}"
+        provider = "the-native"
+        upstream = "plain"
+        input_usd_per_mtok = 1.0
+        output_usd_per_mtok = 2.0
+        [providers.the-native]
+        dialect = "openai"
+        responses = true
+        base_url = "{url}/openai/v1"
+        api_key_env = "TEST_VENDOR_KEY"
         [routing]
         baseline = "openai-plain"
         [providers.the-openai]

@@ -16,6 +16,7 @@ from tests.clients.scripts import (
     CACHED_IN,
     CALL_ID,
     CITY_TOOL,
+    COUNTED,
     SCRIPTS,
     TOKENS_IN,
     TOKENS_OUT,
@@ -39,7 +40,9 @@ class Vendors:
         application = web.Application()
         application.router.add_post("/openai/v1/chat/completions", self._openai)
         application.router.add_post("/openai/v1/embeddings", self._embeddings)
+        application.router.add_post("/openai/v1/responses", self._responses)
         application.router.add_post("/anthropic/v1/messages", self._anthropic)
+        application.router.add_post("/anthropic/v1/messages/count_tokens", self._count)
         return application
 
     async def _read(self, request: web.Request) -> tuple[Json, Script]:
@@ -74,6 +77,33 @@ class Vendors:
         lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
         return await _stream(request, lines)
 
+    async def _responses(self, request: web.Request) -> web.StreamResponse:
+        body, script = await self._read(request)
+        whole = openai_response(script)
+        if not body.get("stream"):
+            return web.json_response(whole)
+        first, second = script.pieces
+        place = {"item_id": "msg_vendor", "output_index": 0, "content_index": 0}
+        item = {**whole["output"][0], "content": []}
+        events: list[Json] = [
+            {"type": "response.created", "response": {**whole, "status": "in_progress", "output": [], "usage": None}},
+            {"type": "response.output_item.added", "output_index": 0, "item": item},
+            {
+                "type": "response.content_part.added",
+                **place,
+                "part": {"type": "output_text", "text": "", "annotations": []},
+            },
+            {"type": "response.output_text.delta", **place, "delta": first, "logprobs": []},
+            {"type": "response.output_text.delta", **place, "delta": second, "logprobs": []},
+            {"type": "response.completed", "response": whole},
+        ]
+        numbered = [{**event, "sequence_number": number} for number, event in enumerate(events)]
+        return await _stream(request, [f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode() for e in numbered])
+
+    async def _count(self, request: web.Request) -> web.Response:
+        await self._read(request)
+        return web.json_response({"input_tokens": COUNTED})
+
     async def _embeddings(self, request: web.Request) -> web.Response:
         body = msgspec.json.decode(await request.read(), type=Json)
         self.asked.append(Asked(request.path, None, body))
@@ -87,7 +117,7 @@ class Vendors:
 
 def _has_tool_result(body: Json) -> bool:
     """Whether the caller has run the tool already."""
-    text = json.dumps(body["messages"])
+    text = json.dumps(body.get("messages"))
     return '"role": "tool"' in text or '"type": "tool_result"' in text
 
 
@@ -119,6 +149,21 @@ def openai_completion(script: Script) -> Json:
     choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
     head = {"id": "chatcmpl-vendor", "object": "chat.completion", "created": 1_760_000_000, "model": "vendor-model"}
     return {**head, "choices": [choice], "usage": _openai_usage(), "service_tier": "default"}
+
+
+def openai_response(script: Script) -> Json:
+    """A whole answer in the format of OpenAI's Responses API, with a field that nobody but the vendor knows."""
+    usage = {
+        "input_tokens": TOKENS_IN,
+        "input_tokens_details": {"cached_tokens": CACHED_IN},
+        "output_tokens": TOKENS_OUT,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": TOKENS_IN + TOKENS_OUT,
+    }
+    text = {"type": "output_text", "text": script.text, "annotations": []}
+    message = {"type": "message", "id": "msg_vendor", "status": "completed", "role": "assistant", "content": [text]}
+    head = {"id": "resp_vendor", "object": "response", "created_at": 1_760_000_000, "model": "vendor-model"}
+    return {**head, "status": "completed", "output": [message], "usage": usage, "billing": {"payer": "developer"}}
 
 
 def openai_chunks(script: Script, *, asked: bool) -> Iterator[Json]:
