@@ -24,7 +24,8 @@ SETTINGS = ""
 ENVIRONMENT = {"FARTHING_DEMO": "1", "FARTHING_MASTER_KEY": MASTER}
 """Simulated providers, so that sound requests are answered, too."""
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
-MESSAGES = "/v1/messages"
+ANTHROPIC = frozenset({"/v1/messages", "/v1/messages/count_tokens"})
+"""Paths that refuse in the envelope of Anthropic."""
 SECONDS = 30.0
 
 
@@ -128,8 +129,8 @@ def judged(path: str, status: int, headers: Any, body: bytes) -> str | None:
     try:
         told = json.loads(body)
         error = told["error"]
-        expected = {"message", "type"} if path == MESSAGES else {"message", "type", "param", "code"}
-        is_whole = set(error) == expected and (path != MESSAGES or told["type"] == "error")
+        expected = {"message", "type"} if path in ANTHROPIC else {"message", "type", "param", "code"}
+        is_whole = set(error) == expected and (path not in ANTHROPIC or told["type"] == "error")
         return None if is_whole and error["message"].isprintable() else f"not the envelope: {told}"
     except (ValueError, KeyError, TypeError) as unread:
         return f"no envelope: {unread!r}: {body[:200]!r}"
