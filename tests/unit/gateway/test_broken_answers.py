@@ -114,6 +114,18 @@ async def test_what_broke_without_a_price_makes_the_whole_unknown() -> None:
     assert rig.journal.intents[1].lines.cost is None
 
 
+async def test_a_stream_that_tells_of_no_input_leaves_the_estimate() -> None:
+    """Vendors that count only at the end open with zeros: nothing is journaled anew."""
+    usage = {"input_tokens": 0, "output_tokens": 0}
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "small", "content": [], "usage": usage}
+    start = b"data: " + json.dumps({"type": "message_start", "message": message}).encode() + b"\n\n"
+    rig = Rig([hang(start)], dialect="anthropic")
+    with pytest.raises(UpstreamError):
+        await rig.ask({**chat(stream=True), "max_tokens": 9}, dialect="anthropic")
+    [intent] = rig.journal.intents
+    assert intent.exchange.usage.tokens_in > 0
+
+
 @pytest.mark.parametrize("is_full", [False, True])
 async def test_what_a_stream_tells_of_its_input_is_journaled_before_it_speaks(is_full: bool) -> None:
     """A worker killed then is charged for that; on a full disk for the estimate."""
