@@ -28,25 +28,32 @@ class Gateway:
     def get(self, path: str, query: Mapping[str, str | None] | None = None) -> dict[str, Any]:
         """The JSON object at this path; parameters that are None are left out. Raises `CommandError`."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        status, body = self._exchange(f"{path}?{urlencode(given)}" if given else path)
+        return self._told("GET", f"{path}?{urlencode(given)}" if given else path, None)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON object that answers this one. Raises `CommandError`."""
+        return self._told("POST", path, json.dumps(body).encode())
+
+    def _told(self, method: str, target: str, sent: bytes | None) -> dict[str, Any]:
+        status, body = self._exchange(method, target, sent)
         try:
             answer = json.loads(body)
         except ValueError:
             answer = None
-        if status == http.HTTPStatus.OK and isinstance(answer, dict):
+        if status in {http.HTTPStatus.OK, http.HTTPStatus.CREATED} and isinstance(answer, dict):
             return answer
         raise CommandError(self._refusal(status, answer))
 
-    def _exchange(self, target: str) -> tuple[int, bytes]:
+    def _exchange(self, method: str, target: str, sent: bytes | None) -> tuple[int, bytes]:
         parts = urlsplit(self._url)
         make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        headers = {"accept": "application/json"}
+        headers = {"accept": "application/json", **({} if sent is None else {"content-type": "application/json"})}
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
         try:
             connection = make(parts.hostname or "", parts.port, timeout=_SECONDS)
             try:
-                connection.request("GET", parts.path + target, headers=headers)
+                connection.request(method, parts.path + target, sent, headers)
                 response = connection.getresponse()
                 return response.status, response.read(_MAX_BYTES)
             finally:

@@ -158,6 +158,14 @@ class Hub:
             told = await self._tell(watcher.view)
         _say(watcher, told)
 
+    def tell(self, tenant: str, event: Mapping[str, Any]) -> None:
+        """Sends something that happened to all who may see this tenant's figures; whoever comes later is not told."""
+        views = [self._views.get(view, ()) for view in (tenant, None)]
+        if any(views):
+            frame = self._frame(msgspec.json.encode(event))
+            for watcher in [watcher for watchers in views for watcher in watchers]:
+                watcher.line.push(frame)
+
     async def beat(self) -> None:
         """One look: lets those go who may not stay, and tells each view what it is due."""
         if not self._views:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from farthing.domain.alerts import NotDelivered, budget_notices
+from farthing.domain.alerts import NotDelivered, Notice, budget_notices
 from farthing.domain.budget import Budget, span
 from farthing.domain.errors import Unavailable
 from farthing.ports import Channel, Delivery, Outbox
@@ -70,6 +70,11 @@ class Alerting:
             return
         # What is not true any more, after a window's end, need not be remembered.
         self._announced = {notice.event_id for notice in notices}
+
+    async def announce(self, notice: Notice) -> None:
+        """Keeps a notice for every channel, once however often it is announced. Raises `Unavailable`."""
+        if self._channels:
+            await self._outbox.announce([notice], list(self._channels))
 
     async def deliver(self) -> None:
         """One round: hands what is due to its channels."""

@@ -128,6 +128,19 @@ async def test_a_change_is_told_at_most_once_a_second(world: World) -> None:
     assert [len(seen.messages) for seen in (acme, other, admin)] == [5, 1, 5]
 
 
+async def test_an_event_is_told_to_those_who_may_see_its_tenant(world: World) -> None:
+    """Once to each who is there, and it moves no sequence number."""
+    acme, other, admin = Seen(world, "acme"), Seen(world, "other"), Seen(world)
+    world.hub.tell("acme", {"type": "nobody hears"})
+    with ExitStack() as stack:
+        for seen in (acme, other, admin):
+            stack.enter_context(world.hub.joined(seen.watcher))
+        world.hub.tell("acme", {"type": "x"})
+        await world.hub.welcome(acme.watcher, None)
+    assert [seen.messages[:1] for seen in (acme, other, admin)] == [[{"type": "x"}], [], [{"type": "x"}]]
+    assert acme.messages[1]["total_decisions"] == 1
+
+
 async def test_who_comes_back_goes_on(world: World) -> None:
     """Nothing comes twice, numbers rise, and a number that cannot be is passed over."""
     first = Seen(world)

@@ -104,6 +104,15 @@ async def test_without_a_channel_nothing_is_kept() -> None:
     assert shelf.announced == []
 
 
+async def test_any_notice_can_be_announced() -> None:
+    """For every channel, and for none where there is none."""
+    notice = Notice(event_id="experiment:x:winner", kind="experiment.verdict", text="…", occurred_at_us=1, data={})
+    shelf = Shelf()
+    await Alerting(outbox=shelf, channels=[]).announce(notice)
+    await Alerting(outbox=shelf, channels=[Ear("webhook"), Ear("email")]).announce(notice)
+    assert shelf.announced == [("winner", "webhook"), ("winner", "email")]
+
+
 async def test_a_deaf_channel_hears_everything_later_and_holds_up_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
