@@ -1,0 +1,86 @@
+"""What an analysis is fed: sums by user, in columns, so that 100,000 users are one piece of memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+LATENCIES = 20_000
+"""Single latencies of an arm that are handed over at most: they place the 95th percentile to 0.3% of the ranks."""
+MOVES = 200_000
+"""Lines of the chart's data at most; beyond, the chart has its last point only."""
+CHECKPOINTS = 50
+"""Points of the chart."""
+
+Whole = array[int]
+"""Of type `q`: signed, 8 bytes."""
+Real = array[float]
+"""Of type `d`."""
+
+
+class Cohort(Struct, frozen=True, kw_only=True):
+    """The users of one arm in one phase. All columns but the last two have one entry a user, in any one order.
+
+    A user belongs to the arm of his first result in the phase; results of his in another arm are in no cohort.
+    """
+
+    arm: str
+    phase: int = 0
+    requests: Whole
+    """Results of each user, at least 1."""
+    cost: Whole
+    """Nano-dollars of them together."""
+    latency: Whole
+    """Microseconds of them together."""
+    errors: Whole
+    """How many of them failed."""
+    rated: Whole
+    """How many of them have a rating."""
+    quality: Real
+    """Sum of these ratings."""
+    covariate: Whole
+    """What the prompts would have cost at the list price of control's model, in nano-dollars: known before the arm
+    had any influence. Zeros where it is not known."""
+    latency_user: Whole
+    """For single latencies, at most `LATENCIES`, evenly over the time: whose, as the place of the user above."""
+    latency_us: Whole
+    """For the same, how long, in microseconds."""
+
+
+class Moves(Struct, frozen=True, kw_only=True):
+    """The primary metric as it came in, for the chart: sums by stretch of arrival, user and arm, of the last phase."""
+
+    checkpoint: Whole
+    """Which stretch, from 0, in rising order; `ends` says up to which number of results."""
+    user: Whole
+    """Any number that tells users apart."""
+    arm: Whole
+    """The arm's place in the experiment."""
+    requests: Whole
+    cost: Whole
+    """Nano-dollars."""
+    ends: tuple[int, ...]
+    """For each stretch the number of results, of all arms, up to its end."""
+
+
+class Data(Struct, frozen=True, kw_only=True):
+    """The results of an experiment up to its horizon, in order of arrival at the store."""
+
+    n: int
+    """Analysed results of all arms, crossovers included: what the plan counts."""
+    cohorts: tuple[Cohort, ...]
+    """At most one for each arm and phase; an arm without results may be missing."""
+    crossovers: int = 0
+    """Users with results in more than one arm of a phase."""
+    late: int = 0
+    """Results beyond the horizon."""
+    duplicates: int = 0
+    """Results that came again under a known request id."""
+    invalid_values: int = 0
+    """Results that were refused for a value that is none."""
+    dropped: Mapping[str, int] = {}
+    """For each arm, results that were lost on their way."""
+    moves: Moves | None = None
+    """None where no chart is wanted, or there would be more than `MOVES` lines."""

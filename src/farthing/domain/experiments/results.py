@@ -1,0 +1,168 @@
+"""What is told of an experiment: every figure with its name, ready for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from farthing.domain.experiments.definition import Status
+from farthing.domain.experiments.verdict import Verdict
+
+Role = Literal["primary", "guardrail", "info"]
+Direction = Literal["lower", "higher"]
+Standing = Literal["pass", "fail", "unclear", "unmeasured"]
+Name = Literal["cost", "latency", "latency_p95", "errors", "quality", "rating_rate"]
+Interval = tuple[float, float]
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """The experiment's own state, and what became of its results."""
+
+    id: str
+    status: Status
+    phase: int
+    planned_n: int
+    n: int
+    late: int
+    duplicates: int
+    dropped: Mapping[str, int]
+    """By arm."""
+    invalid_values: int
+    crossovers: int
+    """Users seen in more than one arm."""
+    decided_at: int | None
+    """Microseconds since 1970 in UTC."""
+    data_hash: str
+    """Of everything the verdict rests on: the same data always have the same."""
+
+
+class Ratio(Struct, frozen=True, kw_only=True):
+    """Whether users reached the arms in the shares that were planned."""
+
+    e_value: float | None
+    """Evidence that they did not; may be watched, and blocks from 100 on."""
+    p_chi2: float | None
+    """Of a single look, for orientation."""
+    blocked: bool
+
+
+class ArmFacts(Struct, frozen=True, kw_only=True):
+    """Plain figures of one arm."""
+
+    strategy: str
+    results: int
+    users: int
+    avg_cost: float | None
+    """USD a request, failed ones included."""
+    avg_latency: float | None
+    """Milliseconds."""
+    p95_latency: float | None
+    """Milliseconds."""
+    avg_quality: float | None
+    """Of the rated requests."""
+    error_rate: float | None
+    harm_e_value: float | None
+    """Evidence that it fails more often than control; from 20 on the experiment stops. None for control."""
+
+
+class Winsorised(Struct, frozen=True):
+    """The difference again with the dearest hundredth capped."""
+
+    diff: float
+    ci: Interval
+
+
+class Cuped(Struct, frozen=True):
+    """The difference again with what the prompts explain taken out (Deng et al. 2013)."""
+
+    theta: float
+    variance_removed: float
+    """Of the difference's variance, 0 to 1."""
+    diff: float
+    ci: Interval
+
+
+class Metric(Struct, frozen=True, kw_only=True):
+    """One metric of one arm against control. Costs in USD, latencies in milliseconds, rates from 0 to 1.
+
+    Every figure may be None where the data do not give it; `warnings` says why.
+    """
+
+    name: Name
+    arm: str
+    against: str
+    role: Role
+    direction: Direction
+    """Which way is better."""
+    unit: Literal["user", "request"] = "user"
+    n_requests: Mapping[str, int]
+    n_users: Mapping[str, int]
+    effective_users: Mapping[str, float]
+    """As many users with equally many requests would tell as much."""
+    mean: Mapping[str, float | None]
+    sd: Mapping[str, float | None]
+    """Between users, of what one request costs."""
+    coverage: Mapping[str, float | None]
+    """The share of requests that have the metric."""
+    diff: float | None = None
+    rel: float | None = None
+    se: float | None = None
+    df: float | None = None
+    t: float | None = None
+    p_fixed: float | None = None
+    """Valid only at the planned size."""
+    p_floor: float | None = None
+    """No test on so few users can give less."""
+    ci: Interval | None = None
+    """Valid only at the planned size."""
+    rel_ci: Interval | None = None
+    p_anytime: float | None = None
+    """Valid however often one looks."""
+    ci_anytime: Interval | None = None
+    """Valid however often one looks."""
+    p_adjusted: float | None = None
+    """For the number of arms (Holm); of the primary metric only."""
+    power_at_planned_effect: float | None = None
+    mde_80: float | None = None
+    """The smallest relative difference found in four of five such experiments."""
+    n_needed: int | None = None
+    """Results for 80% power at the planned effect."""
+    winsorised: Winsorised | None = None
+    cuped: Cuped | None = None
+    degenerate: bool = False
+    """Whether all users of both arms have the same value, so that the interval is none of means."""
+    margin: float | None = None
+    """By how much the arm may be worse, in the metric's unit; of guardrails only."""
+    bound: float | None = None
+    """How much worse it may be at most, with one-sided 95% confidence; negative is better. Of guardrails only."""
+    standing: Standing | None = None
+    """Of guardrails only."""
+    warnings: tuple[str, ...] = ()
+
+
+class Point(Struct, frozen=True):
+    """The primary metric after so many results, with its anytime-valid interval, in USD a request."""
+
+    n: int
+    arm: str
+    diff: float
+    low: float
+    high: float
+
+
+class Results(Struct, frozen=True, kw_only=True):
+    """All that is known of an experiment at one moment."""
+
+    experiment: Facts
+    srm: Ratio
+    arms: Mapping[str, ArmFacts]
+    metrics: tuple[Metric, ...]
+    """For each arm but control: cost first, then the guardrails."""
+    verdict: Verdict
+    series: tuple[Point, ...] = ()
+
+    def primary(self, arm: str) -> Metric | None:
+        """The cost of this arm against control's."""
+        return next((metric for metric in self.metrics if metric.role == "primary" and metric.arm == arm), None)

@@ -1,0 +1,41 @@
+"""What an experiment has come to: a code for programs and a sentence for people."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Code = Literal[
+    "collecting",
+    "inconclusive",
+    "invalid",
+    "stopped_harm",
+    "no_difference",
+    "negligible",
+    "trade_off",
+    "outlier_driven",
+    "winner",
+]
+"""`inconclusive`: the planned size is reached, and the data cannot answer. `invalid`: nothing may be concluded, since
+users did not reach the arms as they should have. `trade_off`: cheaper, and worse in something that is guarded.
+`outlier_driven`: a few very dear requests make the difference."""
+Rule = Literal["planned", "early", "harm"]
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """One verdict; it never changes once it `is_final`."""
+
+    code: Code
+    significant: bool = False
+    winner: str | None = None
+    """The arm's name."""
+    reason: str
+    """One sentence that needs no knowledge of statistics."""
+    rule: Rule = "planned"
+    """What allowed the decision."""
+    alpha_used: float = 0.05
+    """The level that the primary metric's p-value was held against."""
+    is_final: bool = False
+    """Whether the data are frozen here: what comes later is kept, marked late, and changes nothing."""
+    caveats: tuple[str, ...] = ()
