@@ -21,6 +21,9 @@ _SQL = re.compile(
     re.DOTALL,
 )
 
+_CHANCE = re.compile(r"^(time|datetime|random|secrets|uuid|tempfile|gzip)\.|(^|\.)(token_bytes|token_hex|urandom)$")
+"""Calls that make something else each time; gzip notes when it packed."""
+
 _SECRET_NAME = re.compile(r"(^|_)(key|secret|password|token|credential)s?$")
 _PLAIN = re.compile(r"\b(str|bytes)\b")
 _HIDDEN = re.compile(r"\bSecret(Str|\[)")
@@ -145,6 +148,42 @@ def loose_tasks(module: Module) -> list[str]:
         and node.attr in {"create_task", "ensure_future"}
         and re.search(r"(^asyncio|loop(\(\))?)$", ast.unparse(node.value))
     ]
+
+
+def unstable_cases(module: Module) -> list[str]:
+    """Cases whose names or order differ from one process to the next, so that two of them could not share the tests."""
+    return [
+        f"{module.name}:{case.lineno}"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.parametrize")
+        for case in (*_unordered(node.args[1]), *_by_chance(node))
+    ]
+
+
+def _unordered(cases: ast.expr) -> Iterator[ast.expr]:
+    """The cases themselves where they are a set; a set among them is a value like others."""
+    called = ast.unparse(cases.func) if isinstance(cases, ast.Call) else ""
+    if isinstance(cases, ast.Set | ast.SetComp) or called in {"set", "frozenset"}:
+        yield cases
+    elif isinstance(cases, ast.Call) and called in {"list", "tuple"}:
+        yield from _unordered(cases.args[0])
+    elif isinstance(cases, ast.ListComp | ast.GeneratorExp):
+        for part in cases.generators:
+            yield from _unordered(part.iter)
+    elif isinstance(cases, ast.List | ast.Tuple):
+        for case in cases.elts:
+            if isinstance(case, ast.Starred):
+                yield from _unordered(case.value)
+
+
+def _by_chance(node: ast.AST) -> Iterator[ast.expr]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call):
+            if any(keyword.arg == "id" for keyword in child.keywords):
+                continue
+            if _CHANCE.search(ast.unparse(child.func)):
+                yield child
+        yield from _by_chance(child)
 
 
 def bare_secrets(module: Module) -> list[str]:

@@ -15,6 +15,7 @@ from tests.architecture.source import (
     package_modules,
     prints,
     swallowing_handlers,
+    unstable_cases,
 )
 
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
@@ -101,6 +102,11 @@ def test_no_task_is_started_on_the_loop_itself() -> None:
     assert [place for module in outside for place in loose_tasks(module)] == []
 
 
+def test_every_process_names_the_same_cases() -> None:
+    """Tests are shared out by name: no name is made of the time, of chance, or in a set's order."""
+    assert [place for module in modules() for place in unstable_cases(module)] == []
+
+
 def test_what_is_secret_is_of_a_type_that_says_so() -> None:
     """A field or a constructor's parameter named like a secret is a Secret, or stands above with its reason."""
     found = {place for module in package_modules() for place in bare_secrets(module)}
@@ -127,6 +133,17 @@ def test_what_is_secret_is_of_a_type_that_says_so() -> None:
         (loose_tasks, "self._loop.create_task(f())\n", 1),
         (loose_tasks, "asyncio.get_running_loop().create_task(f())\n", 1),
         (loose_tasks, "group.create_task(f())\n", 0),
+        (unstable_cases, "@pytest.mark.parametrize('a', [gzip.compress(b'{}')])\ndef f(): ...\n", 1),
+        (
+            unstable_cases,
+            "@pytest.mark.parametrize('a', [pytest.param(gzip.compress(b''), id='a')])\ndef f(): ...\n",
+            0,
+        ),
+        (unstable_cases, "@pytest.mark.parametrize('a', {'x', 'y'})\ndef f(): ...\n", 1),
+        (unstable_cases, "@pytest.mark.parametrize('a', [*{'x', 'y'}])\ndef f(): ...\n", 1),
+        (unstable_cases, "@pytest.mark.parametrize('a', list(set(NAMES)))\ndef f(): ...\n", 1),
+        (unstable_cases, "@pytest.mark.parametrize('a', sorted({'x', 'y'}))\ndef f(): ...\n", 0),
+        (unstable_cases, "@pytest.mark.parametrize('a', [({'x'}, 1)])\ndef f(): ...\n", 0),
         (bare_secrets, "class A:\n api_key: str | None = None\n", 1),
         (bare_secrets, "class A:\n def __init__(self, *, secret: bytes) -> None: ...\n", 1),
         (bare_secrets, "class A:\n api_key: Secret[str] | None\n password: SecretStr\n token: Token\n", 0),

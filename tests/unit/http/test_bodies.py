@@ -165,12 +165,12 @@ async def test_a_bomb_bursts_nowhere() -> None:
 @pytest.mark.parametrize(
     "packed",
     [
-        b"",
-        b"{}",
-        gzip.compress(b"{}")[:-1],
-        gzip.compress(b"{}") + b"x",
-        gzip.compress(b"{}") * 2,
-        zlib.compress(b"{}"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"{}", id="plain"),
+        pytest.param(gzip.compress(b"{}")[:-1], id="cut off"),
+        pytest.param(gzip.compress(b"{}") + b"x", id="followed by more"),
+        pytest.param(gzip.compress(b"{}") * 2, id="twice"),
+        pytest.param(zlib.compress(b"{}"), id="zlib"),
     ],
 )
 async def test_what_is_not_one_whole_gzip_is_refused(packed: bytes) -> None:
