@@ -337,3 +337,53 @@ idempotent_answers = sa.Table(
     sa.Column("expires_at", Moment, nullable=False),
     sa.Index("ix_idempotent_answers_expires", "expires_at"),
 )
+
+experiments = sa.Table(
+    "experiments",
+    metadata,
+    sa.Column("experiment_id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("completed_at", Moment),
+    # Arms, scope, margins and all else that was fixed at its creation.
+    sa.Column("definition", Json, nullable=False),
+    # The number of its last result, whatever became of it.
+    sa.Column("n", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("duplicates", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("invalid", sa.BigInteger, nullable=False, server_default="0"),
+    # How often a result that is analysed was rated.
+    sa.Column("ratings", sa.BigInteger, nullable=False, server_default="0"),
+    # By arm, requests without a result.
+    sa.Column("dropped", Json),
+    # The last result that is analysed; NULL while it runs.
+    sa.Column("decided_n", sa.BigInteger),
+    sa.Column("verdict", Json),
+    # What `counters` said under `experiments` when anything but its results last changed.
+    sa.Column("changed", sa.BigInteger, nullable=False),
+    sa.Index("ix_experiments_changed", "changed"),
+    sa.Index("ix_experiments_tenant_created", "tenant", "created_at", "experiment_id"),
+)
+
+experiment_results = sa.Table(
+    "experiment_results",
+    metadata,
+    sa.Column("experiment_id", sa.Text, primary_key=True),
+    # Of the ledger, or whatever whoever reports from outside calls it.
+    sa.Column("request_id", sa.Text, primary_key=True),
+    # From 1, in the order of arrival.
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("arm", sa.Text, nullable=False),
+    sa.Column("phase", sa.BigInteger, nullable=False),
+    sa.Column("cost", sa.BigInteger, nullable=False),
+    sa.Column("latency_us", sa.BigInteger, nullable=False),
+    # In millionths, whose sums are the same in any order.
+    sa.Column("quality", sa.BigInteger),
+    sa.Column("is_error", sa.Boolean, nullable=False),
+    sa.Column("covariate", sa.BigInteger),
+    sa.Column("provider", sa.Text),
+    sa.Column("model", sa.Text),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("experiment_id", "seq", name="uq_experiment_results_seq"),
+)

@@ -1,0 +1,140 @@
+"""Seams of experiments: where they and their results are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct, field
+
+from farthing.domain.experiments.data import Data
+from farthing.domain.experiments.definition import Experiment
+from farthing.domain.experiments.verdict import Verdict
+
+Recorded = Literal["counted", "late", "duplicate"]
+"""What became of a result: it is analysed, or came after the last that is, or was there already."""
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """One request of one user in one arm. Money in nano-dollars, moments in µs since 1970 UTC, durations in µs."""
+
+    request_id: str
+    """Whatever it is called where it came from; unique within the experiment."""
+    user: str
+    """The unit of assignment; where no user is known, the request's own id."""
+    arm: str
+    cost: int
+    latency_us: int
+    quality: float | None = None
+    """From 1 to 5; None where nobody has rated it."""
+    is_error: bool = False
+    covariate: int | None = None
+    """Tokens of the prompt, counted here and so alike in every arm; None where they are not known."""
+    phase: int = 0
+    provider: str | None = None
+    model: str | None = None
+    created_at_us: int
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """How an experiment's results were counted."""
+
+    n: int = 0
+    """All that are kept, late ones too."""
+    late: int = 0
+    """Those after the last that is analysed."""
+    duplicates: int = 0
+    """Those that were there already, and so are not kept."""
+    invalid: int = 0
+    """Those refused for a value that is none."""
+    ratings: int = 0
+    """How often somebody has rated a result that is analysed."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """By arm, requests that were assigned and have no result: refused by us, or without a known price."""
+
+    @property
+    def version(self) -> str:
+        """Differs whenever anything that is told of the experiment's results may differ."""
+        dropped = sum(self.dropped.values())
+        return f"{self.n}-{self.duplicates}-{self.invalid}-{self.ratings}-{dropped}"
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """An experiment as the store has it."""
+
+    experiment: Experiment
+    """With its status, verdict and `decided_n` as they are now."""
+    tally: Tally = Tally()
+
+
+class Spread(Struct, frozen=True, kw_only=True):
+    """How the cost of requests varies in our own ledger: what a sample size is computed from."""
+
+    users: int
+    """Units: users, or requests where no user is known."""
+    requests: int
+    days: float
+    """Between the first and the last of these requests."""
+    mean: float
+    """Nano-dollars of a request, Σs/Σn with s a user's cost and n his requests."""
+    variance: float
+    """Of users' shares in that ratio, Σ(s - mean·n)²/(users - 1), in nano-dollars squared; 0 for fewer than two."""
+
+
+class Experiments(Protocol):
+    """Experiments and their results. Everything raises `Unavailable` while the database is away.
+
+    `tenant` None is every tenant; what belongs to another is `NotFound`.
+    """
+
+    async def create(self, experiment: Experiment) -> None:
+        """Keeps a new experiment."""
+
+    async def get(self, tenant: str | None, experiment_id: str) -> Kept:
+        """One of them. Raises `NotFound`."""
+
+    async def list(self, tenant: str | None, *, limit: int = 100, after: str | None = None) -> Sequence[Kept]:
+        """The newest first; those before the one of the id `after`."""
+
+    async def change(self, experiment: Experiment, *, before: Experiment) -> Experiment:
+        """Gives a running experiment what this one says, such as its traffic.
+
+        Raises `NotFound`, and `Conflict` where it has ended, or is not any more what it was `before`.
+        """
+
+    async def stop(self, tenant: str | None, experiment_id: str, *, at_us: int) -> Kept:
+        """Cancels a running experiment; one that has ended stays as it is. Raises `NotFound`."""
+
+    async def record(self, tenant: str | None, experiment_id: str, result: Result) -> Recorded:
+        """Keeps a result from outside. Raises `NotFound`; the arm must be one of the experiment's."""
+
+    async def refuse(self, tenant: str | None, experiment_id: str) -> None:
+        """Counts a result from outside whose value is none. Raises `NotFound`."""
+
+    async def data(self, tenant: str | None, experiment_id: str, *, moves: bool = False) -> tuple[Kept, Data]:
+        """What is to be analysed, and the experiment as it was then: results up to its horizon.
+
+        It reads all of them: once for each version at most. `moves` asks for those of the chart as well.
+        Raises `NotFound`.
+        """
+
+    async def pending(self, seen: Mapping[str, str]) -> Sequence[Kept]:
+        """Running experiments whose version is another than the one in `seen`, by id."""
+
+    async def decide(self, kept: Kept, verdict: Verdict, *, at_us: int) -> bool:
+        """Completes a running experiment with this verdict on the data that `kept` came with; True for one caller only.
+
+        Later results are late from now on. False where it has ended, was changed, or a rating has changed the data:
+        then look again.
+        """
+
+    async def spread(
+        self,
+        tenant: str | None,
+        *,
+        since_us: int,
+        model: str | None = None,
+        strategy: str | None = None,
+        route: str | None = None,
+    ) -> Spread:
+        """How costs vary by user in the ledger since that moment, for a model, strategy or route, or for all."""
