@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -14,9 +15,9 @@ MOVES = 200_000
 CHECKPOINTS = 50
 """Points of the chart."""
 
-Whole = array[int]
+Whole: TypeAlias = "array[int]"
 """Of type `q`: signed, 8 bytes."""
-Real = array[float]
+Real: TypeAlias = "array[float]"
 """Of type `d`."""
 
 
