@@ -257,6 +257,7 @@ class Gateway:
             metrics=metrics.latest,
             pulse=self._storage.store.queries.requests_today,
             is_demo=lambda: snapshots.current.catalogue.demo,
+            keys=lambda: snapshots.current,
             frame=text_frame,
             caps=Caps(server.max_live_sockets, server.max_live_sockets_per_address, server.max_live_sockets_per_caller),
             clock=self._clock,

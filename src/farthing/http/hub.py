@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -54,11 +55,18 @@ class Caps(msgspec.Struct, frozen=True):
     per_caller: int
 
 
+class Leave(msgspec.Struct, frozen=True):
+    """Whose figures somebody may see now, and when that ends by itself (µs since 1970)."""
+
+    view: View
+    ends_us: int | None = None
+
+
 class Watcher:
     """Somebody who watches."""
 
-    def __init__(self, *, line: Line, view: View, admit: Callable[[], Awaitable[View]], is_looked_up: bool) -> None:
-        """`admit` tells whose figures they may see now or raises `FarthingError`; `is_looked_up` if that asks a store.
+    def __init__(self, *, line: Line, view: View, admit: Callable[[], Awaitable[Leave]], is_looked_up: bool) -> None:
+        """`admit` tells what they may see now or raises `FarthingError`; `is_looked_up` if that asks a store.
 
         A key's answer stands in memory.
         """
@@ -68,6 +76,13 @@ class Watcher:
         self.is_looked_up = is_looked_up
         self.seen = 0
         """The highest sequence number that they have."""
+        self.keys: object = None
+        """The keys as they were when this one's was looked at last."""
+        self.ends_us: int | None = None
+
+    def must_be_asked(self, keys: object, now_us: int) -> bool:
+        """Whether their key may have become another since they were asked."""
+        return keys is not self.keys or (self.ends_us is not None and self.ends_us <= now_us)
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -89,23 +104,25 @@ class Hub:
         metrics: Callable[[View, float], Awaitable[Mapping[str, Any]]],
         pulse: Callable[[int], Awaitable[Mapping[str, int]]],
         is_demo: Callable[[], bool],
+        keys: Callable[[], object],
         frame: Callable[[bytes], bytes],
         caps: Caps,
         clock: Clock,
     ) -> None:
         """`metrics` gives a view's figures of at most so many seconds, `pulse` each tenant's requests of today.
 
-        `frame` makes a text what is sent on a `Line`.
+        `keys` is another object whenever any key has changed. `frame` makes a text what is sent on a `Line`.
         """
         self._metrics = metrics
         self._pulse = pulse
         self._is_demo = is_demo
+        self._keys = keys
         self._frame = frame
         self._caps = caps
         self._clock = clock
         self._views: dict[View, dict[Watcher, None]] = {}
         self._told: dict[View, Told] = {}
-        self._locks: defaultdict[View, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks = WeakValueDictionary[View, asyncio.Lock]()
         self._beats: Mapping[str, int] = {}
         self._turn: Iterator[Watcher] = iter(())
         self._addresses = Counter[str]()
@@ -191,7 +208,7 @@ class Hub:
     async def _tell(self, view: View) -> Told:
         """Tells all who watch; those who ask for it at the same time get the same message."""
         asked_at, before = self._clock.monotonic(), self._told.get(view)
-        async with self._locks[view]:
+        async with self._locks.setdefault(view, asyncio.Lock()):
             told = self._told.get(view)
             if told is not None and told is not before and told.at >= asked_at:
                 return told
@@ -215,10 +232,12 @@ class Hub:
             return {"type": "error", "error": {"message": error.message}}
 
     async def _ask_anew(self) -> None:
-        """Closes the sockets of those who may not watch any more: keys are asked each time, sessions in turn."""
+        """Closes the sockets of those who may not watch any more: keys that changed or end, and sessions in turn."""
         watchers = [watcher for watchers in self._views.values() for watcher in watchers]
+        keys, now_us = self._keys(), self._clock.now_us()
         for watcher in watchers:
-            if not watcher.is_looked_up:
+            if not watcher.is_looked_up and watcher.must_be_asked(keys, now_us):
+                watcher.keys = keys
                 await _check(watcher)
         some = list(islice(self._turn, MOST_ASKED))
         if len(some) < MOST_ASKED:
@@ -232,11 +251,12 @@ class Hub:
 
 async def _check(watcher: Watcher) -> None:
     try:
-        view = await watcher.admit()
+        leave = await watcher.admit()
     except FarthingError as error:
         watcher.line.end(TRY_AGAIN_LATER if isinstance(error, Unavailable) else POLICY_VIOLATION)
         return
-    if view != watcher.view:
+    watcher.ends_us = leave.ends_us
+    if leave.view != watcher.view:
         watcher.line.end(TRY_AGAIN_LATER)
 
 

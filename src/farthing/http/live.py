@@ -10,9 +10,10 @@ from fastapi import WebSocket, WebSocketDisconnect
 from farthing.dialects import strict
 from farthing.domain.errors import FarthingError, Forbidden, InvalidRequest
 from farthing.domain.keys import Caller
+from farthing.domain.secrets import digest
 from farthing.http.errors import deny_socket
 from farthing.http.headers import Headers, credential
-from farthing.http.hub import POLICY_VIOLATION, Line, View, Watcher
+from farthing.http.hub import POLICY_VIOLATION, Leave, Line, View, Watcher
 from farthing.http.moments import rfc3339
 from farthing.http.policy import caller_over
 from farthing.http.services import Services, services_of
@@ -45,10 +46,14 @@ async def _serve(socket: WebSocket, services: Services, caller: Caller, sequence
     """Goes on until the client leaves, or is let go."""
     line: Line = socket.scope["extensions"][PUSH]
 
-    async def admit() -> View:
-        return _view(await _caller(socket))
+    secret = credential(Headers(socket.scope["headers"]))
 
-    is_looked_up = credential(Headers(socket.scope["headers"])) is None and not services.snapshots.current.is_open
+    async def admit() -> Leave:
+        view = _view(await _caller(socket))
+        key = services.snapshots.current.keys.get(digest(secret)) if secret is not None else None
+        return Leave(view, None if key is None else key.expires_at_us)
+
+    is_looked_up = secret is None and not services.snapshots.current.is_open
     watcher = Watcher(line=line, view=_view(caller), admit=admit, is_looked_up=is_looked_up)
     with services.live.joined(watcher):
         await services.live.welcome(watcher, sequence)

@@ -9,6 +9,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 
+from farthing.http.hub import POLICY_VIOLATION
+
 LONGEST_MESSAGE: Final = 1024
 """Bytes that a client may send in one message."""
 MOST_FRAMES: Final = 20
@@ -24,7 +26,6 @@ CLOSING_S: Final = 1.0
 """For a client to hear why it is let go, and to close its side."""
 PIECE: Final = 256
 """Bytes that are understood at a time: what comes after the frame that was one too many is never looked at."""
-POLICY_VIOLATION: Final = 1008
 PUSH: Final = "farthing.push"
 """The name of the ASGI extension that holds the connection itself, as a `farthing.http.hub.Line`."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -75,14 +75,14 @@ class RoutingMetrics:
         self._shared = shared
         self._clock = clock
         self._latest: dict[str | None, dict[str, Any]] = {}
-        self._locks: defaultdict[str | None, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks = WeakValueDictionary[str | None, asyncio.Lock]()
 
     async def latest(self, tenant: str | None, fresh_s: float = FRESH_S) -> Mapping[str, Any]:
         """Figures of at most `fresh_s` seconds, `generated_at` in µs, with `age_seconds` and whether they are `stale`.
 
         Stale are the last ones known, while the database is away. Raises `Unavailable` where there are none yet.
         """
-        async with self._locks[tenant]:
+        async with self._locks.setdefault(tenant, asyncio.Lock()):
             if self._is_fresh(tenant, fresh_s):
                 return self._aged(tenant)
             await self._look_up(tenant)

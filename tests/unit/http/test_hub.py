@@ -14,7 +14,7 @@ import pytest
 from farthing.background.clock import ManualClock
 from farthing.domain.errors import FarthingError, RateLimited, Unauthenticated, Unavailable
 from farthing.domain.keys import Caller
-from farthing.http.hub import INTERVAL_S, MOST_ASKED, Caps, Hub, Watcher
+from farthing.http.hub import INTERVAL_S, MOST_ASKED, Caps, Hub, Leave, Watcher
 
 
 class World:
@@ -25,10 +25,12 @@ class World:
         self.computed: list[str | None] = []
         self.pulses: dict[str, int] = {}
         self.is_away = False
+        self.keys = object()
         self.hub = Hub(
             metrics=self.metrics,
             pulse=self.pulse,
             is_demo=lambda: False,
+            keys=lambda: self.keys,
             frame=lambda text: text,
             caps=Caps(3, 2, 1),
             clock=self.clock,
@@ -64,6 +66,7 @@ class Seen:
         self.asked = 0
         self.error: FarthingError | None = None
         self.view = view
+        self.ends_us: int | None = None
         self.watcher = Watcher(line=self, view=view, admit=self.admit, is_looked_up=is_looked_up)
         self.world = world
 
@@ -75,12 +78,12 @@ class Seen:
         """The end."""
         self.code = code
 
-    async def admit(self) -> str | None:
+    async def admit(self) -> Leave:
         """May they stay?"""
         self.asked += 1
         if self.error is not None:
             raise self.error
-        return self.view
+        return Leave(self.view, self.ends_us)
 
     @property
     def sequences(self) -> list[int]:
@@ -179,16 +182,40 @@ async def test_who_may_not_stay_is_let_go_at_the_next_beat(world: World, error: 
         seen = Seen(world, is_looked_up=is_looked_up)
         with world.hub.joined(seen.watcher):
             await world.pass_by(0.5)
-            seen.error = error
+            seen.error, world.keys = error, object()
             await world.pass_by(1.0)
         assert seen.code == code
+
+
+async def test_a_key_is_looked_at_when_keys_have_changed(world: World) -> None:
+    """However long somebody watches; and once after they came, should one have changed meanwhile."""
+    seen = Seen(world)
+    with world.hub.joined(seen.watcher):
+        await world.pass_by(60)
+        assert seen.asked == 1
+        world.keys = object()
+        await world.pass_by(60)
+        assert seen.asked == 2
+
+
+async def test_a_key_that_expires_is_looked_at_then(world: World) -> None:
+    """No change of any key tells of it."""
+    seen = Seen(world)
+    seen.ends_us = world.clock.now_us() + 10_000_000
+    with world.hub.joined(seen.watcher):
+        await world.pass_by(9.5)
+        seen.error = Unauthenticated("expired")
+        assert (seen.asked, seen.code) == (1, 0)
+        await world.pass_by(0.5)
+    assert seen.code == 1008
 
 
 async def test_who_may_see_other_figures_now_has_to_come_again(world: World) -> None:
     """A role that was taken away does not keep everybody's figures."""
     seen = Seen(world, None)
     with world.hub.joined(seen.watcher):
-        seen.view = "acme"
+        await world.pass_by(0.5)
+        seen.view, world.keys = "acme", object()
         await world.pass_by(0.5)
     assert seen.code == 1013
 
