@@ -6,7 +6,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from farthing.domain.catalogue import Catalogue, Model
-from farthing.domain.exchange import Exchange
+from farthing.domain.exchange import Attempt, Exchange, broken_cost
 
 
 def repriced(exchange: Exchange, catalogue: Catalogue) -> Exchange | None:
@@ -17,7 +17,7 @@ def repriced(exchange: Exchange, catalogue: Catalogue) -> Exchange | None:
     model = _asked(exchange, catalogue)
     if exchange.cost is not None or model is None or model.price is None:
         return None
-    broken = _broken(exchange, catalogue)
+    broken = broken_cost(_priced(attempt, catalogue) for attempt in exchange.attempts)
     if broken is None:
         return None
     own = model.price.cost(exchange.usage)
@@ -30,18 +30,15 @@ def repriced(exchange: Exchange, catalogue: Catalogue) -> Exchange | None:
     )
 
 
-def _broken(exchange: Exchange, catalogue: Catalogue) -> int | None:
-    """What answers cost that broke before another model was asked, None where that is still unknown."""
-    total = 0
-    for attempt in exchange.attempts:
-        if (charge := attempt.charge) is not UNSET:
-            model = catalogue.find(attempt.model) if charge.cost is None else None
-            price = model.price if model is not None and model.provider == attempt.provider else None
-            cost = price.cost(charge.usage) if price else charge.cost
-            if cost is None:
-                return None
-            total += cost
-    return total
+def _priced(attempt: Attempt, catalogue: Catalogue) -> Attempt:
+    """One whose answer broke, with what that cost, as far as it is known now."""
+    charge = attempt.charge
+    if charge is UNSET or charge.cost is not None:
+        return attempt
+    model = catalogue.find(attempt.model)
+    if model is None or model.provider != attempt.provider or model.price is None:
+        return attempt
+    return replace(attempt, charge=replace(charge, cost=model.price.cost(charge.usage)))
 
 
 def _asked(exchange: Exchange, catalogue: Catalogue) -> Model | None:

@@ -41,7 +41,8 @@ _FINISH: Final[Mapping[str, FinishReason]] = {
     "content_filter": "content_filter",
 }
 _NOT_FINITE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)', re.DOTALL)
-_GARBAGE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+GARBAGE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading bytes raises that are no JSON, or none that anybody could mean."""
 _DONE = b"[DONE]"
 _COMPLETED: Final = (Completed(),)
 
@@ -59,7 +60,7 @@ def read_whole(body: bytes) -> tuple[Completion, bytes]:
     """As `read_completion`, and the body as callers get it: what the decoder takes has no NaN in it, so most are."""
     try:
         return _completion(_ANSWER.decode(body)), body
-    except _GARBAGE:
+    except GARBAGE:
         clean = finite(body)
         return read_completion(clean), clean
 
@@ -110,7 +111,7 @@ class Reader:
             return Piece((), event.raw)
         try:
             chunk, raw = _ANSWER.decode(data), event.raw
-        except _GARBAGE:
+        except GARBAGE:
             chunk, raw = _decoded(data), finite(event.raw)
         if chunk.error or event.name == b"error":
             raise told(chunk.error)
@@ -179,11 +180,11 @@ class Reader:
 def _decoded(text: bytes) -> Answer:
     try:
         return _ANSWER.decode(text)
-    except _GARBAGE:
+    except GARBAGE:
         pass
     try:
         return _REPORTED.decode(finite(text))
-    except _GARBAGE:
+    except GARBAGE:
         raise UpstreamInvalid("The provider sent something that is no chat completion.") from None
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from farthing.dialects.base import Event, Piece
-from farthing.dialects.openai.answers import finite
+from farthing.dialects.openai.answers import GARBAGE, finite
 from farthing.dialects.openai.errors import told
 from farthing.dialects.openai.usage import read_usage
 from farthing.domain.chat import (
@@ -30,7 +30,6 @@ from farthing.domain.chat import (
 )
 from farthing.domain.errors import UpstreamInterrupted, UpstreamInvalid
 
-_GARBAGE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _TEXT: Final = frozenset({"response.output_text.delta", "response.refusal.delta"})
 _THOUGHT: Final = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 _ARGUMENTS: Final = frozenset({"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"})
@@ -52,7 +51,7 @@ def read_whole(body: bytes) -> tuple[Completion, bytes]:
     """As `read_completion`, and the body as callers get it."""
     try:
         return _completion(_decode(body)), body
-    except _GARBAGE:
+    except GARBAGE:
         clean = finite(body)
         return _completion(_decoded(clean)), clean
 
@@ -91,7 +90,7 @@ class Reader:
             return Piece((), raw)
         try:
             tree = _decode(event.data)
-        except _GARBAGE:
+        except GARBAGE:
             tree, raw = _decoded(finite(event.data)), finite(raw)
         if not isinstance(tree, dict) or not isinstance(tree.get("type", ""), str):
             raise UpstreamInvalid("The provider sent an event that is none of a response.")
@@ -144,7 +143,7 @@ class Reader:
 def _decoded(text: bytes) -> Any:
     try:
         return _decode(text)
-    except _GARBAGE:
+    except GARBAGE:
         raise UpstreamInvalid("The provider sent something that is no response.") from None
 
 
