@@ -12,20 +12,19 @@ from tests.servers.gateway import StartGateway
 
 ADMIN = "admin-key-0123456789abcdef"
 LABELS = {
-    *(
-        "cache",
-        "direction",
-        "figure",
-        "le",
-        "level",
-        "model",
-        "pool",
-        "provider",
-        "status",
-        "strategy",
-        "version",
-        "route",
-    ),
+    "cache",
+    "direction",
+    "figure",
+    "le",
+    "level",
+    "model",
+    "pool",
+    "provider",
+    "reason",
+    "route",
+    "status",
+    "strategy",
+    "version",
 }
 """All that a figure may be broken down by: nothing that a person, a key or a team could be told from."""
 CANARIES = ("person@canary.example", "canary-team", "canary-session", ADMIN)
