@@ -102,14 +102,19 @@ def arm_mean(sums: Numbers, requests: Numbers) -> ArmMean | None:
     Args:
         sums: For each user the metric's sum over the requests, in any unit; nano-dollars as integers are exact.
         requests: For each user how many requests that were; who has none is left out. Same shape as the sums.
+
+    Raises:
+        ValueError: The columns differ in length, or hold what a column may not hold.
     """
     s, n = present(sums, requests)
-    users = int(n.size)
-    if not users:
-        return None
+    return mean_by_user(s, n) if n.size else None
+
+
+def mean_by_user(s: NDArray[Any], n: NDArray[Any]) -> ArmMean:
+    """As `arm_mean`, of columns already read: at least one user, none without a request."""
     every = int(n.sum())
     mean = total(s) / every
-    return ArmMean(users, every, mean, _spread(left_out(s, n), mean), _effective(n))
+    return ArmMean(int(n.size), every, mean, spread(left_out(s, n), mean), _effective(n))
 
 
 def left_out(s: NDArray[Any], n: NDArray[Any]) -> NDArray[Any]:
@@ -135,7 +140,7 @@ def present(sums: Numbers, requests: Numbers, *others: Numbers) -> list[NDArray[
     return read if here.all() else [one[here] for one in read]
 
 
-def _spread(moved: NDArray[Any], mean: float) -> float:
+def spread(moved: NDArray[Any], mean: float) -> float:
     """√((c−1)/c · Σ(L − L̄)²), in two passes over numbers scaled to 1, or 0 where that is rounding."""
     import numpy as np
 
@@ -172,9 +177,7 @@ def p_floor(control: int, treatment: int) -> float:
     return dist.clamped(2 / comb(users, control))
 
 
-def compare(
-    control: ArmMean, treatment: ArmMean, *, alpha: float = 0.05, baseline: float | None = None
-) -> Comparison | None:
+def compare(control: ArmMean, treatment: ArmMean, *, alpha: float = 0.05) -> Comparison | None:
     """Welch's test of two means with the permutation floor; None with fewer than two users in an arm.
 
     The relative effect is by the delta method: variance V_t/R_c² + V_c·R_t²/R_c⁴.
@@ -183,29 +186,31 @@ def compare(
         control: What the effect is measured from.
         treatment: What is compared with it.
         alpha: Two-sided level of the intervals.
-        baseline: Control's mean where `control` is an adjusted one.
     """
     if min(control.users, treatment.users) < FEWEST_USERS:
         return None
-    floor = p_floor(control.users, treatment.users)
-    return compared(control, treatment, alpha=alpha, baseline=baseline, floor=floor)
+    return compared(control, treatment, alpha=alpha, floor=p_floor(control.users, treatment.users))
 
 
-def compared(control: ArmMean, treatment: ArmMean, *, alpha: float, baseline: float | None, floor: float) -> Comparison:
-    """As `compare`, with a floor given."""
-    difference = treatment.mean - control.mean
+def compared(control: ArmMean, treatment: ArmMean, *, alpha: float, floor: float) -> Comparison:
+    """As `compare`, of arms with two users at least, with a floor given."""
+    difference, base = treatment.mean - control.mean, control.mean
     se = hypot(control.se, treatment.se)
-    if se == 0 and abs(difference) <= NEGLIGIBLE * max(abs(control.mean), abs(treatment.mean)):
+    if se == 0 and abs(difference) <= NEGLIGIBLE * max(abs(base), abs(treatment.mean)):
         difference = 0.0
-    freedom = welch(control, treatment)
-    absolute = effect(difference, se, freedom, alpha=alpha, floor=floor)
-    base = abs(control.mean if baseline is None else baseline)
+    absolute = effect(difference, se, welch(control, treatment), alpha=alpha, floor=floor)
     relative = None
-    if base:
-        ratio, relative_se = difference / base, hypot(treatment.se / base, control.se / base * (treatment.mean / base))
-        if isfinite(ratio) and isfinite(relative_se):
-            relative = effect(ratio, relative_se, freedom, alpha=alpha, floor=floor)
+    if base and isfinite(ratio := treatment.mean / base):
+        relative = relative_effect(absolute, treatment.se, control.se * ratio, base, alpha=alpha)
     return Comparison(control, treatment, absolute, relative)
+
+
+def relative_effect(absolute: Effect, treatment: float, control: float, base: float, *, alpha: float) -> Effect | None:
+    """An effect over |base|, with the standard errors that both arms give its numerator; None where it is no number."""
+    ratio, se = absolute.estimate / abs(base), hypot(treatment, control) / abs(base)
+    if not isfinite(ratio) or not isfinite(se):
+        return None
+    return effect(ratio, se, absolute.freedom, alpha=alpha, floor=absolute.p_floor)
 
 
 def welch(control: ArmMean, treatment: ArmMean) -> float:

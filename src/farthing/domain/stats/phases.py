@@ -34,7 +34,7 @@ def compare_phases(phases: Sequence[PhaseMeans], *, alpha: float = 0.05) -> Comp
         floor *= p_floor(phase.control.users, phase.treatment.users) / 2
     control = _weighted([phase.control for phase in used], weights)
     treatment = _weighted([phase.treatment for phase in used], weights)
-    return compared(control, treatment, alpha=alpha, baseline=None, floor=dist.clamped(floor))
+    return compared(control, treatment, alpha=alpha, floor=dist.clamped(floor))
 
 
 def _weighted(arms: Sequence[ArmMean], weights: Sequence[float]) -> ArmMean:
