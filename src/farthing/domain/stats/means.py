@@ -163,8 +163,14 @@ def _effective(n: NDArray[Any]) -> float:
 
 
 def mean_of(users: int, mean: float, variance: float) -> ArmMean:
-    """An arm of users with one request each, by their mean and the variance between them (Welch 1947)."""
-    se = sqrt(max(0.0, variance) / users)
+    """An arm of users with one request each, by their mean and the variance between them (Welch 1947).
+
+    Raises:
+        ValueError: The variance is negative.
+    """
+    if variance < 0:
+        raise ValueError(f"a variance of {variance} is none: sums and sums of squares contradict each other")
+    se = sqrt(variance / users)
     return ArmMean(users, users, mean, se if se >= NEGLIGIBLE * abs(mean) else 0.0, users)
 
 

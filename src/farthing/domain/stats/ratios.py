@@ -41,4 +41,4 @@ def ratio_mean(moments: Moments) -> ArmMean:
     """Ratio of means with variance (V_m − 2R·C + R²·V_d)/(n·d̄²) (Deng, Knoblich and Lu 2018, section 3)."""
     ratio = moments.mean / moments.over
     variance = moments.variance - 2 * ratio * moments.covariance + ratio**2 * moments.over_variance
-    return mean_of(moments.users, ratio, variance / moments.over**2)
+    return mean_of(moments.users, ratio, max(0.0, variance) / moments.over**2)
