@@ -15,7 +15,8 @@ FarthingError
 │   └── HeadersTooLarge 431
 ├── RateLimited 429
 ├── Unavailable 503              we cannot serve it now: keys or accounting out of reach
-│   └── Stopping 503             this process ends, another may answer
+│   ├── Stopping 503             this process ends, another may answer
+│   └── Overloaded 503           more is asked than this process can do
 └── UpstreamError                a provider is to blame
     ├── UpstreamRejected 400     it refused the request itself; nobody else would take it either
     ├── UpstreamUnauthorized 502 it refused our key
@@ -23,6 +24,7 @@ FarthingError
     ├── UpstreamOverloaded 503
     ├── UpstreamUnreachable 502  no connection
     ├── UpstreamTimeout 504
+    │   └── ConnectTimeout 504   it took no connection, so it was asked nothing
     ├── UpstreamInvalid 502      an answer that is none
     ├── UpstreamInterrupted 502  an answer that broke off
     └── NoHealthyDeployment 503  every candidate is resting
@@ -168,6 +170,17 @@ class Stopping(Unavailable):
         super().__init__("The gateway is being stopped. Send the request again.", retry_after=1.0)
 
 
+class Overloaded(Unavailable):
+    """More is asked than can be done, and this request was not begun."""
+
+    default_code = "overloaded"
+
+    def __init__(self, *, retry_after: float) -> None:
+        super().__init__(
+            "The gateway is asked for more than it can do. Send the request again.", retry_after=retry_after
+        )
+
+
 class UpstreamError(FarthingError):
     """A provider failed. `fallback`: another candidate may do better; `trips`: the breaker counts it."""
 
@@ -220,6 +233,10 @@ class UpstreamTimeout(UpstreamError):
 
     status = 504
     default_code = "upstream_timeout"
+
+
+class ConnectTimeout(UpstreamTimeout):
+    """No connection to the provider came about in time: nothing was sent."""
 
 
 class UpstreamInvalid(UpstreamError):

@@ -13,10 +13,12 @@ from farthing.dialects.base import UpstreamDialect
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import Completion
 from farthing.domain.errors import (
+    ConnectTimeout,
     InsufficientQuota,
     NoHealthyDeployment,
     UpstreamError,
     UpstreamOverloaded,
+    UpstreamTimeout,
     UpstreamUnauthorized,
     UpstreamUnreachable,
 )
@@ -139,6 +141,7 @@ class Dispatch:
         except BaseException:
             breaker.abandoned()
             error = "cancelled"
+            draft.is_charged = True
             raise
         else:
             return answer
@@ -154,7 +157,12 @@ class Dispatch:
                 f"The key that this tenant brought for {provider.name} cannot be used. Have it set anew."
             )
         dialect = order.upstream(provider)
-        response = await provider.transport.send(self._request(order, model, provider, dialect))
+        try:
+            response = await provider.transport.send(self._request(order, model, provider, dialect))
+        except UpstreamTimeout as failure:
+            # It was we who lost patience: whoever has the question goes on with it, and charges for it.
+            order.draft.is_charged = not isinstance(failure, ConnectTimeout)
+            raise
         try:
             return await _read(order, dialect, provider, response, on_complete)
         except BaseException:
@@ -203,7 +211,7 @@ async def _read(
     if response.status != OK:
         said = _without_key(await response.read(LARGEST_ERROR), provider)
         raise dialect.read_error(response.status, response.headers, said)
-    draft.was_answered = True
+    draft.is_charged = True
     if order.chat.stream:
         source = StreamSource(response=response, dialect=dialect, draft=draft, on_complete=on_complete)
         await source.open()

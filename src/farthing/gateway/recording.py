@@ -94,8 +94,8 @@ class Draft:
     allowance: Allowance | None = None
     is_replayed = False
     """Whether the answer was given before, under the same idempotency key."""
-    was_answered = False
-    """Whether the vendor has said that the answer follows: from then on it charges."""
+    is_charged = False
+    """Whether the model asked last charges, as far as can be told: it answers, or was left alone with the question."""
     cache = "off"
     cache_level: str | None = None
     cache_key: str | None = None
@@ -177,7 +177,7 @@ class Draft:
     def asking(self, model: Model) -> None:
         """Journals that `model` is about to be asked, for which money is held. Raises `Unavailable` if it cannot."""
         self._losses.write_off(self.attempts)
-        self.model, self.was_answered, self._noted = model, False, None
+        self.model, self.is_charged, self._noted = model, False, None
         self.said = self.reported = None
         self._noted = self._note(model, self.estimate(None))
         self.is_asked = True
@@ -201,7 +201,7 @@ class Draft:
         """Notes how the model that was asked has done; what it charges for a broken answer is held from now on."""
         self.upstream_us += took_us
         self.attempts.append(Attempt(model=model.name, provider=model.provider, error=error, duration_us=took_us))
-        if error is not None and self.was_answered:
+        if error is not None and self.is_charged:
             usage = self._used()
             self.hold.sink(self._losses.note(model, usage, self._cost(usage)))
 
@@ -267,7 +267,7 @@ class Draft:
     def broke(self, error: BaseException) -> Exchange:
         """Settles a request that ended in an error, whose client left, or for which we had no time left."""
         is_cut = isinstance(error, asyncio.CancelledError | GeneratorExit)
-        usage = self._used() if self.is_asked and (self.was_answered or is_cut) else Usage()
+        usage = self._used() if self.is_charged else Usage()
         if is_cut and self._recorder.is_stopping:
             return self._cut_short(usage)
         if is_cut:

@@ -9,7 +9,7 @@ from collections import deque
 
 from msgspec import Struct
 
-from farthing.domain.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from farthing.domain.errors import ConnectTimeout, UpstreamError, UpstreamUnreachable
 from farthing.providers.connection import READ_BYTES, Connection
 
 
@@ -66,7 +66,7 @@ class Pool:
     async def lease(self, within: float, *, fresh: bool = False) -> Connection:
         """A connection, within this many seconds; a `fresh` one was never used before.
 
-        Raises `UpstreamUnreachable` where there is nobody to connect to, `UpstreamTimeout` where it takes too long.
+        Raises `UpstreamUnreachable` where there is nobody to connect to, `ConnectTimeout` where it takes too long.
         """
         try:
             async with asyncio.timeout(within):
@@ -77,7 +77,7 @@ class Pool:
                     self._free()
                     raise
         except TimeoutError as error:
-            raise UpstreamTimeout(f"The provider took no connection within {within:g} s.") from error
+            raise ConnectTimeout(f"The provider took no connection within {within:g} s.") from error
         except (OSError, UnicodeError) as error:
             raise _unreachable(error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import suppress
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from farthing.dialects import UPSTREAM
 from farthing.domain import tokens
 from farthing.domain.chat import Usage
-from farthing.domain.errors import Unavailable, UpstreamError
+from farthing.domain.errors import ConnectTimeout, Unavailable, UpstreamError
 from farthing.domain.exchange import Attempt, Charge, Exchange, Intent
 from farthing.ports import UpstreamRequest
 from farthing.providers.fake import Behaviour, answer, break_off, hang, overload, refuse
@@ -25,7 +26,7 @@ NANO = {name: price * 1_000 for name, _, price in MODELS}
 REPORT = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 TOLD = json.dumps({"id": "up-1", "choices": [], "usage": REPORT}).encode()
 FREE = ("refused", "busy")
-KINDS = (*FREE, "garbage", "told", "silent", "ok")
+KINDS = (*FREE, "garbage", "told", "silent", "late", "ok")
 
 
 class Vendor:
@@ -40,7 +41,8 @@ class Vendor:
     def __call__(self, request: UpstreamRequest) -> Behaviour:
         """The next behaviour; when all are used up, an answer."""
         kind = self.kinds.pop(0) if self.kinds else "ok"
-        used = {"refused": 0, "busy": 0, "garbage": self.tokens_in, "silent": self.tokens_in, "told": 15, "ok": 15}
+        used = dict.fromkeys(("garbage", "silent", "late"), self.tokens_in) | dict.fromkeys(FREE, 0)
+        used |= {"told": 15, "ok": 15}
         if kind == "cut":
             used[kind] = self.tokens_in + tokens.estimate("w0 w1 ")
         self.bill += used[kind] * NANO[json.loads(request.body)["model"]]
@@ -50,6 +52,7 @@ class Vendor:
             "busy": overload(),
             "garbage": answer(b"data: <html>\n\n" if self.stream else b"<html>"),
             "silent": break_off(b": \n\n" if self.stream else b"{"),
+            "late": hang(),
             "told": break_off(told) if self.stream else answer(TOLD),
             "cut": break_off(*events()[:2]),
             "ok": answer(*events()) if self.stream else answer(completion()),
@@ -99,6 +102,48 @@ async def test_a_hop_pays_for_the_answer_that_broke() -> None:
         Attempt(model=row.model or "", provider="fake", duration_us=second.duration_us),
         told,
     )
+
+
+async def test_who_was_given_up_is_charged_for_its_input() -> None:
+    """The vendor has the question and goes on with it: what it read is booked, and flagged as an estimate."""
+    rig = Rig([hang()])
+    with pytest.raises(UpstreamError):
+        await rig.ask(chat())
+    [row] = rig.journal.settled
+    assert (row.status, row.error_code, row.usage.estimated) == ("error", "upstream_timeout", True)
+    assert row.cost == row.usage.tokens_in * NANO["small"] > 0
+
+
+async def test_who_was_never_reached_charges_nothing() -> None:
+    """No connection came about in time, so nothing was sent."""
+
+    def unreached(_: UpstreamRequest) -> Behaviour:
+        raise ConnectTimeout("The provider took no connection.")
+
+    rig = Rig(unreached)
+    with pytest.raises(ConnectTimeout):
+        await rig.ask(chat())
+    [row] = rig.journal.settled
+    assert (row.status, row.cost, row.usage) == ("error", 0, Usage())
+
+
+async def test_a_client_that_leaves_after_a_refusal_pays_nothing() -> None:
+    """In the pause before the vendor is asked again: so far it has only said no."""
+    pause = asyncio.Event()
+
+    class Patient(Rig):
+        async def sleep(self, seconds: float) -> None:
+            pause.set()
+            await asyncio.sleep(seconds)
+
+    rig = Patient([overload(), answer(completion())])
+    asking = asyncio.ensure_future(rig.ask(chat()))
+    await pause.wait()
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    [row] = rig.journal.settled
+    assert (row.status, row.cost, row.usage, len(row.attempts)) == ("cancelled", 0, Usage(), 1)
 
 
 async def test_what_broke_without_a_price_makes_the_whole_unknown() -> None:

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from farthing.domain.errors import UpstreamTimeout, UpstreamUnreachable
+from farthing.domain.errors import ConnectTimeout, UpstreamUnreachable
 from farthing.ports import UpstreamRequest
 from farthing.providers.pool import Pool
 from farthing.providers.transport import HttpTransport
@@ -71,7 +71,7 @@ async def test_waiting_for_a_connection_is_bounded() -> None:
     transport = HttpTransport(limit_per_host=1)
     (first,) = await under_way(transport, 1)
     start = virtual().time()
-    with pytest.raises(UpstreamTimeout, match="no connection within 5 s"):
+    with pytest.raises(ConnectTimeout, match="no connection within 5 s"):
         await transport.send(REQUEST)
     assert virtual().time() - start == pytest.approx(5, abs=0.01)
     first.cancel()
@@ -83,7 +83,7 @@ async def test_connecting_is_bounded() -> None:
     """An address that never answers costs the connect deadline, and no lease."""
     transport = HttpTransport()
     virtual().connect = lambda: asyncio.sleep(1000)
-    with pytest.raises(UpstreamTimeout, match="no connection within 5 s"):
+    with pytest.raises(ConnectTimeout, match="no connection within 5 s"):
         await transport.send(REQUEST)
     assert pool_of(transport).leased == 0
 
