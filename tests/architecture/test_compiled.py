@@ -18,6 +18,24 @@ def lost(module: Module) -> list[str]:
     return [f"{module.name}:{node.name}" for node in classes if loses_keywords(node) or any(map(loses_none, node.body))]
 
 
+def heirs(module: Module) -> list[str]:
+    """Classes of an interpreted module that inherit from one of a compiled module, which mypyc forbids."""
+    compiled = {f"farthing.{name}" for name in LISTED}
+    nodes = [*ast.walk(module.tree)]
+    theirs = {
+        alias.asname or alias.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module in compiled
+        for alias in node.names
+    }
+    return [
+        f"{module.name}:{node.name}"
+        for node in nodes
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id in theirs for base in node.bases)
+    ]
+
+
 def loses_keywords(node: ast.ClassDef) -> bool:
     """Whether mypyc forgets what stands beside the bases, such as `frozen=True`."""
     return bool(node.keywords) or any(isinstance(base, ast.Name) and base.id == "Struct" for base in node.bases)
@@ -42,6 +60,22 @@ def test_no_compiled_module_says_what_mypyc_forgets() -> None:
     """Structs stand in modules of their own, which stay interpreted; a default of None may stand in `__init__`."""
     listed = {f"src/{source(name)}" for name in LISTED}
     assert [place for module in package_modules() if module.name in listed for place in lost(module)] == []
+
+
+def test_no_interpreted_class_inherits_from_a_compiled_one() -> None:
+    """Else `make compiled` ends with an error once everything is compiled."""
+    listed = {f"src/{source(name)}" for name in LISTED}
+    assert [place for module in package_modules() if module.name not in listed for place in heirs(module)] == []
+
+
+def test_an_heir_is_found() -> None:
+    """By what it imports, under whichever name."""
+    compiled = f"from farthing.{LISTED[0]} import A, B as C\n"
+    assert heirs(Module.of("m.py", f"{compiled}class D(A): ...\nclass E(C): ...\nclass F: ...\n")) == [
+        "m.py:D",
+        "m.py:E",
+    ]
+    assert heirs(Module.of("m.py", "from farthing.ports import A\nclass D(A): ...\n")) == []
 
 
 @pytest.mark.parametrize(
