@@ -65,6 +65,8 @@ class Kept(Struct, frozen=True, kw_only=True):
     experiment: Experiment
     """With its status, verdict and `decided_n` as they are now."""
     tally: Tally = Tally()
+    revision: int = 0
+    """Rises whenever anything but its results has changed."""
 
 
 class Spread(Struct, frozen=True, kw_only=True):
@@ -79,6 +81,11 @@ class Spread(Struct, frozen=True, kw_only=True):
     """Nano-dollars of a request, Σs/Σn with s a user's cost and n his requests."""
     variance: float
     """Of users' shares in that ratio, Σ(s - mean·n)²/(users - 1), in nano-dollars squared; 0 for fewer than two."""
+
+    @property
+    def requests_a_day(self) -> float:
+        """Of less than a day it is not known how busy a day is."""
+        return self.requests / max(1.0, self.days)
 
 
 class Experiments(Protocol):

@@ -13,6 +13,7 @@ from farthing.store.budgets import Budgets
 from farthing.store.cache_level import SqlCacheLevel
 from farthing.store.credentials import Credentials
 from farthing.store.engine import Engines
+from farthing.store.experiments import Experiments
 from farthing.store.feedback import Feedback
 from farthing.store.idempotency import SqlIdempotentAnswers
 from farthing.store.ingest import Ingest
@@ -45,6 +46,7 @@ class Store:
         self.budgets = Budgets(engines)
         self.leases = Leases(engines)
         self.credentials = Credentials(engines)
+        self.experiments = Experiments(engines)
         self.outbox = SqlOutbox(engines, clock)
         self.sessions = Sessions(engines)
         self.limits = SqlLimits(engines, clock)
@@ -75,7 +77,7 @@ class Store:
 def open_store(url: str, *, clock: Clock, pool_max: int = 10, secret: Secret[bytes] | None = None) -> Store:
     """A store at `sqlite:///path` or `postgresql://…`; connects to nothing yet.
 
-    `pool_max` bounds the connections for dashboards, reports and administration; the gateway itself takes six more.
+    `pool_max` bounds the connections for dashboards, reports and administration; the gateway itself takes seven more.
     `secret` signs kept answers; without one the URL does, password included.
     Raises ValueError for any other URL.
     """

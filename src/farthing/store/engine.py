@@ -20,7 +20,7 @@ from farthing.domain.errors import InvalidRequest, Unavailable
 from farthing.store.backends import backend_for
 from farthing.store.backends.base import Backend, PoolLimits
 
-PoolName = Literal["writer", "refresh", "requests", "people", "migration"]
+PoolName = Literal["writer", "refresh", "requests", "people", "analysis", "migration"]
 
 CLOSING_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 2.0
@@ -50,6 +50,7 @@ def _limits(backend: Backend, people: int) -> dict[PoolName, PoolLimits]:
         "people": PoolLimits(
             size=min(people, 4) if embedded else people, wait=0.5, connect=0.8, statement=2.0, total=3.0, begin=1.0
         ),
+        "analysis": PoolLimits(size=1, wait=30.0, connect=3.0, statement=60.0, total=120.0),
         "migration": PoolLimits(size=1, wait=30.0, connect=30.0, statement=600.0, total=600.0, is_durable=True),
     }
 

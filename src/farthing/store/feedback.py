@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.errors import NotFound
 from farthing.ports import Clock, Verdict
+from farthing.store import experiment_results
 from farthing.store.cache_level import SqlCacheLevel
 from farthing.store.engine import Engines
 from farthing.store.queries.quality import of_tenant
@@ -84,7 +85,12 @@ class Feedback:
             row = await find(connection, tenant, request_id)
             rating = {"request_id": request_id, "quality": (grade - 1) / 4, "principal": principal}
             await self._keep(connection, "request_id", rating | dict(details or {}) | _origin(row))
-            return await self._verdict(connection, response_feedback.c.request_id == request_id)
+            verdict = await self._verdict(connection, response_feedback.c.request_id == request_id)
+            if row["experiment_id"] and row["arm"]:
+                await experiment_results.rate(
+                    connection, row["experiment_id"], request_id, 1 + 4 * verdict.quality_score
+                )
+            return verdict
 
     async def tombstones(self) -> frozenset[str]:
         """Keys of all answers that are never served again."""

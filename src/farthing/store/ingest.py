@@ -8,6 +8,7 @@ from farthing.domain.errors import InvalidRequest
 from farthing.domain.exchange import Exchange
 from farthing.store.aggregates import Cell, fold, hits
 from farthing.store.engine import Engines
+from farthing.store.experiment_results import settle, taking_part
 from farthing.store.leases import Lessee
 from farthing.store.rows import LAST_MOMENT_US, mended
 
@@ -61,6 +62,8 @@ class Ingest:
                     await self._backend.count(connection, served)
                 if lessee is not None:
                     await lessee.settle(connection, batch)
+                if results := taking_part(batch):
+                    await settle(connection, results)
         return len(new)
 
 

@@ -355,7 +355,7 @@ experiments = sa.Table(
     # How often a result that is analysed was rated.
     sa.Column("ratings", sa.BigInteger, nullable=False, server_default="0"),
     # By arm, requests without a result.
-    sa.Column("dropped", Json),
+    sa.Column("lost", Json),
     # The last result that is analysed; NULL while it runs.
     sa.Column("decided_n", sa.BigInteger),
     sa.Column("verdict", Json),

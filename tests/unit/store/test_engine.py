@@ -22,7 +22,7 @@ HURRIED = PoolLimits(size=1, wait=0.1, connect=0.2, statement=0.2, total=0.3)
 @pytest.fixture
 async def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engines]:
     """Impatient pools over a file with one table."""
-    limits = dict.fromkeys(("writer", "refresh", "requests", "people", "migration"), HURRIED)
+    limits = dict.fromkeys(("writer", "refresh", "requests", "people", "analysis", "migration"), HURRIED)
     monkeypatch.setattr(engine_module, "_limits", lambda *_: limits)
     engines = Engines(f"sqlite:///{tmp_path / 'test.db'}")
     async with engines.writing() as connection:

@@ -27,7 +27,7 @@ def upgrade() -> None:
             sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
             for name in ("n", "duplicates", "invalid", "ratings")
         ),
-        sa.Column("dropped", JSON),
+        sa.Column("lost", JSON),
         sa.Column("decided_n", sa.BigInteger),
         sa.Column("verdict", JSON),
         sa.Column("changed", sa.BigInteger, nullable=False),

@@ -1,0 +1,172 @@
+"""Results of experiments as rows: numbered in the order of arrival, each once, under the experiment's own lock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from farthing.domain.exchange import Exchange
+from farthing.ports.experiments import Result
+from farthing.store.schema import experiment_results, experiments
+
+TOGETHER = 500
+"""Request ids in one question."""
+MILLION = 1_000_000
+_TABLE, _RESULT = experiments.c, experiment_results.c
+
+
+class _Part(Struct, frozen=True):
+    """What a request's decision tells of its experiment."""
+
+    phase: int = 0
+    tokens: int | None = None
+
+
+class _Decision(Struct, frozen=True):
+    experiment: _Part = _Part()
+
+
+_read = msgspec.json.Decoder(_Decision).decode
+
+
+def taking_part(exchanges: Iterable[Exchange]) -> list[Exchange]:
+    """Those that belong to an experiment. An answer that was only repeated is no second result."""
+    return [each for each in exchanges if each.experiment_id and each.arm and each.cache_level != "idempotency"]
+
+
+async def settle(connection: AsyncConnection, exchanges: Sequence[Exchange]) -> None:
+    """Adds the results of new rows of the ledger, in the transaction that adds the rows.
+
+    Whoever else writes results of the same experiments waits until its end: in the order of their ids, and after all
+    other locks that a writer of rows takes, so that nobody waits in a circle.
+    """
+    mine = sorted(exchanges, key=lambda each: (each.experiment_id or "", each.request_id))
+    groups = {name: list(group) for name, group in groupby(mine, key=attrgetter("experiment_id"))}
+    statement = (
+        sa.select(_TABLE.experiment_id, _TABLE.tenant, _TABLE.n, _TABLE.lost)
+        .where(_TABLE.experiment_id.in_(groups))
+        .order_by(_TABLE.experiment_id)
+        .with_for_update()
+    )
+    for row in (await connection.execute(statement)).all():
+        own = [each for each in groups[row.experiment_id] if each.tenant == row.tenant]
+        results = [result for each in own if (result := _result(each)) is not None]
+        dropped = Counter(row.lost or {}) + Counter(each.arm for each in own if _is_dropped(each))
+        added, duplicates = await _add(connection, row.experiment_id, row.n, results)
+        await _count(connection, row.experiment_id, n=row.n + added, duplicates=duplicates, dropped=dropped)
+
+
+async def keep(connection: AsyncConnection, row: sa.Row[Any], result: Result) -> int | None:
+    """Adds one result to the experiment of this row, which is locked; its number, None where it is known already."""
+    added, duplicates = await _add(connection, row.experiment_id, row.n, [result])
+    await _count(connection, row.experiment_id, n=row.n + added, duplicates=duplicates)
+    return row.n + 1 if added else None
+
+
+async def rate(connection: AsyncConnection, experiment_id: str, request_id: str, quality: float) -> None:
+    """Gives a result its quality, from 1 to 5, while it can still be part of a verdict to come."""
+    locked = sa.select(_TABLE.decided_n).where(_TABLE.experiment_id == experiment_id).with_for_update()
+    row = (await connection.execute(locked)).first()
+    if row is None or row.decided_n is not None:
+        return
+    change = sa.update(experiment_results).where(
+        _RESULT.experiment_id == experiment_id, _RESULT.request_id == request_id
+    )
+    if (await connection.execute(change.values(quality=round(quality * MILLION)))).rowcount:
+        more = sa.update(experiments).where(_TABLE.experiment_id == experiment_id)
+        await connection.execute(more.values(ratings=_TABLE.ratings + 1))
+
+
+async def _add(
+    connection: AsyncConnection, experiment_id: str, last: int, results: Sequence[Result]
+) -> tuple[int, int]:
+    """How many of the results are new, and how many are not."""
+    ids = [result.request_id for result in results]
+    known: set[str] = set()
+    for start in range(0, len(ids), TOGETHER):
+        statement = sa.select(_RESULT.request_id).where(
+            _RESULT.experiment_id == experiment_id, _RESULT.request_id.in_(ids[start : start + TOGETHER])
+        )
+        known.update((await connection.execute(statement)).scalars())
+    new = [result for result in results if result.request_id not in known]
+    if new:
+        rows = [_row(experiment_id, number, result) for number, result in enumerate(new, last + 1)]
+        await connection.execute(sa.insert(experiment_results), rows)
+    return len(new), len(results) - len(new)
+
+
+async def _count(
+    connection: AsyncConnection,
+    experiment_id: str,
+    *,
+    n: int,
+    duplicates: int,
+    dropped: Mapping[str | None, int] | None = None,
+) -> None:
+    values: dict[str, Any] = {"n": n}
+    if duplicates:
+        values["duplicates"] = _TABLE.duplicates + duplicates
+    if dropped:
+        values["lost"] = dict(dropped)
+    await connection.execute(sa.update(experiments).where(_TABLE.experiment_id == experiment_id).values(**values))
+
+
+def _row(experiment_id: str, number: int, result: Result) -> dict[str, Any]:
+    quality = result.quality
+    return {
+        "experiment_id": experiment_id,
+        "request_id": result.request_id,
+        "seq": number,
+        "user_id": result.user,
+        "arm": result.arm,
+        "phase": result.phase,
+        "cost": result.cost,
+        "latency_us": result.latency_us,
+        "quality": None if quality is None else round(quality * MILLION),
+        "is_error": result.is_error,
+        "covariate": result.covariate,
+        "provider": result.provider,
+        "model": result.model,
+        "created_at": result.created_at_us,
+    }
+
+
+def _is_dropped(exchange: Exchange) -> bool:
+    """Whether it was assigned and cannot be analysed: refused before it began, or of unknown cost."""
+    return exchange.status == "rejected" or exchange.cost is None
+
+
+def _result(exchange: Exchange) -> Result | None:
+    if exchange.cost is None or _is_dropped(exchange):
+        return None
+    part = _part(exchange.decision)
+    return Result(
+        request_id=exchange.request_id,
+        user=exchange.user or exchange.request_id,
+        arm=exchange.arm or "",
+        cost=exchange.cost,
+        latency_us=exchange.duration_us,
+        is_error=exchange.status == "error",
+        covariate=part.tokens,
+        phase=part.phase,
+        provider=exchange.provider,
+        model=exchange.model,
+        created_at_us=exchange.created_at_us,
+    )
+
+
+def _part(decision: dict[str, Any] | str | None) -> _Part:
+    try:
+        if isinstance(decision, str):
+            return _read(decision).experiment
+        return msgspec.convert(decision or {}, _Decision).experiment
+    except msgspec.MsgspecError:
+        return _Part()
