@@ -166,3 +166,29 @@ class Results(Struct, frozen=True, kw_only=True):
     def primary(self, arm: str) -> Metric | None:
         """The cost of this arm against control's."""
         return next((metric for metric in self.metrics if metric.role == "primary" and metric.arm == arm), None)
+
+    @property
+    def headline(self) -> Metric | None:
+        """The cost of the arm that the verdict is about: the winner's, else the one that differs the most clearly."""
+        costs = [metric for metric in self.metrics if metric.role == "primary"]
+        named = next((metric for metric in costs if metric.arm == self.verdict.winner), None)
+        return named or min(costs, key=lambda metric: 1.0 if metric.p_fixed is None else metric.p_fixed, default=None)
+
+    @property
+    def p_value(self) -> float | None:
+        """Of the headline, for whoever wants one number: adjusted for the arms, and valid at the moment it is read.
+
+        That is the anytime-valid one while results are collected, and the ordinary one once the plan has decided.
+        """
+        metric = self.headline
+        if metric is None:
+            return None
+        return metric.p_adjusted if self.verdict.is_final else metric.p_anytime
+
+    @property
+    def interval(self) -> Interval | None:
+        """Of the headline's difference in USD a request, chosen as `p_value` is."""
+        metric = self.headline
+        if metric is None:
+            return None
+        return metric.ci if self.verdict.is_final else metric.ci_anytime

@@ -53,4 +53,5 @@ def cohort(arm: str, costs: Sequence[float], *, requests: Sequence[int] | None =
 def data(*cohorts: Cohort, **changed: Any) -> Data:
     """These cohorts, all of whose results count."""
     n = sum(sum(one.requests) for one in cohorts)
-    return Data(**{"n": n, "cohorts": cohorts} | changed)
+    settings: dict[str, Any] = {"n": n, "cohorts": cohorts}
+    return Data(**settings | changed)

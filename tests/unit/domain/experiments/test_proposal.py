@@ -19,7 +19,7 @@ BODY: dict[str, Any] = {
     "test_strategy": "small",
     "sample_size": 100,
 }
-THREE = [
+THREE: list[dict[str, Any]] = [
     {"name": "now", "strategy": "large"},
     {"name": "small", "strategy": "small", "share": 0.2},
     {"name": "mixed", "strategy": "hybrid"},
@@ -105,7 +105,7 @@ def test_an_odd_size_is_told_its_neighbours() -> None:
         ("arms.1.name", {"arms": [THREE[0], {"name": " ", "strategy": "small"}]}),
         ("arms.1.strategy", {"arms": [THREE[0], {"name": "b", "strategy": "unknown"}]}),
         ("arms", {"arms": [THREE[0], {"name": "b", "strategy": "small", "share": 1.0}]}),
-        ("arms", {"arms": [{**THREE[0], "share": 0.5}, {"name": "b", "strategy": "small", "share": 0.4}]}),
+        ("arms", {"arms": [THREE[0] | {"share": 0.5}, {"name": "b", "strategy": "small", "share": 0.4}]}),
         ("alpha", {"alpha": 0.5}),
         ("planned_effect", {"planned_effect": 0.0}),
         ("min_effect", {"min_effect": -0.1}),
