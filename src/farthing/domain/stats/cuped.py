@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from farthing.domain.stats.columns import LARGEST_VALUE, Numbers
+from farthing.domain.stats.columns import LARGEST_VALUE, Numbers, squares
 from farthing.domain.stats.means import (
     FEWEST_USERS,
     NEGLIGIBLE,
@@ -78,13 +78,11 @@ def adjusted(control: Covaried, treatment: Covaried, *, alpha: float = 0.05) -> 
 
 def theta(arms: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> float:
     """Pooled slope of the arms' residuals on those of their covariates; 0 where either does not vary."""
-    import numpy as np
-
     size = max(_largest(x) for _, x in arms)
     if not size:
         return 0.0
     both = [(residual, x / size) for residual, x in arms]
-    slope = sum(float(np.dot(s, x)) for s, x in both) / sum(float(np.dot(x, x)) for _, x in both) / size
+    slope = sum(float((s * x).sum()) for s, x in both) / sum(squares(x) for _, x in both) / size
     return slope if abs(slope) < LARGEST_VALUE else 0.0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, isfinite, log, pi, sqrt
+from math import exp, isfinite, pi, sqrt
 
 SMALLEST_P = 1e-300
 """No p-value leaves as less: zero would claim certainty, and less than this is lost when it is multiplied."""
@@ -82,8 +82,8 @@ def chi_square_p(statistic: float, freedom: int) -> float:
     return clamped(float(chdtrc(freedom, statistic)))
 
 
-def log_beta_above(a: float, b: float, bound: float) -> float:
-    """Ln of the share of Beta(a, b) above the bound; not below ln 1e-300."""
+def beta_above(a: float, b: float, bound: float) -> float:
+    """Share of Beta(a, b) above the bound, 1 − I(a, b); 0 where it is too small for a number."""
     from scipy.special import betaincc
 
-    return log(max(SMALLEST_P, float(betaincc(a, b, bound))))
+    return float(betaincc(a, b, bound))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from farthing.domain.stats import distributions as dist
-from farthing.domain.stats.columns import Numbers, column, counts, total
+from farthing.domain.stats.columns import Numbers, column, counts, squares, total
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,16 +150,14 @@ def spread(moved: NDArray[Any], mean: float) -> float:
         return 0.0
     scaled = moved / size
     away = scaled - scaled.mean()
-    se = size * sqrt((users - 1) / users * float(np.dot(away, away)))
+    se = size * sqrt((users - 1) / users * squares(away))
     return se if se >= NEGLIGIBLE * abs(mean) else 0.0
 
 
 def _effective(n: NDArray[Any]) -> float:
     """(Σn)²/Σn²."""
-    import numpy as np
-
     share = n / n.max()
-    return float(share.sum() ** 2 / np.dot(share, share))
+    return float(share.sum()) ** 2 / squares(share)
 
 
 def mean_of(users: int, mean: float, variance: float) -> ArmMean:
@@ -236,7 +234,7 @@ def effect(
         p = dist.clamped(floor) if estimate else 1.0
         return Effect(estimate, 0.0, freedom, None, p, floor, estimate, estimate)
     t = dist.held(estimate / se)
-    half = dist.student_quantile(1 - alpha / 2, freedom) * se
+    half = -dist.student_quantile(alpha / 2, freedom) * se
     p = max(dist.student_p(t, freedom), floor)
     return Effect(
         dist.held(estimate), dist.held(se), freedom, t, p, floor, dist.held(estimate - half), dist.held(estimate + half)
@@ -254,5 +252,5 @@ def one_sided(found: Effect, side: Side, *, alpha: float = 0.05, against: float 
         p = found.p_floor / 2 if ahead > 0 else 1.0
         return Bound(dist.clamped(p), found.estimate)
     p = max(dist.student_cdf(dist.held(-ahead / found.se), found.freedom), found.p_floor / 2)
-    reach = dist.student_quantile(1 - alpha, found.freedom) * found.se
+    reach = -dist.student_quantile(alpha, found.freedom) * found.se
     return Bound(dist.clamped(p), dist.held(found.estimate - sign * reach))

@@ -23,9 +23,8 @@ def winsorised(arms: Sequence[tuple[Numbers, Numbers]], *, share: float = CAP) -
     """
     import numpy as np
 
-    read = [(column(sums), np.maximum(counts(requests), 1)) for sums, requests in arms]
-    means = [sums / requests for sums, requests in read]
-    pooled = np.concatenate(means) if means else np.zeros(0)
+    read = [(column(sums), counts(requests)) for sums, requests in arms]
+    pooled = np.concatenate([np.zeros(0), *(sums[requests > 0] / requests[requests > 0] for sums, requests in read)])
     if not pooled.size:
         return [sums for sums, _ in read]
     cap = float(np.quantile(pooled, share))

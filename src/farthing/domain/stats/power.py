@@ -38,8 +38,8 @@ def sample_size(wish: Wish) -> int:
     early = EARLY_COST if wish.early_stop else 1
     if not wish.effect:
         return LARGEST_PLAN
-    per_result = (sqrt(wish.variance) / wish.effect) ** 2 / (wish.share * (1 - wish.share))
-    needed = _reach(wish.alpha, wish.power) ** 2 * per_result * crowding * early
+    ratio = _reach(wish.alpha, wish.power) * sqrt(wish.variance) / wish.effect
+    needed = ratio * ratio / (wish.share * (1 - wish.share)) * crowding * early
     return max(2, ceil(min(needed, LARGEST_PLAN)))
 
 
@@ -67,7 +67,8 @@ def smallest_relative_effect(coefficient: float, *, alpha: float = 0.05, power: 
         alpha: Two-sided level.
         power: Chance to see it.
     """
-    k = (_reach(alpha, power) * coefficient) ** 2
+    reach = _reach(alpha, power) * coefficient
+    k = reach * reach
     return (k + sqrt(k * k + 2 * k * (1 - k))) / (1 - k) if k < 1 else None
 
 
@@ -76,7 +77,7 @@ def results_needed(effect: float, se: float, results: int, *, alpha: float = 0.0
     if not effect:
         return LARGEST_PLAN
     ratio = _reach(alpha, power) * se / abs(effect)
-    return ceil(min(ratio * ratio * results, LARGEST_PLAN)) if ratio < LARGEST_PLAN else LARGEST_PLAN
+    return ceil(min(ratio * ratio * results, LARGEST_PLAN))
 
 
 def _reach(alpha: float, power: float) -> float:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from math import ceil, floor, sqrt
+from typing import TYPE_CHECKING, Any
 
 from farthing.domain.stats import distributions as dist
 from farthing.domain.stats.columns import Numbers, column, counts
-from farthing.domain.stats.means import ArmMean, arm_mean
+from farthing.domain.stats.means import ArmMean, mean_by_user
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ADVISED = 400
 """Requests in each arm from which a p95 is worth reading."""
@@ -35,20 +39,26 @@ def arm_quantile(values: Numbers, users: Numbers, *, share: float = 0.95, alpha:
     n = int(found.size)
     if n <= fewest_requests(share):
         return None
-    reach = dist.normal_quantile(1 - alpha / 2)
-    away = reach * sqrt(share * (1 - share) / n)
-    ranks = [
-        max(0, floor(n * (share - away)) - 1),
-        min(n - 1, ceil(n * share) - 1),
-        min(n - 1, ceil(n * (share + away))),
-    ]
-    ordered = np.partition(found, ranks)
-    low, middle, high = (float(ordered[rank]) for rank in ranks)
-    per_user = np.bincount(owners)
-    within = np.bincount(owners, weights=found <= middle).astype(np.int64)
-    clustered = arm_mean(within, per_user)
-    if clustered is None:
-        return None
-    excess = clustered.se / sqrt(share * (1 - share) / n)
-    se = (high - low) / (2 * reach) * excess
-    return ArmMean(clustered.users, n, middle, se, clustered.effective_users)
+    middle, error = _order_statistics(found, share, alpha)
+    requests = np.bincount(owners)
+    here = requests > 0
+    within = mean_by_user(np.bincount(owners, weights=found <= middle).astype(np.int64)[here], requests[here])
+    alone = sqrt(within.mean * (1 - within.mean) / n)
+    excess = within.se / alone if alone and within.se else 1.0
+    return ArmMean(within.users, n, middle, error * excess, within.effective_users)
+
+
+def _order_statistics(found: NDArray[Any], share: float, alpha: float) -> tuple[float, float]:
+    """The quantile, and the standard error that the ranks around it tell; ranks further away where those are equal."""
+    import numpy as np
+
+    n, reach = found.size, dist.normal_quantile(1 - alpha / 2)
+    while True:
+        away = reach * sqrt(share * (1 - share) / n)
+        ends = floor(n * (share - away)) - 1, ceil(n * share) - 1, ceil(n * (share + away))
+        ranks = [min(n - 1, max(0, rank)) for rank in ends]
+        ordered = np.partition(found, ranks)
+        low, middle, high = (float(ordered[rank]) for rank in ranks)
+        if low < high or ranks[2] - ranks[0] == n - 1:
+            return middle, (high - low) / (2 * reach)
+        reach *= 2

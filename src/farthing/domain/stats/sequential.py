@@ -114,10 +114,11 @@ def early_rule(alpha: float = 0.05) -> Rule:
     """Decide from half the plan on where |z|·√t ≥ b, and at the planned size at z ≥ c.
 
     2[(1−Φ(c)) + (1−Φ(2b−c))] = α by the reflection principle for Brownian motion, so it holds for a look after every
-    result. b = 2.5 at α = .05, and in proportion to the usual critical value elsewhere.
+    result. b = 2.5 at α = .05, and in proportion to the usual critical value elsewhere, but never so low that looking
+    alone would spend α.
     """
     usual = dist.normal_quantile(1 - alpha / 2)
-    b = EARLY * (usual / dist.normal_quantile(1 - _USUAL / 2))
+    b = max(EARLY * (usual / dist.normal_quantile(1 - _USUAL / 2)), dist.normal_quantile(1 - alpha / 4))
     low, high = usual, b
     for _ in range(60):
         c = (low + high) / 2
