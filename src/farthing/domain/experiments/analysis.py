@@ -78,12 +78,10 @@ def _contest(
 ) -> tuple[Contest, Metric]:
     """One arm against control, and its primary metric with all that is told of it."""
     comparison, effect = found
-    flips = False
-    if comparison is not None and effect is not None:
-        capping = capped(panel, cost.arm)
+    capping, flips = capped(panel, cost.arm), False
+    if comparison is not None and effect is not None and capping is not None:
         cost = replace(with_cost(cost, panel, comparison, capping), p_adjusted=effect.p)
-        if capping is not None:
-            flips = _flips(comparison.absolute, capping.comparison.absolute, panel.experiment.alpha)
+        flips = _flips(comparison.absolute, capping.comparison.absolute, panel.experiment.alpha)
     rates = next(one for one in others if one.name == "rating_rate")
     contest = Contest(
         cost=cost,

@@ -17,6 +17,7 @@ MOST_CROSSED = 0.02
 """From this share of users in more than one arm on nothing may be concluded."""
 CROSSED = 0.005
 """From this share on it is told."""
+WAITING: Code = "collecting"
 STOPPING: frozenset[Code] = frozenset({"winner", "trade_off"})
 """What an early look may end with; whatever else it finds, more results may yet clear."""
 
@@ -26,10 +27,10 @@ def decide(evidence: Evidence) -> Verdict:
     experiment = evidence.experiment
     verdict = _standing(evidence)
     verdict = replace(verdict, caveats=tuple(_caveats(evidence, verdict)))
-    if experiment.status != "cancelled" or verdict.code != "collecting":
+    if experiment.status != "cancelled" or verdict.code != WAITING:
         return verdict
     reason = wording.ended(evidence.n, experiment.sample_size)
-    return replace(verdict, code="inconclusive", reason=reason, is_final=True)
+    return _as(verdict, "inconclusive", reason=reason, is_final=True)
 
 
 def _standing(evidence: Evidence) -> Verdict:
@@ -37,7 +38,7 @@ def _standing(evidence: Evidence) -> Verdict:
     experiment = evidence.experiment
     rule = early_rule(experiment.alpha) if experiment.early_stop else planned_rule(experiment.alpha)
     waiting = Verdict(
-        code="collecting",
+        code=WAITING,
         reason=wording.collecting(evidence.n, experiment.sample_size),
         alpha_used=rule.level if experiment.early_stop else experiment.alpha,
     )
@@ -56,6 +57,11 @@ def _standing(evidence: Evidence) -> Verdict:
     return replace(early, is_final=True, rule="early") if early.code in STOPPING else waiting
 
 
+def _as(verdict: Verdict, code: Code, *, reason: str, **more: bool | str) -> Verdict:
+    """The verdict under another code."""
+    return replace(verdict, code=code, reason=reason, **more)
+
+
 def _alarm(evidence: Evidence, waiting: Verdict, *, is_full: bool) -> Verdict | None:
     """What stands before any comparison: arms without users, users in wrong shares or arms, and harm.
 
@@ -69,12 +75,12 @@ def _alarm(evidence: Evidence, waiting: Verdict, *, is_full: bool) -> Verdict | 
     if invalid is not None:
         is_final = is_full or harmful is not None
         rule = waiting.rule if harmful is None else "harm"
-        return replace(waiting, code="invalid", reason=invalid, is_final=is_final, rule=rule)
+        return _as(waiting, "invalid", reason=invalid, is_final=is_final, rule=rule)
     if lonely:
-        return replace(waiting, code="inconclusive", reason=wording.lonely(lonely), is_final=True)
+        return _as(waiting, "inconclusive", reason=wording.lonely(lonely), is_final=True)
     if harmful is not None:
         reason = wording.harmed(next(one for one in harmful.guardrails if one.name == "errors"))
-        return replace(waiting, code="stopped_harm", reason=reason, is_final=True, rule="harm")
+        return _as(waiting, "stopped_harm", reason=reason, is_final=True, rule="harm")
     return None
 
 
@@ -96,7 +102,7 @@ def _judged(evidence: Evidence, passed: Sequence[Contest], waiting: Verdict) -> 
     if len(passed) == len(evidence.contests):
         return _control(evidence, passed, waiting)
     reason = wording.indifferent([one.cost for one in evidence.contests])
-    return replace(waiting, code="no_difference", reason=reason)
+    return _as(waiting, "no_difference", reason=reason)
 
 
 def _best(evidence: Evidence, cheaper: Sequence[Contest], waiting: Verdict) -> Verdict:
@@ -109,15 +115,15 @@ def _cleared(evidence: Evidence, one: Contest, waiting: Verdict) -> Verdict:
     """Whether one arm that is cheaper than control wins."""
     found, experiment = replace(waiting, significant=True), evidence.experiment
     if _is_negligible(evidence, one):
-        return replace(found, code="negligible", reason=wording.negligible(one.cost, experiment.min_effect))
+        return _as(found, "negligible", reason=wording.negligible(one.cost, experiment.min_effect))
     if failed := _of(one.guardrails, "fail"):
-        return replace(found, code="trade_off", reason=wording.traded(one.cost, failed))
+        return _as(found, "trade_off", reason=wording.traded(one.cost, failed))
     unclear = _of(one.guardrails, "unclear")
     if unclear and experiment.policy == "strict":
-        return replace(found, code="inconclusive", reason=wording.unproven(one.cost, unclear))
+        return _as(found, "inconclusive", reason=wording.unproven(one.cost, unclear))
     if one.flips:
-        return replace(found, code="outlier_driven", reason=wording.outliers(one.cost))
-    return replace(found, code="winner", winner=one.cost.arm, reason=wording.won(one.cost))
+        return _as(found, "outlier_driven", reason=wording.outliers(one.cost))
+    return _as(found, "winner", reason=wording.won(one.cost), winner=one.cost.arm)
 
 
 def _control(evidence: Evidence, passed: Sequence[Contest], waiting: Verdict) -> Verdict:
@@ -125,12 +131,12 @@ def _control(evidence: Evidence, passed: Sequence[Contest], waiting: Verdict) ->
     found, experiment = replace(waiting, significant=True), evidence.experiment
     small = next((one for one in passed if _is_negligible(evidence, one)), None)
     if small is not None:
-        return replace(found, code="negligible", reason=wording.negligible(small.cost, experiment.min_effect))
+        return _as(found, "negligible", reason=wording.negligible(small.cost, experiment.min_effect))
     flipped = next((one for one in passed if one.flips), None)
     if flipped is not None:
-        return replace(found, code="outlier_driven", reason=wording.outliers(flipped.cost))
+        return _as(found, "outlier_driven", reason=wording.outliers(flipped.cost))
     reason = wording.kept([one.cost for one in passed])
-    return replace(found, code="winner", winner=experiment.control.name, reason=reason)
+    return _as(found, "winner", reason=reason, winner=experiment.control.name)
 
 
 def _is_negligible(evidence: Evidence, one: Contest) -> bool:

@@ -36,7 +36,7 @@ def metrics(panel: Panel, arm: str) -> list[Metric]:
     return [_metric(panel, source, arm) for source in SOURCES]
 
 
-def with_cost(metric: Metric, panel: Panel, found: Comparison, capping: Capped | None) -> Metric:
+def with_cost(metric: Metric, panel: Panel, found: Comparison, capping: Capped) -> Metric:
     """The primary metric with what only that has: power, and the same under other assumptions."""
     experiment = panel.experiment
     effect, base = found.absolute, abs(found.control.mean)
@@ -52,7 +52,7 @@ def with_cost(metric: Metric, panel: Panel, found: Comparison, capping: Capped |
         }
     return replace(
         metric,
-        winsorised=None if capping is None else capping.shown,
+        winsorised=capping.shown,
         cuped=cuped(panel, metric.arm),
         **_held(powered),
     )

@@ -168,11 +168,11 @@ class Results(Struct, frozen=True, kw_only=True):
         return next((metric for metric in self.metrics if metric.role == "primary" and metric.arm == arm), None)
 
     @property
-    def headline(self) -> Metric | None:
+    def headline(self) -> Metric:
         """The cost of the arm that the verdict is about: the winner's, else the one that differs the most clearly."""
         costs = [metric for metric in self.metrics if metric.role == "primary"]
         named = next((metric for metric in costs if metric.arm == self.verdict.winner), None)
-        return named or min(costs, key=lambda metric: 1.0 if metric.p_fixed is None else metric.p_fixed, default=None)
+        return named or min(costs, key=lambda metric: 1.0 if metric.p_fixed is None else metric.p_fixed)
 
     @property
     def p_value(self) -> float | None:
@@ -180,15 +180,9 @@ class Results(Struct, frozen=True, kw_only=True):
 
         That is the anytime-valid one while results are collected, and the ordinary one once the plan has decided.
         """
-        metric = self.headline
-        if metric is None:
-            return None
-        return metric.p_adjusted if self.verdict.is_final else metric.p_anytime
+        return self.headline.p_adjusted if self.verdict.is_final else self.headline.p_anytime
 
     @property
     def interval(self) -> Interval | None:
         """Of the headline's difference in USD a request, chosen as `p_value` is."""
-        metric = self.headline
-        if metric is None:
-            return None
-        return metric.ci if self.verdict.is_final else metric.ci_anytime
+        return self.headline.ci if self.verdict.is_final else self.headline.ci_anytime

@@ -37,11 +37,9 @@ def capped(panel: Panel, arm: str) -> Capped | None:
 
 def cuped(panel: Panel, arm: str) -> Cuped | None:
     """None where the prompts foretell nothing, or where there are several phases."""
-    if len(panel.phases) != 1:
-        return None
     control = panel.cohort(panel.phases[0], panel.experiment.control.name)
     treatment = panel.cohort(panel.phases[0], arm)
-    if control is None or treatment is None:
+    if len(panel.phases) != 1 or control is None or treatment is None:
         return None
     first, second = (Covaried(one.cost, one.requests, one.covariate) for one in (control, treatment))
     found = adjusted(first, second, alpha=panel.experiment.alpha)

@@ -9,7 +9,6 @@ from farthing.domain.experiments.data import Data, Moves
 from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.estimates import COST
 from farthing.domain.experiments.results import Point
-from farthing.domain.stats.distributions import LARGEST
 from farthing.domain.stats.means import ArmMean, compare
 from farthing.domain.stats.running import running_means
 from farthing.domain.stats.sequential import anytime
@@ -18,7 +17,7 @@ from farthing.domain.stats.sequential import anytime
 def series(experiment: Experiment, data: Data) -> tuple[Point, ...]:
     """For each arm but control, the difference in USD a request with its anytime-valid interval, at each checkpoint.
 
-    Empty without `moves`. Checkpoints before two users in each arm, or with an interval beyond all numbers, have none.
+    Empty without `moves`. Checkpoints before two users in each arm have none.
     """
     moves = data.moves
     if moves is None:
@@ -42,8 +41,7 @@ def _points(
             continue
         effect, results = found.absolute, int(found.control.requests + found.treatment.requests)
         always = anytime(effect, n=results, planned=planned, alpha=experiment.alpha)
-        if max(abs(always.low), abs(always.high)) < LARGEST:
-            yield Point(n, arm, effect.estimate / COST.scale, always.low / COST.scale, always.high / COST.scale)
+        yield Point(n, arm, effect.estimate / COST.scale, always.low / COST.scale, always.high / COST.scale)
 
 
 def _means(moves: Moves, place: int) -> Iterator[ArmMean | None]:

@@ -6,7 +6,7 @@ import hashlib
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -15,7 +15,7 @@ from farthing.domain.experiments.definition import Experiment, Namespace
 from farthing.domain.experiments.proposal import with_shares, with_traffic
 from tests.unit.domain.experiments.samples import experiment
 
-USERS = [f"user-{number}" for number in range(20_000)]
+USERS = [f"user-{number}" for number in range(6_000)]
 
 
 def arms_of(one: Experiment) -> dict[str, str | None]:
@@ -38,9 +38,9 @@ def test_every_user_has_an_arm_when_all_traffic_takes_part() -> None:
 
 
 def test_arms_are_as_large_as_their_shares() -> None:
-    """20,000 users lie within four standard deviations of shares of 0.7 and 0.3."""
+    """6,000 users lie within four standard deviations of shares of 0.7 and 0.3."""
     found = list(arms_of(experiment(shares=(0.7, 0.3))).values())
-    assert abs(found.count("control") - 14_000) < 4 * (20_000 * 0.7 * 0.3) ** 0.5
+    assert abs(found.count("control") - 4_200) < 4 * (6_000 * 0.7 * 0.3) ** 0.5
 
 
 def test_a_ramp_moves_nobody() -> None:
@@ -48,8 +48,8 @@ def test_a_ramp_moves_nobody() -> None:
     before = arms_of(experiment(traffic=0.1))
     after = arms_of(with_traffic(experiment(traffic=0.1), 0.5))
     assert all(after[user] == arm for user, arm in before.items() if arm is not None)
-    assert sum(arm is not None for arm in before.values()) < 2_200
-    assert sum(arm is not None for arm in after.values()) > 9_500
+    assert sum(arm is not None for arm in before.values()) < 700
+    assert sum(arm is not None for arm in after.values()) > 2_800
 
 
 def test_no_traffic_is_nobody() -> None:
@@ -62,7 +62,7 @@ def test_experiments_are_independent_of_one_another() -> None:
     sides = [[arm == "test" for arm in arms_of(experiment(salt=f"exp-{number}")).values()] for number in range(5)]
     for one, other in combinations(sides, 2):
         both = sum(a and b for a, b in zip(one, other, strict=True)) / len(USERS)
-        assert abs(both - 0.25) < 0.0125
+        assert abs(both - 0.25) < 0.0225
 
 
 def test_a_new_phase_spreads_users_anew() -> None:
@@ -70,7 +70,7 @@ def test_a_new_phase_spreads_users_anew() -> None:
     one = experiment()
     again = with_shares(one, (0.5, 0.5), 7)
     before, after = arms_of(one), arms_of(again)
-    assert 0.48 < sum(after[user] == arm for user, arm in before.items()) / len(USERS) < 0.52
+    assert 0.47 < sum(after[user] == arm for user, arm in before.items()) / len(USERS) < 0.53
 
 
 def test_experiments_of_a_namespace_share_no_user() -> None:
@@ -79,7 +79,7 @@ def test_experiments_of_a_namespace_share_no_user() -> None:
     second = experiment(salt="b", namespace=Namespace("checkout", 0.4, 1.0))
     one, other = arms_of(first), arms_of(second)
     assert all((one[user] is None) != (other[user] is None) for user in USERS)
-    assert 7_700 < sum(arm is not None for arm in one.values()) < 8_300
+    assert 2_250 < sum(arm is not None for arm in one.values()) < 2_550
 
 
 def test_two_percent_are_held_back_whatever_their_arm() -> None:
@@ -87,10 +87,11 @@ def test_two_percent_are_held_back_whatever_their_arm() -> None:
     one = experiment()
     arms = arms_of(one)
     held = [user for user in USERS if is_held_back(one, user)]
-    assert 320 <= len(held) <= 480
-    assert 0.4 < sum(arms[user] == "test" for user in held) / len(held) < 0.6
+    assert 75 <= len(held) <= 165
+    assert 0.3 < sum(arms[user] == "test" for user in held) / len(held) < 0.7
 
 
+@settings(max_examples=40)
 @given(st.text(), st.floats(0, 1), st.floats(0, 1))
 def test_more_traffic_never_moves_anybody(unit: str, less: float, more: float) -> None:
     """Whoever takes part keeps his arm when the traffic grows, for any name of a user, lone surrogates included."""
@@ -99,6 +100,7 @@ def test_more_traffic_never_moves_anybody(unit: str, less: float, more: float) -
     assert arm is None or arm == assign(experiment(shares=(0.2, 0.3, 0.5), traffic=more), unit)
 
 
+@settings(max_examples=40)
 @given(st.text(st.characters(), min_size=1))
 def test_any_user_has_one_arm(unit: str) -> None:
     """The same user gets the same arm each time, whatever the experiment is called."""
