@@ -35,6 +35,7 @@ from farthing.http.services import Services
 from farthing.http.sockets import text_frame
 from farthing.insight.alerting import Alerting
 from farthing.insight.routing_metrics import RoutingMetrics
+from farthing.insight.experiments import Analyses
 from farthing.money.bookkeeper import Bookkeeper
 from farthing.money.journal import Journal
 from farthing.money.leases import Purse
@@ -61,6 +62,8 @@ RENEW_EVERY_S = 5.0
 LEARN_EVERY_S = 0.5
 REPRICE_EVERY_S = 1.0
 SWEEP_EVERY_S = 600.0
+LOOK_EVERY_S = 1.0
+"""An experiment is decided within so long of the result that it waited for, and harm is stopped."""
 
 
 class Gateway:
@@ -283,6 +286,14 @@ class Gateway:
             new_secret=lambda: mint(token_bytes(RANDOM_BYTES)),
             new_id=self.new_id,
             refresh=self._refresher.refresh,
+        analyses = Analyses(
+            store=store.experiments,
+            shared=self._storage.shared,
+            announce=self._alerting.announce,
+            tell=live.tell,
+            clock=self._clock,
+        )
+        self._supervisor.every(LOOK_EVERY_S, analyses.look, "looking at experiments")
             forget=self._forget,
             metrics=metrics.latest,
             live=live,
@@ -294,6 +305,8 @@ class Gateway:
             find_sign_on=lambda: self._sign_on,
         )
 
+            experiments=store.experiments,
+            analyses=analyses,
     def _build_sign_on(self, settings: Settings) -> SignOn | None:
         return build_sign_on(
             settings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from farthing.domain.errors import InvalidRequest
 
@@ -33,3 +34,12 @@ def parse_moment(text: str, name: str) -> int:
             param=name,
         )
     return (moment - EPOCH) // MICROSECOND
+
+
+def whole_units(amount: float, per_unit: int) -> int:
+    """An amount such as US dollars as a whole number of a smaller unit, of which `per_unit` are one.
+
+    Its decimal digits are taken as they were written (the shortest that mean this number), and half a unit is rounded
+    to the even neighbour: 0.0001 USD are 100,000 nano-dollars, 0.0000000005 USD are none.
+    """
+    return int((Decimal(repr(amount)) * per_unit).to_integral_value(ROUND_HALF_EVEN))

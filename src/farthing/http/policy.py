@@ -26,6 +26,7 @@ class Policy(Enum):
 
     PUBLIC = "public"
     KEY = "key"
+    ASK = "ask"
     AUDIT = "audit"
     TEAM_ADMIN = "team admin"
     ORG_ADMIN = "org admin"
@@ -33,6 +34,7 @@ class Policy(Enum):
 
 
 NEEDED: Mapping[Policy, tuple[Privilege, str]] = {
+    Policy.ASK: ("ask", "another key: an auditor's reads figures and changes none"),
     Policy.AUDIT: ("audit_team", "an auditor's or an admin's key"),
     Policy.TEAM_ADMIN: ("manage_team", "the key of a team admin, an org admin or an admin"),
     Policy.ORG_ADMIN: ("manage_tenant", "the key of an org admin or an admin"),

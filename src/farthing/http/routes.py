@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from farthing.http import description, feedback, health, live, models, page, recommendation, reports, signon
+from farthing.http import (
+    description,
+    experiments,
+    feedback,
+    health,
+    live,
+    models,
+    page,
+    recommendation,
+    reports,
+    signon,
+)
 from farthing.http.admin import budgets, credentials, keys, money, people, tenants
 from farthing.http.desk import HOT
 from farthing.http.policy import Policy, Route
 from farthing.http.probes import PROBES
 
-PUBLIC, KEY, AUDIT = Policy.PUBLIC, Policy.KEY, Policy.AUDIT
+PUBLIC, KEY, ASK, AUDIT = Policy.PUBLIC, Policy.KEY, Policy.ASK, Policy.AUDIT
 TEAM_ADMIN, ORG_ADMIN, ADMIN = Policy.TEAM_ADMIN, Policy.ORG_ADMIN, Policy.ADMIN
 CREATED = 201
 
@@ -31,6 +42,15 @@ ROUTES = (
     Route("GET", "/cache/stats", KEY, reports.cache_stats),
     Route("POST", "/feedback", KEY, feedback.give_feedback),
     Route("GET", "/quality/stats", KEY, reports.quality_stats),
+    Route("POST", "/experiments", ASK, experiments.create_experiment, CREATED),
+    Route("POST", "/experiments/start", ASK, experiments.create_experiment, CREATED),
+    Route("GET", "/experiments", KEY, experiments.list_experiments),
+    Route("GET", "/experiments/plan", KEY, experiments.plan),
+    Route("GET", "/experiments/{experiment_id}", KEY, experiments.one_experiment),
+    Route("PATCH", "/experiments/{experiment_id}", ASK, experiments.change_experiment),
+    Route("POST", "/experiments/{experiment_id}/stop", ASK, experiments.stop_experiment),
+    Route("GET", "/experiments/{experiment_id}/results", KEY, experiments.results),
+    Route("POST", "/experiments/{experiment_id}/results", ASK, experiments.record_result, CREATED),
     Route("GET", "/admin/tenants", AUDIT, tenants.list_tenants),
     Route("POST", "/admin/tenants", ADMIN, tenants.create_tenant, CREATED),
     Route("PATCH", "/admin/tenants/{tenant}", ADMIN, tenants.change_tenant),

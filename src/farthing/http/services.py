@@ -14,7 +14,9 @@ from farthing.gateway.breaker import Breakers
 from farthing.gateway.snapshot import Snapshots
 from farthing.http.hub import Hub
 from farthing.http.stores import BudgetStore, CredentialStore, KeyStore, TenancyStore
+from farthing.insight.experiments import Analyses
 from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch
+from farthing.ports.experiments import Experiments
 
 if TYPE_CHECKING:
     from fastapi.requests import HTTPConnection, Request
@@ -44,6 +46,9 @@ class Services(Struct, frozen=True, kw_only=True):
     """Brings what was changed in the database to this worker's requests now; the others follow within a second."""
     forget: Callable[[str], Awaitable[None]]
     """Takes a kept answer out of service for good."""
+    experiments: Experiments
+    analyses: Analyses
+    """What experiments' results say."""
     metrics: Callable[[str | None], Awaitable[Mapping[str, Any]]]
     """`GET /routing/metrics` for a tenant, or for everybody."""
     live: Hub

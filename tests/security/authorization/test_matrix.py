@@ -18,12 +18,12 @@ from tests.security.authorization.conftest import secret_of
 from tests.servers.asgi import Answer, Client, Pairs, _scope
 
 P = Policy
-ADMINS = {P.KEY, P.AUDIT, P.TEAM_ADMIN, P.ORG_ADMIN, P.ADMIN}
+ADMINS = {P.KEY, P.ASK, P.AUDIT, P.TEAM_ADMIN, P.ORG_ADMIN, P.ADMIN}
 MAY = {
-    "member@acme": {P.KEY},
+    "member@acme": {P.KEY, P.ASK},
     "auditor@acme": {P.KEY, P.AUDIT},
-    "team_admin@acme": {P.KEY, P.AUDIT, P.TEAM_ADMIN},
-    "org_admin@acme": {P.KEY, P.AUDIT, P.TEAM_ADMIN, P.ORG_ADMIN},
+    "team_admin@acme": {P.KEY, P.ASK, P.AUDIT, P.TEAM_ADMIN},
+    "org_admin@acme": {P.KEY, P.ASK, P.AUDIT, P.TEAM_ADMIN, P.ORG_ADMIN},
     "admin": ADMINS,
 }
 """The policies that each key is let in by; everybody is by PUBLIC."""
@@ -54,7 +54,18 @@ CELLS = [(route, method) for route in HTTP for method in route.methods.split()]
 def path_of(route: Route) -> str:
     """An address of the route that names nothing known."""
     path = route.path.replace(":path", "")
-    for name in ("model_id", "request_id", "name", "tenant", "team", "person_id", "key_id", "budget_id", "provider"):
+    for name in (
+        "model_id",
+        "request_id",
+        "name",
+        "tenant",
+        "team",
+        "person_id",
+        "key_id",
+        "budget_id",
+        "provider",
+        "experiment_id",
+    ):
         path = path.replace(f"{{{name}}}", "none")
     path = path.replace("{month}", "2026-11")
     return path + QUERIES.get(path, "")

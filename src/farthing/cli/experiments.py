@@ -1,0 +1,291 @@
+"""farthing experiments: A/B tests between strategies or models. Asks a running gateway."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, GatewayUrl, print_json, print_table, usd
+
+EXPERIMENTS = typer.Typer(help="Plan, start, watch and stop A/B tests.", no_args_is_help=True)
+
+_PATH = "/experiments"
+_SHARE = re.compile(r"[01]?\.[0-9]+|[01]")
+_BAR = 41
+"""Characters of an interval."""
+
+ExperimentId = Annotated[str, typer.Argument(metavar="ID", help="As `farthing experiments list` shows it.")]
+
+
+@EXPERIMENTS.command("plan", help="Tell how many results an experiment needs.")
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Tells a sample size from the gateway's own ledger: a command whose options are its fields."""
+
+    effect: Annotated[float, typer.Option(help="The smallest difference in cost worth finding: 0.1 is 10 %.")] = 0.1
+    power: Annotated[float, typer.Option(help="The chance to find it, if it is there.")] = 0.8
+    share: Annotated[float, typer.Option(help="The test arm's share.")] = 0.5
+    traffic: Annotated[float, typer.Option(help="The share of users who take part.")] = 1.0
+    early_stop: Annotated[bool, typer.Option("--early-stop", help="It may end from half the size on.")] = False
+    days: Annotated[int, typer.Option(help="How many days of the ledger to look at.")] = 30
+    model: Annotated[str | None, typer.Option(help="Only this model's requests.", show_default=False)] = None
+    strategy: Annotated[str | None, typer.Option(help="Only this strategy's requests.", show_default=False)] = None
+    route: Annotated[str | None, typer.Option(help="Only this route's requests.", show_default=False)] = None
+    url: GatewayUrl = None
+    config: ConfigFile = None
+    as_json: AsJson = False
+
+    def __post_init__(self) -> None:
+        """Does it. Raises `CommandError` where the ledger knows too little."""
+        from farthing.cli.configured import gateway_for
+
+        found = gateway_for(self.url, self.config).get(f"{_PATH}/plan", self._query())
+        if self.as_json:
+            print_json(found)
+            return
+        ledger = found["based_on"]
+        if found["sample_size"] is None:
+            raise CommandError(
+                f"the ledger has {ledger['requests']:,} such requests in {self.days} days, too few to plan from: "
+                "let some traffic through first, or look at more of it"
+            )
+        print(f"{found['sample_size']:,} results find a difference of {self.effect:.1%} in {self.power:.0%} of cases.")
+        if found["days_needed"] is not None:
+            print(f"At {ledger['requests_a_day']:,.0f} requests a day that takes {_days(found['days_needed'])}.")
+        print(
+            f"A request costs {usd(ledger['avg_cost'])} on average and varies by {usd(ledger['sd_cost'])}, "
+            f"in {ledger['requests']:,} requests of {ledger['users']:,} users."
+        )
+
+    def _query(self) -> dict[str, str | None]:
+        figures = {name: f"{getattr(self, name):g}" for name in ("effect", "power", "share", "traffic")}
+        rest = {"model": self.model, "strategy": self.strategy, "route": self.route}
+        return {**figures, "days": str(self.days), "early_stop": str(self.early_stop).lower(), **rest}
+
+
+@EXPERIMENTS.command("create", help="The same as start.")
+@EXPERIMENTS.command("start", help="Start an experiment.")
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Starts an experiment: a command whose options are its fields."""
+
+    name: Annotated[str, typer.Argument(help="What people call it.")]
+    size: Annotated[int, typer.Option(help="Results that are needed in all: `farthing experiments plan` tells.")]
+    control: Annotated[str | None, typer.Option(help="A strategy or a model's name: what is done today.")] = None
+    test: Annotated[str | None, typer.Option(help="A strategy or a model's name: what may be better.")] = None
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(help="In place of --control and --test, control first: NAME=STRATEGY or NAME=STRATEGY@SHARE."),
+    ] = None
+    hypothesis: Annotated[str | None, typer.Option(help="What you expect, and why.")] = None
+    description: Annotated[str | None, typer.Option(help="What it is about.")] = None
+    early_stop: Annotated[bool, typer.Option("--early-stop", help="May end from half the size on.")] = False
+    effect: Annotated[float | None, typer.Option(help="The difference in cost planned for: 0.1 is 10 %.")] = None
+    min_effect: Annotated[float | None, typer.Option(help="The smallest difference worth acting on.")] = None
+    strict: Annotated[bool, typer.Option("--strict", help="No winner while a guardrail is unclear.")] = False
+    traffic: Annotated[float | None, typer.Option(help="The share of users who take part: 0.1 is 10 %.")] = None
+    scope: Annotated[
+        str | None, typer.Option(help="Requests that take part unasked: key:ID, route:/v1/messages, tag:NAME=VALUE.")
+    ] = None
+    url: GatewayUrl = None
+    config: ConfigFile = None
+    as_json: AsJson = False
+
+    def __post_init__(self) -> None:
+        """Does it."""
+        from farthing.cli.configured import gateway_for
+
+        made = gateway_for(self.url, self.config).post(_PATH, self._body())
+        if self.as_json:
+            print_json(made)
+        else:
+            print(made["id"])
+
+    def _body(self) -> dict[str, Any]:
+        wanted = {
+            "name": self.name,
+            "sample_size": self.size,
+            "control_strategy": self.control,
+            "test_strategy": self.test,
+            "arms": [_arm(text) for text in self.arm] if self.arm else None,
+            "hypothesis": self.hypothesis,
+            "description": self.description,
+            "early_stop": self.early_stop or None,
+            "planned_effect": self.effect,
+            "min_effect": self.min_effect,
+            "policy": "strict" if self.strict else None,
+            "traffic": self.traffic,
+            "scope": _scope(self.scope) if self.scope else None,
+        }
+        return {name: value for name, value in wanted.items() if value is not None}
+
+
+@EXPERIMENTS.command("list")
+def list_(*, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """List experiments, the newest first."""
+    from farthing.cli.configured import gateway_for
+
+    found = gateway_for(url, config).get(_PATH, {"limit": "1000"})
+    if as_json:
+        print_json({"experiments": found["data"]})
+        return
+    columns = ["id", "name", "arms", "results", "status", "verdict"]
+    print_table(columns, [_row(experiment) for experiment in found["data"]], numbers=["results"])
+
+
+@EXPERIMENTS.command()
+def show(
+    experiment: ExperimentId, *, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson = False
+) -> None:
+    """Show how an experiment was set up."""
+    from farthing.cli.configured import gateway_for
+
+    found = gateway_for(url, config).get(_path(experiment))
+    if as_json:
+        print_json(found)
+    else:
+        _print_settings(found)
+
+
+@EXPERIMENTS.command()
+def stop(
+    experiment: ExperimentId, *, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson = False
+) -> None:
+    """End an experiment by hand, without a verdict; one that has ended stays as it is."""
+    from farthing.cli.configured import gateway_for
+
+    found = gateway_for(url, config).post(f"{_path(experiment)}/stop", {})
+    if as_json:
+        print_json(found)
+    else:
+        print(f"experiment {found['id']} is {found['status']}")
+
+
+@EXPERIMENTS.command()
+def results(
+    experiment: ExperimentId, *, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson = False
+) -> None:
+    """Show what an experiment has found. Looking changes nothing, however often."""
+    from farthing.cli.configured import gateway_for
+
+    found = gateway_for(url, config).get(f"{_path(experiment)}/results")
+    if as_json:
+        print_json(found)
+    else:
+        _print_results(found)
+
+
+def _days(days: float) -> str:
+    return "less than a day" if days < 1 else f"about {days:,.0f} day{'' if round(days) == 1 else 's'}"
+
+
+def _path(experiment: str) -> str:
+    return f"{_PATH}/{quote(experiment, safe='')}"
+
+
+def _arm(text: str) -> dict[str, Any]:
+    """NAME=STRATEGY@SHARE in the words of the API. Raises `CommandError`."""
+    name, _, strategy = text.partition("=")
+    before, _, share = strategy.rpartition("@")
+    if not name or not strategy:
+        raise CommandError(f'"{text}" is no arm: expected NAME=STRATEGY or NAME=STRATEGY@SHARE, as in test=hybrid@0.2')
+    # A model may have an @ in its name.
+    if before and _SHARE.fullmatch(share):
+        return {"name": name, "strategy": before, "share": float(share)}
+    return {"name": name, "strategy": strategy}
+
+
+def _scope(text: str) -> dict[str, str]:
+    where, _, value = text.partition(":")
+    if where not in {"key", "route", "tag"} or not value:
+        raise CommandError(f'"{text}" is no scope: expected key:ID, route:/v1/messages or tag:NAME=VALUE')
+    return {"where": where, "value": value}
+
+
+def _row(experiment: dict[str, Any]) -> list[str]:
+    arms = " / ".join(arm["strategy"] for arm in experiment["arms"])
+    verdict = experiment["verdict"]
+    said = "" if verdict is None else verdict["winner"] or verdict["code"].replace("_", " ")
+    count = f"{experiment['results'] - experiment['late']:,} of {experiment['sample_size']:,}"
+    return [experiment["id"], experiment["name"], arms, count, experiment["status"], said]
+
+
+def _print_settings(found: dict[str, Any]) -> None:
+    scope = found["scope"]
+    lines = {
+        "id": found["id"],
+        "name": found["name"],
+        "description": found["description"],
+        "hypothesis": found["hypothesis"],
+        "status": found["status"],
+        "results": f"{found['results'] - found['late']:,} of {found['sample_size']:,}",
+        "early stop": "from half the size on" if found["early_stop"] else "no",
+        "planned for": f"a difference of {found['planned_effect']:.1%}",
+        "acts from": f"a difference of {found['min_effect']:.1%}" if found["min_effect"] else "",
+        "traffic": f"{found['traffic']:.0%} of users",
+        "who": f"{scope['where']} {scope['value']}" if scope else "requests that name it",
+        "created": found["created_at"],
+        "completed": found["completed_at"],
+        "verdict": found["verdict"]["reason"] if found["verdict"] else "",
+    }
+    for name, value in lines.items():
+        if value:
+            print(f"{name:<12}  {value}")
+    print()
+    rows = [[arm["name"], arm["strategy"], f"{arm['share']:.1%}"] for arm in found["arms"]]
+    print_table(["arm", "strategy", "share"], rows, numbers=["share"])
+
+
+def _print_results(found: dict[str, Any]) -> None:
+    metrics, verdict = found["metrics"], found["verdict"]
+    facts = metrics["experiment"]
+    print(f"{verdict['code'].replace('_', ' ')}: {verdict['reason']}")
+    for caveat in verdict["caveats"]:
+        print(f"  but: {caveat}")
+    late = f", {facts['late']:,} late" if facts["late"] else ""
+    print(f"{facts['n']:,} of {facts['planned_n']:,} results{late}; {found['status']}")
+    print()
+    columns = ["arm", "strategy", "results", "users", "cost", "latency", "p95", "quality", "errors"]
+    print_table(columns, [_arm_row(name, arm) for name, arm in metrics["arms"].items()], numbers=columns[2:])
+    for cost in metrics["comparisons"]:
+        if cost["role"] == "primary":
+            _print_interval(cost, is_final=verdict["is_final"])
+
+
+def _arm_row(name: str, arm: dict[str, Any]) -> list[str]:
+    quality = "" if arm["avg_quality"] is None else f"{arm['avg_quality']:.2f}"
+    errors = "" if arm["error_rate"] is None else f"{arm['error_rate']:.1%}"
+    latencies = ["" if value is None else f"{value:,.0f} ms" for value in (arm["avg_latency"], arm["p95_latency"])]
+    cost = "" if arm["avg_cost"] is None else usd(arm["avg_cost"])
+    return [name, arm["strategy"], f"{arm['results']:,}", f"{arm['users']:,}", cost, *latencies, quality, errors]
+
+
+def _print_interval(cost: dict[str, Any], *, is_final: bool) -> None:
+    """One line of figures and a bar, on which `|` is no difference."""
+    interval = cost["ci"] if is_final else cost["ci_anytime"]
+    if cost["diff"] is None or interval is None:
+        return
+    low, high = interval
+    relative = "" if cost["rel"] is None else f" ({cost['rel']:+.1%})"
+    print()
+    print(f"{cost['arm']} against {cost['against']}: {usd(cost['diff'])}{relative} a request")
+    print(f"  {bar(low, cost['diff'], high)}  from {usd(low)} to {usd(high)}, {'at the end' if is_final else 'so far'}")
+
+
+def bar(low: float, middle: float, high: float) -> str:
+    """An interval drawn beside nothing at all: `|` is 0, `o` the estimate, `=` where the truth may be."""
+    left, right = min(low, 0.0), max(high, 0.0)
+    width = right - left
+    if not width:
+        return "|".center(_BAR, "-")
+    low_at, middle_at, high_at, zero_at = (
+        round((value - left) / width * (_BAR - 1)) for value in (low, middle, high, 0.0)
+    )
+    cells = ["=" if low_at <= place <= high_at else "-" for place in range(_BAR)]
+    cells[zero_at] = "|"
+    cells[middle_at] = "o"
+    return "".join(cells)

@@ -1,0 +1,227 @@
+"""Experiments off the request path: what their results say by now, and the one moment at which each is decided."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from farthing.domain.alerts import Notice, moment_text
+from farthing.domain.errors import Unavailable
+from farthing.domain.experiments.data import Data
+from farthing.domain.experiments.definition import Experiment
+from farthing.domain.experiments.results import Results
+from farthing.domain.experiments.verdict import Code, Verdict
+from farthing.ports import Clock, SharedValues
+from farthing.ports.experiments import Experiments, Kept, Spread
+
+if TYPE_CHECKING:
+    from farthing.domain.experiments.plan import Aim, Planned
+
+KEPT_S = 300
+"""Seconds for which other workers find what one has worked out."""
+MOST_KNOWN = 256
+"""Experiments whose results are kept in process."""
+TRIES = 5
+"""Of a decision while ratings come in between; the next look tries again."""
+REST = 20.0
+"""Between two looks at a running experiment pass at least so many times the seconds that the last one took."""
+RECENT_US = 3_600_000_000
+"""A verdict of this age is announced by a worker that starts, should the one that decided have died before it did."""
+AT_FIRST: Code = "collecting"
+"""What nobody needs to be told of an experiment that has begun."""
+
+
+def analysed(experiment: Experiment, data: Data) -> Results:
+    """What these data say, worked out on the processor."""
+    # In the thread: what it takes to analyse is loaded by those gateways alone that have an experiment.
+    from farthing.domain.experiments.analysis import analyse
+
+    return analyse(experiment, data)
+
+
+def _planned(spread: Spread, aim: Aim) -> Planned | None:
+    from farthing.domain.experiments import plan
+
+    known = plan.Spread(
+        users=spread.users,
+        requests=spread.requests,
+        mean=spread.mean,
+        variance=spread.variance,
+        requests_a_day=spread.requests_a_day,
+    )
+    return plan.planned(known, aim)
+
+
+class Analyses:
+    """What is known of experiments, worked out in a thread and once for all who ask."""
+
+    def __init__(
+        self,
+        *,
+        store: Experiments,
+        shared: SharedValues | None,
+        announce: Callable[[Notice], Awaitable[None]],
+        tell: Callable[[str, Mapping[str, Any]], None],
+        clock: Clock,
+        analyse: Callable[[Experiment, Data], Results] = analysed,
+    ) -> None:
+        """`announce` keeps a notice for all channels, once; `tell` sends an event to who watches a tenant's figures.
+
+        `analyse` is called in a thread.
+        """
+        self._store = store
+        self._shared = shared
+        self._announce = announce
+        self._tell = tell
+        self._clock = clock
+        self._analyse = analyse
+        self._known: OrderedDict[str, tuple[str, Results]] = OrderedDict()
+        # One at a time: an analysis may take a tenth of a second of CPU, and requests come first.
+        self._turn = asyncio.Lock()
+        self._seen: dict[str, str] = {}
+        self._rests: dict[str, float] = {}
+        self._codes: dict[str, Code] = {}
+        self._followed: frozenset[str] = frozenset()
+        self._is_following = False
+        self._unannounced: dict[str, Notice] = {}
+
+    async def told(self, tenant: str | None, experiment_id: str) -> tuple[Kept, Results]:
+        """The experiment and what its results say, with the chart; what is due to be decided is decided by this.
+
+        Raises `NotFound`, and `Unavailable` while the database is away.
+        """
+        kept = await self._store.get(tenant, experiment_id)
+        results = await self._found(kept)
+        if results is None:
+            async with self._turn:
+                # Whoever had the turn before may have worked it out.
+                results = await self._found(kept)
+                if results is None:
+                    kept, results = await self._worked_out(tenant, experiment_id, moves=True)
+        return kept, results
+
+    async def planned(self, spread: Spread, aim: Aim) -> Planned | None:
+        """How many results find what is aimed at, at costs that vary so; None where too little is known of them."""
+        return await asyncio.to_thread(_planned, spread, aim)
+
+    async def look(self) -> None:
+        """One round over running experiments with new results: winners and harm are found though nobody asks."""
+        try:
+            for kept in await self._store.pending(self._seen):
+                await self._look_at(kept)
+            for event_id, notice in tuple(self._unannounced.items()):
+                await self._announce(notice)
+                del self._unannounced[event_id]
+        except Unavailable:
+            return
+
+    def follow(self, experiments: Iterable[Experiment]) -> None:
+        """Hears how all experiments stand, whichever worker has decided; one that is not named is forgotten."""
+        named = {experiment.id: experiment for experiment in experiments}
+        for experiment in named.values():
+            if experiment.verdict is not None:
+                self._heed(experiment, experiment.verdict)
+        self._is_following = True
+        for gone in self._followed - named.keys():
+            for memory in (self._codes, self._seen, self._rests):
+                memory.pop(gone, None)
+        self._followed = frozenset(named)
+
+    async def _look_at(self, kept: Kept) -> None:
+        experiment_id, began = kept.experiment.id, self._clock.monotonic()
+        is_full = kept.tally.n >= kept.experiment.sample_size
+        if not is_full and began < self._rests.get(experiment_id, began):
+            return
+        async with self._turn:
+            await self._worked_out(None, experiment_id, moves=False)
+        now = self._clock.monotonic()
+        self._rests[experiment_id] = now + REST * (now - began)
+        self._seen[experiment_id] = kept.tally.version
+
+    async def _found(self, kept: Kept) -> Results | None:
+        """What was made of these very results, by this worker or another."""
+        version, results = self._known.get(kept.experiment.id, ("", None))
+        if version == _version(kept):
+            return results
+        raw = await self._shared.get(_name(kept)) if self._shared is not None else None
+        try:
+            results = None if raw is None else msgspec.json.decode(raw, type=Results)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        if results is not None:
+            self._keep(kept, results)
+        return results
+
+    async def _worked_out(self, tenant: str | None, experiment_id: str, *, moves: bool) -> tuple[Kept, Results]:
+        """Analyses the results as they are now, and decides if that is due."""
+        for _ in range(TRIES):
+            kept, data = await self._store.data(tenant, experiment_id, moves=moves)
+            results = await asyncio.to_thread(self._analyse, kept.experiment, data)
+            is_due = kept.experiment.status == "running" and results.verdict.is_final
+            if not is_due:
+                self._heed(kept.experiment, results.verdict)
+                if moves:
+                    self._keep(kept, results)
+                    await self._share(kept, results)
+                return kept, results
+            await self._store.decide(kept, results.verdict, at_us=self._clock.now_us())
+        raise Unavailable("This experiment is being rated faster than it can be decided. Try again.", retry_after=1)
+
+    def _keep(self, kept: Kept, results: Results) -> None:
+        self._known[kept.experiment.id] = (_version(kept), results)
+        self._known.move_to_end(kept.experiment.id)
+        while len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    async def _share(self, kept: Kept, results: Results) -> None:
+        if self._shared is not None:
+            await self._shared.put(_name(kept), msgspec.json.encode(results), KEPT_S)
+
+    def _heed(self, experiment: Experiment, verdict: Verdict) -> None:
+        """Tells of a verdict that is another than before."""
+        before = self._codes.get(experiment.id, AT_FIRST)
+        if verdict.code == before:
+            return
+        self._codes[experiment.id] = verdict.code
+        notice = _notice(experiment, verdict, self._clock.now_us())
+        ended_us = experiment.completed_us
+        is_old = not self._is_following and ended_us is not None and ended_us < notice.occurred_at_us - RECENT_US
+        if verdict.code != AT_FIRST and not is_old:
+            self._unannounced[notice.event_id] = notice
+        if self._is_following:
+            self._tell(experiment.tenant, {"type": notice.kind, **notice.data})
+
+
+def _version(kept: Kept) -> str:
+    """Of everything that results are worked out from."""
+    return f"{kept.revision}-{kept.tally.version}"
+
+
+def _name(kept: Kept) -> str:
+    return f"experiment:{kept.experiment.id}:{_version(kept)}"
+
+
+def _notice(experiment: Experiment, verdict: Verdict, now_us: int) -> Notice:
+    """The same id on whichever worker notices, so that each verdict is announced once."""
+    return Notice(
+        event_id=f"experiment:{experiment.id}:{verdict.code}",
+        kind="experiment.verdict",
+        text=f"Experiment {experiment.name}: {verdict.reason}",
+        occurred_at_us=now_us,
+        data={
+            "experiment_id": experiment.id,
+            "tenant": experiment.tenant,
+            "name": experiment.name,
+            "status": experiment.status,
+            "code": verdict.code,
+            "significant": verdict.significant,
+            "winner": verdict.winner,
+            "reason": verdict.reason,
+            "caveats": list(verdict.caveats),
+            "at": moment_text(now_us),
+        },
+    )
