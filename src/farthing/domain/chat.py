@@ -115,6 +115,9 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     user: str | None = None
     untranslatable: str | None = None
     """Path of content that only the caller's own dialect can say: such a request passes through or is refused."""
+    has_unseen: bool = False
+    """Whether its vendor reads or says more than text and pictures that stand here: files, sounds, what it keeps itself
+    or looks up with tools of its own."""
 
 
 class Usage(Struct, frozen=True, kw_only=True, gc=False):
@@ -137,7 +140,13 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
     audio_out: int = 0
     image_out: int = 0
     estimated: bool = False
-    """True where the vendor did not report and the tokens were counted here."""
+    """True where the vendor did not report and the tokens were counted here, or where it also charges by the call for
+    tools of its own, which no count of tokens shows."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is not one token."""
+        return not (self.prompt or self.completion or self.tokens_in or self.tokens_out)
 
     @property
     def tokens_in(self) -> int:

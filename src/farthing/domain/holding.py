@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from farthing.domain.catalogue import Model
+from farthing.domain.routing.plan import Needs
+
 PREFETCH_SHARE = 16
 """A worker leases in advance at most this part of what is free, so that none keeps a budget from the others."""
 PREFETCH_HOLDS = 20
@@ -13,7 +16,8 @@ PREFETCH_S = 90
 
 Who spends less than one hold in that time leases nothing in advance.
 """
-
+WIDEST = 1_000_000
+"""Tokens of a context window that nobody knows."""
 
 _CACHES, _ESCAPES = b"cache_control", b"\\u"
 
@@ -33,11 +37,39 @@ class Bid(Struct, frozen=True):
     least: int = 0
     """What its question alone costs."""
 
+    @property
+    def highest(self) -> int:
+        """The most where it is known, else the likely."""
+        return self.likely if self.most is None else self.most
+
     def under(self, limit: int) -> int:
         """What to hold under a budget of this limit: the most where it is known and could ever fit, else the likely."""
         if self.most is None:
             return self.likely
         return self.most if self.most <= limit else min(self.likely, self.most)
+
+
+def bid_for(model: Model, needs: Needs, body: bytes, learned: int | None = None) -> Bid | None:
+    """What a request may cost at a model; None where that has no price.
+
+    `body` is the request as it came, which may ask that its prompt be cached, at a price. `learned` are the tokens that
+    95 of 100 answers do not exceed, where that is known.
+    """
+    price = model.price
+    if price is None:
+        return None
+    longest, writes_cache = needs.longest, may_write_cache(body)
+    tokens_out = needs.tokens_out if learned is None else learned
+    if longest is not None:
+        tokens_out = min(tokens_out, longest)
+    least = price.estimate(needs.tokens_in, 0)
+    if needs.has_unseen:
+        # Nobody here knows how much the vendor will read: likely no more than the model can.
+        read = max(needs.tokens_in, model.context_tokens or WIDEST)
+        wrote = tokens_out if longest is None else longest
+        return Bid(price.most(read, wrote, writes_cache=writes_cache, is_text=False), None, least)
+    most = None if longest is None else price.most(needs.tokens_in, longest, writes_cache=writes_cache)
+    return Bid(price.estimate(needs.tokens_in, tokens_out), most, least)
 
 
 def prefetch(per_second: float, largest: int, free: int) -> int:

@@ -93,11 +93,16 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
         rates = self.rates(tokens_in)
         return (tokens_in * rates.prompt + tokens_out * rates.completion + 500_000) // 1_000_000 + rates.per_request
 
-    def most(self, tokens_in: int, tokens_out: int, *, writes_cache: bool = False) -> int:
-        """Nano-dollars at the dearest rates that text can have: all of it written to the cache, or all thinking."""
+    def most(self, tokens_in: int, tokens_out: int, *, writes_cache: bool = False, is_text: bool = True) -> int:
+        """Nano-dollars at the dearest rates there are: all of it written to the cache, or all thinking.
+
+        Where not all `is_text`, sounds and pictures are among them.
+        """
         rates = self.rates(tokens_in)
         read = max(rates.prompt, rates.cache_write_5m, rates.cache_write_1h) if writes_cache else rates.prompt
         wrote = max(rates.completion, rates.reasoning)
+        if not is_text:
+            read, wrote = max(read, rates.audio_in, rates.image_in), max(wrote, rates.audio_out, rates.image_out)
         return (tokens_in * read + tokens_out * wrote + 500_000) // 1_000_000 + rates.per_request
 
     def cost(self, usage: Usage) -> int:

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from farthing.dialects.reading import Reading
 from farthing.dialects.strict import shown
 from farthing.domain.cachekey import identity
-from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue, Model
+from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue
 from farthing.domain.errors import InvalidRequest, NotFound
+from farthing.domain.holding import bid_for
 from farthing.domain.pricing import NANO
 from farthing.domain.routing import concrete, strategy_for
 from farthing.domain.routing.plan import Plan
@@ -114,13 +115,13 @@ def _affordable(order: Order, plan: Plan) -> Plan:
     limit, refuses = order.call.directives.max_cost, order.snapshot.refuse_unpriced
     if limit is None and not refuses:
         return plan
-    costs = {model: _highest_cost(model, plan) for model in plan.models}
-    models = tuple(model for model, cost in costs.items() if cost is not None and (limit is None or cost <= limit))
+    bids = {model: bid_for(model, plan.needs, order.call.body) for model in plan.models}
+    models = tuple(model for model, bid in bids.items() if bid and (limit is None or bid.highest <= limit))
     if models:
         return replace(plan, models=models)
     first = plan.models[0]
-    cost = costs[first]
-    if cost is None or limit is None:
+    bid = bids[first]
+    if bid is None or limit is None:
         raise InvalidRequest(
             f"`{first.name}` has no known price, and this request or this gateway refuses unpriced models. "
             "Set its price in farthing.toml, or ask for another model.",
@@ -128,17 +129,10 @@ def _affordable(order: Order, plan: Plan) -> Plan:
             param="model",
         )
     raise InvalidRequest(
-        f"This request could cost ${cost / NANO:.6f} at `{first.name}`, "
+        f"This request could cost ${bid.highest / NANO:.6f} at `{first.name}`, "
         f"over the ${limit / NANO:.6f} that x-farthing-max-cost-usd allows.",
         code="cost_limit_exceeded",
     )
-
-
-def _highest_cost(model: Model, plan: Plan) -> int | None:
-    """Nano-dollars for an answer as long as the caller allows, else of likely length; None where it is unpriced."""
-    needs = plan.needs
-    longest = needs.tokens_out if needs.max_tokens is None else needs.max_tokens * needs.answers
-    return model.price.estimate(needs.tokens_in, longest) if model.price else None
 
 
 def _speakable(order: Order) -> Catalogue:

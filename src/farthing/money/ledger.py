@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from farthing.domain.budget import Budget, Place, Span, Subject, Window, charged, span, subjects
 from farthing.domain.catalogue import Model
 from farthing.domain.exchange import Exchange
-from farthing.domain.holding import Bid, may_write_cache
+from farthing.domain.holding import Bid, bid_for
 from farthing.domain.keys import Caller
 from farthing.domain.lengths import Lengths
 from farthing.domain.routing.plan import Needs
@@ -128,19 +128,8 @@ class Ledger:
 
     def bid(self, tenant: str, model: Model, needs: Needs, body: bytes = b"") -> Bid | None:
         """What a request may cost at a model; None where that has no price. `body` as of `Reservation.raise_to`."""
-        price = model.price
-        if price is None:
-            return None
         kind = self._lengths.get((tenant, model.name))
-        learned = kind.p95 if kind is not None else None
-        tokens_out = needs.tokens_out if learned is None else learned
-        most = None
-        if needs.max_tokens is not None:
-            longest = needs.max_tokens * needs.answers
-            most = price.most(needs.tokens_in, longest, writes_cache=may_write_cache(body))
-            tokens_out = min(tokens_out, longest)
-        likely, least = price.estimate(needs.tokens_in, tokens_out), price.estimate(needs.tokens_in, 0)
-        return Bid(likely, most, least)
+        return bid_for(model, needs, body, kind.p95 if kind is not None else None)
 
     def record(self, exchange: Exchange) -> None:
         """Learns from a finished request how long answers are."""

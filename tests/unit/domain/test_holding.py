@@ -3,8 +3,56 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from farthing.domain.holding import PREFETCH_HOLDS, PREFETCH_S, PREFETCH_SHARE, Bid, may_write_cache, prefetch
+from farthing.domain.catalogue import Model
+from farthing.domain.holding import (
+    PREFETCH_HOLDS,
+    PREFETCH_S,
+    PREFETCH_SHARE,
+    WIDEST,
+    Bid,
+    bid_for,
+    may_write_cache,
+    prefetch,
+)
+from farthing.domain.pricing import TOKEN_CLASSES, PriceSheet, Rates
+from farthing.domain.routing.plan import Needs
+
+RATES = {name: 10 + place for place, name in enumerate(TOKEN_CLASSES)}
+"""Nano-dollars a token, each class another: text costs 10 to read and 17 to write, sounds more."""
+SHEET = PriceSheet(version="test", steps=((0, Rates(**{name: rate * 1_000_000 for name, rate in RATES.items()})),))
+MODEL = Model(name="m", provider="p", upstream="m", dialect="openai", tier="simple", price=SHEET, context_tokens=1_000)
+NEEDS = Needs(tokens_in=100, tokens_out=50, max_tokens=200, answers=2)
+
+
+@pytest.mark.parametrize(
+    ("needs", "learned", "expected"),
+    [
+        (NEEDS, None, Bid(100 * 10 + 50 * 17, 100 * 10 + 400 * 18, 1_000)),
+        (NEEDS, 900, Bid(100 * 10 + 400 * 17, 100 * 10 + 400 * 18, 1_000)),
+        (replace(NEEDS, max_tokens=None), 900, Bid(100 * 10 + 900 * 17, None, 1_000)),
+        (replace(NEEDS, has_unseen=True), None, Bid(1_000 * 16 + 400 * 20, None, 1_000)),
+        (replace(NEEDS, has_unseen=True, max_tokens=None), 70, Bid(1_000 * 16 + 70 * 20, None, 1_000)),
+        (replace(NEEDS, has_unseen=True, tokens_in=5_000), None, Bid(5_000 * 16 + 400 * 20, None, 50_000)),
+    ],
+)
+def test_what_a_request_may_cost(needs: Needs, learned: int | None, expected: Bid) -> None:
+    """By what it asks for and what is learned; of what only the vendor sees as much as the model can read is taken."""
+    assert bid_for(MODEL, needs, b"{}", learned) == expected
+
+
+def test_what_is_highest_is_the_most_or_else_what_is_likely() -> None:
+    """As a caller's own ceiling is held against it."""
+    assert (Bid(40, 50).highest, Bid(40, 0).highest, Bid(40, None).highest) == (50, 0, 40)
+
+
+def test_an_unknown_window_is_a_wide_one() -> None:
+    """And a model without a price makes no bid."""
+    bid = bid_for(replace(MODEL, context_tokens=None), replace(NEEDS, has_unseen=True), b"{}")
+    assert bid is not None
+    assert bid.likely == WIDEST * 16 + 400 * 20
+    assert bid_for(replace(MODEL, price=None), NEEDS, b"{}") is None
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tests.unit.gateway.rig import Rig, chat, completion
 from tests.unit.gateway.test_dispatch import asked
 from tests.unit.money.lessor import MemoryLessor
 
+FILE = {"type": "file", "file": {"file_id": "f"}}
 LONG = "Prove step by step why the algorithm is correct: def f(x): return sum(i ** 2 for i in range(x))"
 
 
@@ -119,7 +120,21 @@ async def test_what_the_caller_allows_is_held_against_the_most_it_can_cost() -> 
     assert (refusal.value.status, refusal.value.code, asked(rig)) == (400, "cost_limit_exceeded", [])
     with pytest.raises(InvalidRequest, match="could cost"):
         await rig.ask(chat(max_tokens=1_000, n=60), max_cost=50_000_000)
+    with pytest.raises(InvalidRequest, match="could cost"):
+        await rig.ask(chat(max_tokens=1_000, messages=[{"role": "user", "content": [FILE]}]), max_cost=50_000_000)
     await rig.ask(chat(max_tokens=1_000), max_cost=50_000_000)
+
+
+async def test_questions_of_unknown_length_do_not_pass_a_budget_together() -> None:
+    """Of a file only its vendor knows how much there is to read: while one is read, another of its kind waits."""
+    rig = Rig([answer(completion()), answer(completion())])
+    limited(rig, limit=1_500_000_000)
+    body = chat(max_tokens=10, messages=[{"role": "user", "content": [FILE]}])
+    first, second = await asyncio.gather(rig.ask(body), rig.ask(body), return_exceptions=True)
+    assert isinstance(second, InsufficientQuota)
+    assert isinstance(first, bytes)
+    await rig.ask(body)
+    assert [exchange.status for exchange in rig.journal.settled] == ["rejected", "ok", "ok"]
 
 
 async def test_a_tenant_without_a_budget_is_not_held_up_by_others() -> None:

@@ -51,6 +51,7 @@ def read_request(tree: Any) -> ChatRequest:
             temperature=wired.temperature,
             user=user,
             untranslatable=reader.untranslatable,
+            has_unseen=reader.untranslatable is not None,
         )
     tools = tuple(reader.tools(wired.tools or ()))
     _check_schemas(wired)
@@ -77,6 +78,7 @@ def read_request(tree: Any) -> ChatRequest:
         reasoning_tokens=budget,
         user=user,
         untranslatable=reader.untranslatable,
+        has_unseen=reader.untranslatable is not None,
     )
 
 

@@ -27,6 +27,7 @@ _CODES: Final = {"messages": "invalid_messages"}
 EFFORTS: Final[Mapping[str, Effort]] = {effort: effort for effort in get_args(Effort)}
 """The efforts by their names in this dialect."""
 _FORMAT: Final = "response_format"
+_UNSEEN: Final = ("modalities", "web_search_options")
 _PLAIN: Final = frozenset({"max_tokens", "messages", "model", "stream", "temperature", "top_p", "user"})
 
 
@@ -45,7 +46,7 @@ def read_request(tree: Any) -> ChatRequest:
     reader = _Reader()
     messages = tuple(reader.messages(wired.messages))
     if is_plain:
-        return _plain(model, messages, wired, reader.untranslatable)
+        return _plain(model, messages, wired, reader)
     tools = reader.tools(wired)
     stop = wired.stop
     return ChatRequest(
@@ -70,12 +71,11 @@ def read_request(tree: Any) -> ChatRequest:
         reasoning_effort=EFFORTS.get(wired.reasoning_effort or ""),
         user=wired.user,
         untranslatable=reader.untranslatable or _beyond_text(wired),
+        has_unseen=reader.has_unseen or _beyond_text(wired) in _UNSEEN,
     )
 
 
-def _plain(
-    model: str, messages: tuple[Message, ...], wired: wire.WiredRequest, untranslatable: str | None
-) -> ChatRequest:
+def _plain(model: str, messages: tuple[Message, ...], wired: wire.WiredRequest, reader: _Reader) -> ChatRequest:
     """Most requests say no more than this, and naming twenty fields takes longer than reading these."""
     return ChatRequest(
         model=model,
@@ -85,7 +85,8 @@ def _plain(
         temperature=wired.temperature,
         top_p=wired.top_p,
         user=wired.user,
-        untranslatable=untranslatable,
+        untranslatable=reader.untranslatable,
+        has_unseen=reader.has_unseen,
     )
 
 
@@ -127,6 +128,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.untranslatable: str | None = None
+        self.has_unseen = False
         self._called: set[str] = set()
 
     def messages(self, wired: Sequence[wire.AnyMessage]) -> Iterator[Message]:
@@ -171,7 +173,7 @@ class _Reader:
         if isinstance(choice, str):
             return ToolChoice("required" if choice == "any" else choice)
         if choice.type != "function":
-            self._note("tool_choice")
+            self.untranslatable = self.untranslatable or "tool_choice"
             return None
         if choice.function is None:
             raise _missing("tool_choice.function")
@@ -220,6 +222,7 @@ class _Reader:
 
     def _note(self, path: str) -> None:
         self.untranslatable = self.untranslatable or path
+        self.has_unseen = True
 
 
 def _said(message: wire.AssistantMessage) -> Sequence[Part]:

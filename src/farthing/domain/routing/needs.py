@@ -38,6 +38,7 @@ def read_needs(chat: ChatRequest, tier: Tier) -> Needs:
         tokens_out=(likely if limit is None else min(likely, limit)) * chat.n,
         max_tokens=limit,
         answers=chat.n,
+        has_unseen=chat.has_unseen,
         capabilities=_capabilities(chat, has_pictures=has_pictures),
     )
 

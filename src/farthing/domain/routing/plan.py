@@ -36,7 +36,14 @@ class Needs(Struct, frozen=True, kw_only=True):
     """The caller's limit for each answer."""
     answers: int = 1
     """How many are asked for."""
+    has_unseen: bool = False
+    """Whether the model may read more than `tokens_in` tells, nobody here knows how much."""
     capabilities: frozenset[Capability] = frozenset()
+
+    @property
+    def longest(self) -> int | None:
+        """The most output tokens of all answers together; None where the caller sets no limit."""
+        return None if self.max_tokens is None else self.max_tokens * self.answers
 
 
 class Plan(Struct, frozen=True, kw_only=True):

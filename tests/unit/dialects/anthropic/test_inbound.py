@@ -91,7 +91,7 @@ def test_every_plain_field_is_read() -> None:
     )
     assert (chat.stop, chat.stream, chat.include_usage, chat.user) == (("END",), True, True, "u-1")
     assert chat.messages == (Message("system", (Text("Be brief."),)), Message("user", (Text("Hello"),)))
-    assert chat.untranslatable is None
+    assert (chat.untranslatable, chat.has_unseen) == (None, False)
     assert DIALECT.extras(body()) == {}
 
 
@@ -254,8 +254,9 @@ def test_a_json_schema_is_read_from_both_places(place: str) -> None:
     ],
 )
 def test_what_only_the_vendor_understands_is_noted(tree: dict[str, Any], path: str) -> None:
-    """The vendor's own tools, uploads and newer blocks pass, with the path of the first of them."""
-    assert DIALECT.read_request(tree).untranslatable == path
+    """The vendor's own tools, uploads and newer blocks pass, with the path of the first; only it knows their length."""
+    chat = DIALECT.read_request(tree)
+    assert (chat.untranslatable, chat.has_unseen) == (path, True)
 
 
 def test_only_the_first_such_thing_is_noted() -> None:

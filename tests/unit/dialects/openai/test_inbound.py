@@ -304,6 +304,11 @@ def test_every_field() -> None:
         ({"web_search_options": {}}, "untranslatable", "web_search_options"),
         ({"logit_bias": {"5": -100}}, "untranslatable", "logit_bias"),
         ({"logit_bias": {}}, "untranslatable", None),
+        ({"tools": [{"type": "web_search"}]}, "has_unseen", True),
+        ({"tools": [FUNCTION], "tool_choice": {"type": "custom", "custom": {"name": "c"}}}, "has_unseen", False),
+        ({"modalities": ["text", "audio"]}, "has_unseen", True),
+        ({"web_search_options": {}}, "has_unseen", True),
+        ({"logit_bias": {"5": -100}}, "has_unseen", False),
     ],
 )
 def test_forms_of_a_field(fields: Tree, attribute: str, value: object) -> None:
@@ -369,8 +374,9 @@ def test_a_conversation_with_tools_and_pictures() -> None:
     ],
 )
 def test_what_only_this_dialect_can_say_is_noted(message: Tree, path: str) -> None:
-    """Such a request may pass through; translated it would lose content."""
-    assert conversation(message).untranslatable == path
+    """Such a request may pass through; translated it would lose content. How long it is, only its vendor knows."""
+    request = conversation(message)
+    assert (request.untranslatable, request.has_unseen) == (path, True)
 
 
 def test_there_is_nothing_beside_the_request() -> None:

@@ -55,6 +55,7 @@ def read_request(tree: Any) -> ChatRequest:
         reasoning_effort=inbound.EFFORTS.get((wired.reasoning and wired.reasoning.effort) or ""),
         user=wired.user,
         untranslatable=native or reader.untranslatable,
+        has_unseen=native in _STATE or reader.has_unseen,
     )
 
 
@@ -128,6 +129,7 @@ class _Reader:
     def __init__(self, *, sees_everything: bool) -> None:
         """`sees_everything` unless the vendor holds a part of the conversation."""
         self.untranslatable: str | None = None
+        self.has_unseen = False
         self._sees_everything = sees_everything
         self._called: set[str] = set()
 
@@ -171,7 +173,7 @@ class _Reader:
         if isinstance(choice, str):
             return ToolChoice(choice)  # type: ignore[arg-type]  # the wire holds no other words
         if choice.type != "function":
-            self._note("tool_choice")
+            self.untranslatable = self.untranslatable or "tool_choice"
             return None
         if choice.name is None:
             raise _missing("tool_choice.name")
@@ -222,6 +224,7 @@ class _Reader:
 
     def _note(self, path: str) -> None:
         self.untranslatable = self.untranslatable or path
+        self.has_unseen = True
 
 
 def _missing(path: str) -> InvalidRequest:

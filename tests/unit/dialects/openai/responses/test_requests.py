@@ -154,6 +154,7 @@ def test_what_only_this_dialect_can_say_is_noted(more: dict[str, Any], field: st
     """By its path: such a request passes through, and no other vendor is told a part of it."""
     request = read(**more)
     assert request.untranslatable == field
+    assert request.has_unseen == (field not in {"store", "top_logprobs", "include", "tool_choice"})
     for dialect in ("openai", "anthropic", "gemini"):
         with pytest.raises(InvalidRequest, match="no counterpart") as refusal:
             UPSTREAM[dialect].write_request(request, "m")
@@ -163,7 +164,8 @@ def test_what_only_this_dialect_can_say_is_noted(more: dict[str, Any], field: st
 def test_what_the_vendor_holds_can_stand_for_the_input() -> None:
     """And a result may answer a call that only the vendor knows."""
     for name, value in (("previous_response_id", "resp_1"), ("conversation", "conv_1"), ("prompt", {"id": "p"})):
-        assert DIALECT.read_request({"model": "m", name: value}).messages == ()
+        request = DIALECT.read_request({"model": "m", name: value})
+        assert (request.messages, request.has_unseen) == ((), True)
     result = {"type": "function_call_output", "call_id": "c9", "output": "x"}
     assert read(input=[result], previous_response_id="resp_1").messages == (Message("tool", (ToolResult("c9", "x"),)),)
     assert read(input=[{"type": "item_reference", "id": "i"}, result]).untranslatable == "input[0]"
