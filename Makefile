@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries scenario scale footprint clean help
+.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries validate-experiments scenario scale footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -113,6 +113,11 @@ bench-micro: dev servers ## the parts of a request one by one, as ratios to the 
 ROWS ?= 10000 100000 1000000
 bench-queries: dev servers ## usage, savings and figures over many rows, on both databases, into benchmarks/results
 	@$(BIN)/python -m benchmarks.queries $(ROWS)
+
+# `make validate-experiments PLAYED=0.1` plays a tenth, and keeps nothing.
+PLAYED ?= 1
+validate-experiments: dev ## simulations behind every promise about experiments, a quarter of an hour, into benchmarks/results
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.experiments --scale $(PLAYED)
 
 # Locust patches the standard library, and would do so in every test: it has an environment of its own.
 .benchmarks/locust/synced: uv.lock pyproject.toml tools/sync .venv/synced-dev
