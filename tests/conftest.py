@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.servers.redis",
     "tests.servers.sqlite",
     "tests.servers.gateway",
+    "tests.servers.command",
     "tests.faults.rig.plugin",
 ]
 

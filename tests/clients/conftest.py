@@ -9,7 +9,7 @@ from openai import AsyncOpenAI, OpenAI
 from tests.clients.scripts import VENDOR_KEY, VENDORS, Vendor, settings
 from tests.clients.vendors import Vendors
 from tests.servers.application import Served
-from tests.servers.gateway import Gateway
+from tests.servers.gateway import Gateway, running
 
 MASTER_KEY = "the-master-key-of-these-tests"
 
@@ -34,12 +34,8 @@ def gateway(request: pytest.FixtureRequest, scripted: tuple[Vendors, str]) -> It
     """A gateway that wants a key, with the fast lane and without."""
     lane = str(request.param == "lane")
     environment = {"TEST_VENDOR_KEY": VENDOR_KEY, "FARTHING_MASTER_KEY": MASTER_KEY, "FARTHING_SERVER__FAST_LANE": lane}
-    gateway = Gateway(settings(scripted[1]), environment=environment)
-    try:
-        gateway.start()
+    with running(settings(scripted[1]), environment=environment) as gateway:
         yield gateway
-    finally:
-        gateway.remove()
 
 
 @pytest.fixture(params=VENDORS)

@@ -6,7 +6,9 @@ import http.client
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,17 +83,19 @@ StartGateway = Callable[..., Gateway]
 """Takes what `Gateway` takes, and gives it back started."""
 
 
+@contextmanager
+def running(settings: str, **options: Any) -> Iterator[Gateway]:
+    """One that serves while the block lasts; `options` as of `Gateway`."""
+    gateway = Gateway(settings, **options)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.remove()
+
+
 @pytest.fixture
 def start_gateway() -> Iterator[StartGateway]:
     """Starts gateways that are removed with their folders after the test."""
-    started: list[Gateway] = []
-
-    def start(settings: str, **options: object) -> Gateway:
-        gateway = Gateway(settings, **options)  # type: ignore[arg-type]
-        started.append(gateway)
-        gateway.start()
-        return gateway
-
-    yield start
-    for gateway in started:
-        gateway.remove()
+    with ExitStack() as stack:
+        yield lambda settings, **options: stack.enter_context(running(settings, **options))

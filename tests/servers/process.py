@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 _GUARD = 'read -r thawed || kill -KILL "$@"'
 """A frozen process hears of no other signal; the line breaks when whoever froze it dies."""

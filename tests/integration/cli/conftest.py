@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-Ended = subprocess.CompletedProcess[str]
-Farthing = Callable[..., Ended]
+Program = Callable[..., subprocess.CompletedProcess[str]]
 
 PROGRAM = Path(sys.executable).with_name("farthing")
 
@@ -23,10 +22,10 @@ def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def farthing(tmp_path: Path) -> Farthing:
+def program(tmp_path: Path) -> Program:
     """Runs `farthing` with arguments in an empty folder; keywords are its environment."""
 
-    def run(*arguments: str, **environ: str) -> Ended:
+    def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [PROGRAM, *arguments],
             cwd=tmp_path,

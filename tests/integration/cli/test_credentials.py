@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.conftest import PROGRAM, Ended, environment
+from tests.servers.command import Farthing, Said
 
 OLD, NEW = (b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 SECRET = "sk-canary-0123456789abcdef"
@@ -23,47 +22,44 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def credentials(home: Path, *arguments: str, typed: str = "", key: str = OLD) -> Ended:
+@pytest.fixture
+def credentials(farthing: Farthing, home: Path) -> Farthing:
     """`farthing credentials …`, reading what is typed."""
-    return subprocess.run(
-        [PROGRAM, "credentials", *arguments],
-        cwd=home,
-        env=environment(home, {"FARTHING_ENCRYPTION_KEY": key, "DATABASE_URL": f"sqlite:///{home / 'f.db'}"}),
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+
+    def run(*arguments: str, typed: str = "", key: str = OLD) -> Said:
+        environ = {"FARTHING_ENCRYPTION_KEY": key, "DATABASE_URL": f"sqlite:///{home / 'f.db'}"}
+        return farthing("credentials", *arguments, typed=typed, **environ)
+
+    return run
 
 
-def test_a_key_is_kept_listed_and_forgotten(home: Path) -> None:
+def test_a_key_is_kept_listed_and_forgotten(credentials: Farthing, home: Path) -> None:
     """Its last four characters are all that is ever shown, and the file does not hold it."""
-    kept = credentials(home, "set", "local", "--tenant", "acme", typed=f"{SECRET}\n")
-    assert (kept.returncode, kept.stdout, kept.stderr) == (0, "acme's key …cdef for local is kept\n", "")
+    kept = credentials("set", "local", "--tenant", "acme", typed=f"{SECRET}\n")
+    assert (kept.status, kept.out, kept.err) == (0, "acme's key …cdef for local is kept\n", "")
     assert b"canary" not in b"".join(path.read_bytes() for path in home.glob("f.db*"))
-    listed = credentials(home, "list", "--json")
-    assert json.loads(listed.stdout) == {
+    listed = credentials("list", "--json")
+    assert json.loads(listed.out) == {
         "credentials": [{"tenant": "acme", "provider": "local", "hint": "…cdef", "origin": "http://127.0.0.1:9"}]
     }
-    table = credentials(home, "list")
-    assert table.stdout.split() == ["tenant", "provider", "key", "for", "acme", "local", "…cdef", "http://127.0.0.1:9"]
-    gone = credentials(home, "delete", "local", "--tenant", "acme", "--json")
-    assert json.loads(gone.stdout) == {"tenant": "acme", "provider": "local", "state": "deleted"}
-    again = credentials(home, "delete", "local", "--tenant", "acme")
-    assert again.returncode == 1
-    assert "This tenant has brought no key for this provider" in again.stderr
+    table = credentials("list")
+    assert table.out.split() == ["tenant", "provider", "key", "for", "acme", "local", "…cdef", "http://127.0.0.1:9"]
+    gone = credentials("delete", "local", "--tenant", "acme", "--json")
+    assert json.loads(gone.out) == {"tenant": "acme", "provider": "local", "state": "deleted"}
+    again = credentials("delete", "local", "--tenant", "acme")
+    assert again.status == 1
+    assert "This tenant has brought no key for this provider" in again.err
 
 
-def test_keys_are_sealed_anew(home: Path) -> None:
+def test_keys_are_sealed_anew(credentials: Farthing) -> None:
     """The old key opens for the last time; without it the command says what is missing."""
-    credentials(home, "set", "local", "--tenant", "acme", "--json", typed=SECRET)
-    lost = credentials(home, "reseal", key=NEW)
-    assert (lost.returncode, lost.stdout) == (1, "0 keys are sealed anew\n")
-    assert "1 keys cannot be opened" in lost.stderr
-    done = credentials(home, "reseal", "--json", key=f"{NEW}, {OLD}")
-    assert json.loads(done.stdout) == {"resealed": 1, "unopened": 0}
-    assert credentials(home, "reseal", key=NEW).stdout == "0 keys are sealed anew\n"
+    credentials("set", "local", "--tenant", "acme", "--json", typed=SECRET)
+    lost = credentials("reseal", key=NEW)
+    assert (lost.status, lost.out) == (1, "0 keys are sealed anew\n")
+    assert "1 keys cannot be opened" in lost.err
+    done = credentials("reseal", "--json", key=f"{NEW}, {OLD}")
+    assert json.loads(done.out) == {"resealed": 1, "unopened": 0}
+    assert credentials("reseal", key=NEW).out == "0 keys are sealed anew\n"
 
 
 @pytest.mark.parametrize(
@@ -77,10 +73,10 @@ def test_keys_are_sealed_anew(home: Path) -> None:
         ("local", "naïve", OLD, "expected the provider's key on standard input"),
     ],
 )
-def test_what_cannot_be_kept_is_refused(home: Path, provider: str, typed: str, key: str, said: str) -> None:
+def test_what_cannot_be_kept_is_refused(credentials: Farthing, provider: str, typed: str, key: str, said: str) -> None:
     """In one line that says what to do and repeats no secret."""
-    ended = credentials(home, "set", provider, "--tenant", "acme", typed=typed, key=key)
-    assert ended.returncode == 1
-    assert said in ended.stderr
-    assert ended.stderr.count("\n") == 1
-    assert "canary" not in ended.stdout + ended.stderr
+    ended = credentials("set", provider, "--tenant", "acme", typed=typed, key=key)
+    assert ended.status == 1
+    assert said in ended.err
+    assert ended.err.count("\n") == 1
+    assert "canary" not in ended.out + ended.err

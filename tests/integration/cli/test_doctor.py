@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cli.conftest import Farthing
+from tests.servers.command import Farthing
 from tests.servers.process import free_port
 from tests.servers.redis import Redis
 
@@ -17,8 +17,8 @@ from tests.servers.redis import Redis
 def checks(farthing: Farthing, **environ: str) -> dict[str, dict[str, Any]]:
     """What doctor says, by check."""
     said = farthing("doctor", "--json", **{"PORT": str(free_port()), **environ})
-    found = json.loads(said.stdout)
-    assert said.returncode == (0 if found["status"] == "ok" else 1)
+    found = json.loads(said.out)
+    assert said.status == (0 if found["status"] == "ok" else 1)
     assert found["status"] == ("broken" if any(check["health"] == "broken" for check in found["checks"]) else "ok")
     return {check["check"]: check for check in found["checks"]}
 
@@ -27,8 +27,8 @@ def test_a_fresh_machine_is_well(farthing: Farthing, tmp_path: Path) -> None:
     """Only the missing provider is noted, and looking leaves no database behind."""
     port = str(free_port())
     said = farthing("doctor", PORT=port)
-    assert said.returncode == 0
-    lines = said.stdout.splitlines()
+    assert said.status == 0
+    lines = said.out.splitlines()
     assert lines[:4] == [
         "ok       configuration: no file, so defaults and the environment",
         "warning  providers: none, so the gateway would be a demo",
@@ -43,8 +43,8 @@ def test_every_mistake_of_the_configuration_is_listed(farthing: Farthing, tmp_pa
     """Where `serve` stops at the first, doctor tells all."""
     (tmp_path / "farthing.toml").write_text("[server]\nport = 0.5\nworkers = 0\n")
     said = farthing("doctor")
-    assert said.returncode == 1
-    assert [line for line in said.stdout.splitlines() if line.startswith("broken")] == [
+    assert said.status == 1
+    assert [line for line in said.out.splitlines() if line.startswith("broken")] == [
         "broken   configuration: farthing.toml:2: server.port: expected a whole number, got 0.5",
         "broken   configuration: farthing.toml:3: server.workers: expected at least 1, got 0",
     ]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.integration.cli.conftest import Farthing
 from tests.servers.application import Served
+from tests.servers.command import Farthing
 
 USAGE = {
     "rows": [
@@ -103,8 +103,8 @@ def url() -> Iterator[str]:
 def test_spending_is_a_table_with_its_total(farthing: Farthing, url: str) -> None:
     """Thousands are grouped, what has no name is called none, and an unknown cost is not zero."""
     said = farthing("spend", FARTHING_URL=url, FARTHING_MASTER_KEY=KEY)
-    assert (said.returncode, said.stderr) == (0, "")
-    assert said.stdout.splitlines() == [
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines() == [
         "model  requests  tokens in  tokens out     cost  baseline  saved",
         "small     1,200     34,567         890    $1.50     $4.25  $2.75",
         "none          1          0           0  unknown   unknown  $0.00",
@@ -117,13 +117,13 @@ def test_spending_can_be_cut_otherwise(farthing: Farthing, url: str) -> None:
     options = ["--by", "team", "--from", "2026-11-01", "--to", "2026-11-30", "--url", f"{url}/", "--json"]
     said = farthing("spend", *options, FARTHING_MASTER_KEY=KEY)
     query = {"from": "2026-11-01", "to": "2026-11-30", "group_by": "team"}
-    assert json.loads(said.stdout) == {**USAGE, "query": query}
+    assert json.loads(said.out) == {**USAGE, "query": query}
 
 
 def test_savings_show_their_sources(farthing: Farthing, url: str) -> None:
     """What was paid, what it would have been, the interval, and each source with its own cost taken off."""
     said = farthing("savings", "--url", url, FARTHING_MASTER_KEY=KEY)
-    assert said.stdout.splitlines() == [
+    assert said.out.splitlines() == [
         "savings                      USD",
         "at the baseline            $4.25",
         "paid                       $1.50",
@@ -133,13 +133,13 @@ def test_savings_show_their_sources(farthing: Farthing, url: str) -> None:
         "by answer cache        $0.800000",
         "by overhead           -$0.050000",
     ]
-    assert json.loads(farthing("savings", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).stdout)["saved"] == 2.75
+    assert json.loads(farthing("savings", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).out)["saved"] == 2.75
 
 
 def test_why_lists_candidates_in_their_order(farthing: Farthing, url: str) -> None:
     """The request, its reason, and every candidate from the one that was asked first to those that lost."""
     said = farthing("why", "01a", "--url", url, FARTHING_MASTER_KEY=KEY)
-    assert said.stdout.splitlines() == [
+    assert said.out.splitlines() == [
         "request id    01a",
         "created at    2026-11-21T04:00:00Z",
         "status        ok",
@@ -155,16 +155,16 @@ def test_why_lists_candidates_in_their_order(farthing: Farthing, url: str) -> No
         "2      medium         unknown  the next tier",
         "lost   large        $0.500000  costs 20 times as much",
     ]
-    assert json.loads(farthing("why", "01a", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).stdout) == REQUEST
+    assert json.loads(farthing("why", "01a", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).out) == REQUEST
 
 
 def test_what_the_gateway_refuses_is_told_in_its_words(farthing: Farthing, url: str) -> None:
     """An unknown request and a missing key are one line each, with what to do."""
     said = farthing("why", "../x?y", "--url", url, FARTHING_MASTER_KEY=KEY)
-    assert (said.returncode, said.stdout, said.stderr) == (1, "", "farthing: There is no such request.\n")
+    assert (said.status, said.out, said.err) == (1, "", "farthing: There is no such request.\n")
     said = farthing("why", "01a", "--url", url)
-    assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr == (
+    assert (said.status, said.out) == (1, "")
+    assert said.err == (
         f"farthing: the gateway at {url} wants an admin key: set FARTHING_MASTER_KEY (No API key was sent.)\n"
     )
 
@@ -179,7 +179,7 @@ def test_another_programs_answer_is_not_taken_for_figures(farthing: Farthing) ->
     application.router.add_get("/{path:.*}", page)
     with Served(application) as served:
         said = farthing("spend", "--url", served.url)
-    assert said.stderr == f"farthing: what answers at {served.url} is no Farthing gateway (HTTP 502)\n"
+    assert said.err == f"farthing: what answers at {served.url} is no Farthing gateway (HTTP 502)\n"
 
 
 @pytest.mark.parametrize(
@@ -199,4 +199,4 @@ def test_another_programs_answer_is_not_taken_for_figures(farthing: Farthing) ->
 def test_an_address_where_nobody_answers_is_one_line(farthing: Farthing, address: str, message: str) -> None:
     """What was tried, why it failed, and what to do."""
     said = farthing("savings", "--url", address)
-    assert (said.returncode, said.stdout, said.stderr) == (1, "", f"farthing: {message}\n")
+    assert (said.status, said.out, said.err) == (1, "", f"farthing: {message}\n")

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.integration.cli.conftest import Farthing
 from tests.servers.application import Served
+from tests.servers.command import Farthing
 from tests.servers.gateway import Gateway, StartGateway
 
 SECONDS = 20.0
@@ -90,17 +90,17 @@ def test_from_an_unpriced_call_to_an_invoice_that_agrees(
 
     (tmp_path / "farthing.toml").write_text(f"{settings}{PRICE}[plans.pro]\nprice_usd = 5\nmarkup_percent = 10\n")
     environ = {"DATABASE_URL": postgres_database}
-    repriced = json.loads(farthing("reprice", "--json", **environ).stdout)
+    repriced = json.loads(farthing("reprice", "--json", **environ).out)
     assert (repriced["rows"], repriced["cost"], repriced["still_unpriced"]) == (CALLS, 8.55, 0)
     known = fetched(gateway, "/v1/usage")["total"]
     assert (known["cost"], known["unpriced_requests"]) == (8.55, 0)
 
     now = datetime.now(UTC)
     invoice = farthing("invoice", "local", "--month", f"{now:%Y-%m}", "--plan", "pro", "--json", **environ)
-    assert json.loads(invoice.stdout)["total"] == 14.4
+    assert json.loads(invoice.out)["total"] == 14.4
 
     day, month = f"{now:%Y-%m-%d}", f"{now:%Y-%m}"
     (tmp_path / "bill.csv").write_text(f"date,model,cost_usd\n{day},mystery,8.55\n")
     agreed = farthing("reconcile", "bill.csv", "--provider", "local", "--month", month, **environ)
-    assert (agreed.returncode, agreed.stderr) == (0, "")
-    assert agreed.stdout.splitlines()[-1].split() == ["total", "$8.55", "$8.55", "$0.00", "+0.00"]
+    assert (agreed.status, agreed.err) == (0, "")
+    assert agreed.out.splitlines()[-1].split() == ["total", "$8.55", "$8.55", "$0.00", "+0.00"]

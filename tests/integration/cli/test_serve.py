@@ -18,7 +18,7 @@ from typing import IO, Any
 import pytest
 
 from farthing.domain.catalogue import VIRTUAL_MODELS
-from tests.integration.cli.conftest import PROGRAM, Farthing, environment
+from tests.integration.cli.conftest import PROGRAM, Program, environment
 from tests.servers.process import free_port
 
 SECONDS = 20.0
@@ -204,13 +204,13 @@ def workers_of(running: Running) -> list[int]:
     return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def test_a_taken_port_is_one_line(farthing: Farthing) -> None:
+def test_a_taken_port_is_one_line(program: Program) -> None:
     """Whoever starts it twice is told what to do."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        said = farthing("serve", "--port", str(port))
+        said = program("serve", "--port", str(port))
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr == (
         f"farthing: port {port} of 127.0.0.1 is in use: end what listens there, or choose another port with --port\n"
@@ -224,24 +224,24 @@ def test_a_taken_port_is_one_line(farthing: Farthing) -> None:
         ("no such host", "server.host: expected an address or a host name"),
     ],
 )
-def test_an_address_that_cannot_be_had_is_one_line(farthing: Farthing, host: str, message: str) -> None:
+def test_an_address_that_cannot_be_had_is_one_line(program: Program, host: str, message: str) -> None:
     """What was wrong with the address, and what to do."""
-    said = farthing("serve", "--host", host, "--port", "0", FARTHING_MASTER_KEY="0123456789abcdef")
+    said = program("serve", "--host", host, "--port", "0", FARTHING_MASTER_KEY="0123456789abcdef")
     assert (said.returncode, said.stdout) == (1, "")
     assert message in said.stderr
     assert said.stderr.count("\n") == 1
 
 
-def test_nobody_else_reaches_it_without_a_key(farthing: Farthing, serve: Serve, tmp_path: Path) -> None:
+def test_nobody_else_reaches_it_without_a_key(program: Program, serve: Serve, tmp_path: Path) -> None:
     """Off loopback it starts with a key in the database or a master key, and never without."""
     (tmp_path / "farthing.toml").write_text(f'[server]\nhost = "0.0.0.0"\n{LOCAL}')
-    said = farthing("serve", "--port", "0")
+    said = program("serve", "--port", "0")
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr == (
         "farthing: 0.0.0.0 can be reached by others: set FARTHING_MASTER_KEY, or make a key with "
         "`farthing keys create NAME`, before the gateway listens there\n"
     )
-    key = farthing("keys", "create", "app").stdout.strip()
+    key = program("keys", "create", "app").stdout.strip()
     running = serve("serve")
     assert "  access     with a key" in running.read_until("ready in ")
     assert running.get("/v1/models")[0] == 401
@@ -260,7 +260,7 @@ def asks(port: int, key: str) -> bool:
         return connection.getresponse().status == 200
 
 
-def test_figures_come_from_the_running_gateway(serve: Serve, farthing: Farthing) -> None:
+def test_figures_come_from_the_running_gateway(serve: Serve, program: Program) -> None:
     """spend, savings and why show the request that was just made."""
     running = serve("demo")
     running.read_until("ready in ")
@@ -274,23 +274,23 @@ def test_figures_come_from_the_running_gateway(serve: Serve, farthing: Farthing)
         response.read()
     url = f"http://127.0.0.1:{running.port}"
     assert eventually(lambda: running.get("/v1/usage")[1]["total"]["requests"] == 1)
-    spent = farthing("spend", FARTHING_URL=url)
+    spent = program("spend", FARTHING_URL=url)
     assert spent.stdout.splitlines()[1].split()[:2] == ["demo/small", "1"]
-    saved = farthing("savings", FARTHING_URL=url)
+    saved = program("savings", FARTHING_URL=url)
     assert (saved.returncode, saved.stderr) == (0, "")
-    why = farthing("why", request_id, FARTHING_URL=url)
+    why = program("why", request_id, FARTHING_URL=url)
     assert (why.returncode, why.stderr) == (0, "")
     assert f"request id    {request_id}" in why.stdout.splitlines()
     assert [line.split()[:2] for line in why.stdout.splitlines() if line.startswith("1 ")] == [["1", "demo/small"]]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_folder_that_cannot_be_had_stops_the_start(farthing: Farthing, tmp_path: Path, workers: str) -> None:
+def test_a_folder_that_cannot_be_had_stops_the_start(program: Program, tmp_path: Path, workers: str) -> None:
     """What the system said is told without a traceback, and no worker is started again and again."""
     (tmp_path / "file").touch()
     environ = {"XDG_DATA_HOME": str(tmp_path / "file"), "DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}
     (tmp_path / "farthing.toml").write_text(LOCAL)
-    said = farthing("serve", "--port", "0", "--workers", workers, **environ)
+    said = program("serve", "--port", "0", "--workers", workers, **environ)
     assert said.returncode == 1
     assert "ready in" not in said.stdout
     lines = said.stderr.splitlines()
@@ -298,9 +298,9 @@ def test_a_folder_that_cannot_be_had_stops_the_start(farthing: Farthing, tmp_pat
     assert 1 <= len(lines) <= int(workers)
 
 
-def test_a_broken_file_stops_the_start(farthing: Farthing, tmp_path: Path) -> None:
+def test_a_broken_file_stops_the_start(program: Program, tmp_path: Path) -> None:
     """File, line, key and expectation, in one line."""
     (tmp_path / "mine.toml").write_text("# mine\n[server]\nworkers = 0\n")
-    said = farthing("serve", "--config", "mine.toml")
+    said = program("serve", "--config", "mine.toml")
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr == "farthing: mine.toml:3: server.workers: expected at least 1, got 0\n"

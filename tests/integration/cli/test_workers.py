@@ -19,20 +19,27 @@ import pytest
 
 from farthing.cli.listening import listen
 from farthing.cli.terminal import CommandError
-from tests.servers.gateway import Gateway, StartGateway
+from tests.servers.gateway import Gateway, running
 
 CONNECTIONS = 40
 SECONDS = 20.0
 
 
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Gateway]:
+    """A demo with two workers, started where a shell allows few open files."""
+    few = ("prlimit", "--nofile=256:4096")
+    with running("", workers=2, environment={"FARTHING_DEMO": "1"}, runner=few) as gateway:
+        yield gateway
+
+
 @pytest.fixture
-def gateway(start_gateway: StartGateway) -> Gateway:
-    """A demo with two workers, both at work."""
-    gateway = start_gateway("", workers=2, environment={"FARTHING_DEMO": "1"})
+def gateway(demo: Gateway) -> Gateway:
+    """The demo, both of whose workers are at work."""
     with ExitStack() as stack:
-        for connection in connections(gateway, stack):
+        for connection in connections(demo, stack):
             ask(connection, "GET", "/readyz")
-    return gateway
+    return demo
 
 
 def connections(gateway: Gateway, stack: ExitStack) -> list[http.client.HTTPConnection]:
@@ -102,9 +109,8 @@ def test_callers_of_a_killed_worker_are_answered_by_its_successor(gateway: Gatew
     assert before - after == {victim}
 
 
-def test_workers_may_open_more_files_than_a_shell_allows(start_gateway: StartGateway) -> None:
+def test_workers_may_open_more_files_than_a_shell_allows(gateway: Gateway) -> None:
     """Two for each answer under way, as many as the system lets them have."""
-    gateway = start_gateway("", workers=2, environment={"FARTHING_DEMO": "1"}, runner=("prlimit", "--nofile=256:4096"))
     for pid in (gateway.pid, *workers_of(gateway)):
         [line] = re.findall(r"^Max open files.*", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
         assert line.split()[3:5] == ["4096", "4096"]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
-from tests.servers.gateway import Gateway
+from tests.servers.gateway import running
 
 SECONDS = 20
 
 
-@pytest.fixture
-def url(start_gateway: Callable[..., Gateway]) -> str:
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
     """Where a demo's live figures are."""
-    return f"{start_gateway('').url.replace('http', 'ws')}/metrics/live"
+    with running("") as gateway:
+        yield f"{gateway.url.replace('http', 'ws')}/metrics/live"
 
 
 async def drain(socket: ClientConnection) -> None:

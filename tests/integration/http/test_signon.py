@@ -9,38 +9,42 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
-from tests.servers.gateway import Gateway, StartGateway
+from tests.servers.gateway import Gateway, running
 from tests.servers.identity import IdentityServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PUBLIC = "http://farthing.test"
 """Where browsers believe the gateway to be: a proxy stands before it."""
 ORIGIN = {"origin": PUBLIC}
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house() -> AsyncIterator[tuple[IdentityServer, Gateway]]:
+    """A demo with two workers, and who vouches for people there."""
+    async with IdentityServer() as identity:
+        settings = f"""
+            [oidc]
+            issuer = "{identity.issuer}"
+            client_id = "{identity.client_id}"
+            public_url = "{PUBLIC}"
+            tenant = "acme"
+            [oidc.roles]
+            finops = "auditor"
+            platform = "org_admin"
+            """
+        environment = {"FARTHING_DEMO": "1", "FARTHING_OIDC_CLIENT_SECRET": identity.client_secret}
+        with running(settings, workers=2, environment=environment) as gateway:
+            yield identity, gateway
+
+
 @pytest.fixture
-async def identity() -> AsyncIterator[IdentityServer]:
+def identity(house: tuple[IdentityServer, Gateway]) -> IdentityServer:
     """Vouches for Ada, who is in finance."""
-    async with IdentityServer() as server:
-        server.person["groups"] = ["finops"]
-        yield server
-
-
-@pytest.fixture
-async def gateway(identity: IdentityServer, start_gateway: StartGateway) -> Gateway:
-    """A demo with two workers."""
-    settings = f"""
-        [oidc]
-        issuer = "{identity.issuer}"
-        client_id = "{identity.client_id}"
-        public_url = "{PUBLIC}"
-        tenant = "acme"
-        [oidc.roles]
-        finops = "auditor"
-        platform = "org_admin"
-        """
-    environment = {"FARTHING_DEMO": "1", "FARTHING_OIDC_CLIENT_SECRET": identity.client_secret}
-    return await asyncio.to_thread(start_gateway, settings, workers=2, environment=environment)
+    house[0].person["groups"] = ["finops"]
+    return house[0]
 
 
 async def read(_: object, __: object, ended: aiohttp.TraceRequestEndParams) -> None:
@@ -48,13 +52,15 @@ async def read(_: object, __: object, ended: aiohttp.TraceRequestEndParams) -> N
     await ended.response.read()
 
 
-@pytest.fixture
-async def browser(gateway: Gateway) -> AsyncIterator[aiohttp.ClientSession]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(
+    house: tuple[IdentityServer, Gateway], identity: IdentityServer
+) -> AsyncIterator[aiohttp.ClientSession]:
     """Keeps cookies, reads every answer, and opens a connection for each request so that both workers are met."""
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(read)
     async with aiohttp.ClientSession(
-        gateway.url,
+        house[1].url,
         cookie_jar=aiohttp.CookieJar(unsafe=True),
         connector=aiohttp.TCPConnector(force_close=True),
         trace_configs=[trace],
@@ -151,10 +157,10 @@ async def test_an_answer_to_no_attempt_opens_nothing(browser: aiohttp.ClientSess
         assert (await response.json())["error"]["code"] == "sign_on_failed"
 
 
-async def test_without_an_identity_provider_there_is_no_way_in(start_gateway: StartGateway) -> None:
+async def test_without_an_identity_provider_there_is_no_way_in() -> None:
     """It says what to do."""
-    gateway = await asyncio.to_thread(start_gateway, "", environment={"FARTHING_DEMO": "1"})
-    async with aiohttp.ClientSession(gateway.url) as browser:
-        for method, path in (("GET", "/login"), ("GET", "/login/callback?code=x"), ("POST", "/logout")):
-            response = await call(browser, method, path)
-            assert (response.status, (await response.json())["error"]["code"]) == (404, "sign_on_off")
+    with running("", environment={"FARTHING_DEMO": "1"}) as gateway:
+        async with aiohttp.ClientSession(gateway.url) as browser:
+            for method, path in (("GET", "/login"), ("GET", "/login/callback?code=x"), ("POST", "/logout")):
+                response = await call(browser, method, path)
+                assert (response.status, (await response.json())["error"]["code"]) == (404, "sign_on_off")

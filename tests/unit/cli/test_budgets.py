@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cli.conftest import Farthing
+from tests.servers.command import Farthing
 
 
 def listed(farthing: Farthing, *more: str) -> list[dict[str, Any]]:

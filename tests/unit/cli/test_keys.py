@@ -10,7 +10,7 @@ import pytest
 
 from farthing.background.clock import SystemClock
 from farthing.domain.secrets import digest, is_well_formed
-from tests.unit.cli.conftest import Farthing
+from tests.servers.command import Farthing
 
 
 def listed(farthing: Farthing) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.unit.cli.conftest import Farthing
+from tests.servers.command import Farthing
 
 
 def test_the_schema_is_checked_and_brought_up_to_date(farthing: Farthing, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.unit.cli.conftest import Farthing
+from tests.servers.command import Farthing
 
 GROUPS = {
     "budgets": ["create", "list", "set", "delete"],

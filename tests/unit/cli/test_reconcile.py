@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.store.samples import DAY_US, NOON_US, exchange
-from tests.unit.cli.conftest import Farthing
+from tests.servers.command import Farthing
 from tests.unit.cli.ledgers import filled
 
 CONFIG = """

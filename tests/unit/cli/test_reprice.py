@@ -9,7 +9,7 @@ import pytest
 
 from farthing.domain.chat import Usage
 from tests.conformance.store.samples import DAY_US, NOON_US, exchange
-from tests.unit.cli.conftest import Farthing
+from tests.servers.command import Farthing
 from tests.unit.cli.ledgers import filled, total
 
 CONFIG = """

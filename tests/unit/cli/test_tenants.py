@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.conftest import Farthing
+from tests.servers.command import Farthing
 
 PLANS = "[plans.pro]\nprice_usd = 20\n[plans.free]\n"
 
