@@ -39,3 +39,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     is_final: bool = False
     """Whether the data are frozen here: what comes later is kept, marked late, and changes nothing."""
     caveats: tuple[str, ...] = ()
+
+    @property
+    def is_harmful(self) -> bool:
+        """Whether an arm did harm, so that everybody gets control from now on."""
+        return self.rule == "harm"

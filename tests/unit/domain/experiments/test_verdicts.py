@@ -160,7 +160,7 @@ def test_harm_ends_it_even_where_the_shares_are_wrong() -> None:
     """An invalid experiment whose arm fails does not go on failing until the plan is full."""
     failing = cohort("test", CHEAP[:30], errors=[1] * 30)
     verdict = judged(cohort("control", DEAR * 3), failing, sample_size=500).verdict
-    assert (verdict.code, verdict.rule, verdict.is_final) == ("invalid", "harm", True)
+    assert (verdict.code, verdict.is_harmful, verdict.is_final) == ("invalid", True, True)
 
 
 @pytest.mark.parametrize(("crossed", "code"), [(0, "winner"), (1, "winner"), (3, "invalid")])
