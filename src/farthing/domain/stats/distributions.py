@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import exp, isfinite, pi, sqrt
+from math import exp, isfinite, log, pi, sqrt
 
 SMALLEST_P = 1e-300
 """No p-value leaves as less: zero would claim certainty, and less than this is lost when it is multiplied."""
 LARGEST = 1e300
 """No figure leaves as more, in size: JSON has no infinity."""
-LARGEST_LOG = 690.0
-"""ln of about 1e300, the largest e-value that is told."""
+LARGEST_LOG = log(LARGEST)
+"""Of the largest e-value that is told."""
 
 
 def clamped(p: float) -> float:

@@ -18,7 +18,7 @@ ADVISED = 400
 
 def fewest_requests(share: float = 0.95) -> float:
     """4p/(1−p), 76 for p95: with no more requests the order statistics say nothing."""
-    return 4 * share / (1 - share)
+    return round(4 * share / (1 - share), 9)
 
 
 def arm_quantile(values: Numbers, users: Numbers, *, share: float = 0.95, alpha: float = 0.05) -> ArmMean | None:
@@ -55,7 +55,7 @@ def _order_statistics(found: NDArray[Any], share: float, alpha: float) -> tuple[
     n, reach = found.size, dist.normal_quantile(1 - alpha / 2)
     while True:
         away = reach * sqrt(share * (1 - share) / n)
-        ends = floor(n * (share - away)) - 1, ceil(n * share) - 1, ceil(n * (share + away))
+        ends = floor(n * (share - away)) - 1, ceil(n * share) - 1, ceil(n * (share + away)) - 1
         ranks = [min(n - 1, max(0, rank)) for rank in ends]
         ordered = np.partition(found, ranks)
         low, middle, high = (float(ordered[rank]) for rank in ranks)
