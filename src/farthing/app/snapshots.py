@@ -1,4 +1,4 @@
-"""Keeps the snapshot fresh: keys, budgets and votes from the database, everything else from the settings."""
+"""Keeps the snapshot fresh: keys, experiments, budgets and votes from the database, the rest from the settings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from farthing.app.brought import BroughtKeys
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
 from farthing.app.keyring import Keyring
 from farthing.app.storage import Storage
+from farthing.app.trials import FollowedTrials
 from farthing.domain.budget import Budget
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Unavailable
@@ -52,6 +53,7 @@ class Refresher:
             plans=settings.plans,
         )
         self._brought = BroughtKeys(storage.store.credentials, settings)
+        self._followed = FollowedTrials(storage.store.experiments)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
         self.snapshots = Snapshots(self._snapshot())
@@ -80,7 +82,7 @@ class Refresher:
         """Reads the database before the first request, which a start under load may have to try a few times."""
         for _ in range(FIRST_TRIES):
             await self.refresh()
-            if self._keyring.is_known and self._brought.is_known:
+            if self._keyring.is_known and self._brought.is_known and self._followed.is_known:
                 return
             await asyncio.sleep(FIRST_PAUSE_S)
 
@@ -93,10 +95,11 @@ class Refresher:
             await asyncio.sleep(FIRST_PAUSE_S)
 
     async def refresh(self) -> None:
-        """Reads keys and votes; while the database is away the last ones stay in force, keys for some minutes."""
+        """Reads keys, experiments and votes; while the database is away the last ones stay, keys for some minutes."""
         has_changed = await self._keyring.refresh()
         if not self._keyring.is_away:
             has_changed |= await self._brought.refresh(self._providers)
+            has_changed |= await self._followed.refresh()
         if has_changed:
             self.snapshots.swap(self._snapshot())
         if self._keyring.is_away:
@@ -151,6 +154,7 @@ class Refresher:
             cache_native=settings.cache.enabled,
             cache_ttl_us=settings.cache.ttl_s * 1_000_000,
             refuse_unpriced=settings.prices.unpriced == "refuse",
+            trials=self._followed.trials,
         )
 
 

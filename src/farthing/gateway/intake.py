@@ -5,10 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from farthing.dialects.reading import Reading
-from farthing.dialects.strict import shown
 from farthing.domain.cachekey import identity
 from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue
-from farthing.domain.errors import InvalidRequest, NotFound
+from farthing.domain.errors import InvalidRequest
 from farthing.domain.holding import bid_for
 from farthing.domain.pricing import NANO
 from farthing.domain.routing import concrete, strategy_for
@@ -37,24 +36,22 @@ def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
     draft.session = call.directives.session or reading.session
     draft.safety_identifier = reading.safety_identifier
     check_model(draft.caller, chat.model)
-    check_experiment(call, draft)
+    if call.directives.experiment_id or draft.native.get("experiment_id") or snapshot.trials.scoped:
+        enrol(call, snapshot, draft, chat.model)
     return Order(call=call, reading=reading, chat=chat, snapshot=snapshot, draft=draft)
 
 
-def check_experiment(call: Call, draft: Draft) -> None:
-    """Raises for an experiment without a user, or one that does not exist."""
-    experiment = call.directives.experiment_id or draft.native.get("experiment_id")
-    if not experiment:
-        return
-    if not draft.user:
-        raise InvalidRequest(
-            "An experiment needs to know the user: send `user_id` (or `user`, or the header x-farthing-user).",
-            code="missing_required_parameter",
-            param="user_id",
-        )
-    raise NotFound(
-        f"There is no experiment {shown(str(experiment))} here.", code="experiment_not_found", param="experiment_id"
-    )
+def enrol(call: Call, snapshot: Snapshot, draft: Draft, model: str) -> None:
+    """Gives the request its place in an experiment, if it has one. Raises as `Trials.named`, `NotFound`."""
+    caller, trials = draft.caller, snapshot.trials
+    if named := call.directives.experiment_id or draft.native.get("experiment_id"):
+        part = trials.named(str(named), tenant=caller.tenant, user=draft.user)
+    else:
+        part = trials.covering(call, model, tenant=caller.tenant, key_id=caller.key_id, user=draft.user)
+    if part is not None and call.dialect.name not in NEVER_KEPT:
+        draft.part = part
+        if part.model is not None:
+            check_model(caller, part.model)
 
 
 def identify(order: Order) -> str | None:
@@ -71,7 +68,9 @@ def identify(order: Order) -> str | None:
         return None
     order.draft.cache = "miss"
     tenant = order.draft.caller.tenant
-    return identity(order.reading.tree, tenant=tenant, arm=None, route=_route(order), model=_pool(order))
+    part = order.draft.part
+    arm = None if part is None else part.name
+    return identity(order.reading.tree, tenant=tenant, arm=arm, route=_route(order), model=_pool(order))
 
 
 def _route(order: Order) -> str:
@@ -85,26 +84,29 @@ def _route(order: Order) -> str:
 
 
 def _pool(order: Order) -> str:
-    """The model; for a virtual one with the models that this key lets it choose from."""
+    """The model; where it is a strategy that chooses, with the models that this key lets it choose from."""
     model, allowed = order.chat.model, order.draft.caller.allowed_models
-    return model if allowed is None or model not in VIRTUAL_MODELS else f"{model} of {sorted(allowed)}"
+    is_free = model in VIRTUAL_MODELS or order.draft.part is not None
+    return model if allowed is None or not is_free else f"{model} of {sorted(allowed)}"
 
 
 def decide(order: Order) -> Plan:
     """Which models to ask, in order. Raises `NotFound` or `InvalidRequest` where none can serve the request."""
-    chat, snapshot = order.chat, order.snapshot
-    if chat.model in VIRTUAL_MODELS:
-        strategy = snapshot.strategies[strategy_for(chat.model, snapshot.strategy)]
+    chat, snapshot, part = order.chat, order.snapshot, order.draft.part
+    wanted = chat.model if part is None else part.model or f"farthing/{part.arm.strategy}"
+    if wanted in VIRTUAL_MODELS:
+        strategy = snapshot.strategies[strategy_for(wanted, snapshot.strategy)]
         models, allowed = _speakable(order), order.draft.caller.allowed_models
         plan = strategy.plan(chat, models, allowed=allowed)
         if order.draft.hold.is_thrifty:
             chosen, plan = plan, THRIFT.lower(plan, models, allowed)
             order.draft.is_thrifty = plan is not chosen
         return _affordable(order, plan)
-    model = snapshot.catalogue.find(chat.model)
+    model = snapshot.catalogue.find(wanted)
     if model is None:
-        raise model_not_found(chat.model)
-    return _affordable(order, concrete(chat, model, snapshot.catalogue))
+        raise model_not_found(wanted)
+    plan = concrete(chat, model, snapshot.catalogue)
+    return _affordable(order, plan if part is None else part.led(plan, chat.model))
 
 
 def _affordable(order: Order, plan: Plan) -> Plan:

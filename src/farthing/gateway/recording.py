@@ -19,9 +19,11 @@ from farthing.domain.chat import ChatRequest, Completion, Usage
 from farthing.domain.errors import FarthingError, Stopping, Unavailable, UpstreamError
 from farthing.domain.exchange import Attempt, Exchange, Intent, Lines, Status
 from farthing.domain.keys import Caller
-from farthing.domain.routing.plan import Needs, Plan
+from farthing.domain.routing.plan import Plan
 from farthing.gateway.call import Call
 from farthing.gateway.losses import Losses
+from farthing.gateway.trials import Part, part_facts
+from farthing.gateway.unheld import NothingHeld
 from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Meter, Sink
 from farthing.ports.limits import Allowance
 
@@ -59,21 +61,6 @@ class Recorder:
                 logger.exception("sink %s failed", type(sink).__name__)
 
 
-class _NothingHeld:
-    """A request's hold before any money is reserved for it."""
-
-    is_thrifty = False
-
-    def raise_to(self, model: Model, needs: Needs, body: bytes = b"") -> None:
-        """Nothing."""
-
-    def sink(self, cost: int) -> None:
-        """Nothing."""
-
-    def settle(self, cost: int) -> None:
-        """Nothing."""
-
-
 def to_nobody() -> bool:
     """Nobody else waits for what is being bought."""
     return False
@@ -86,7 +73,9 @@ class Draft:
     chat: ChatRequest | None = None
     requested_model = ""
     plan: Plan | None = None
-    hold: Hold = _NothingHeld()
+    part: Part | None = None
+    """The place in an experiment."""
+    hold: Hold = NothingHeld()
     model: Model | None = None
     is_asked = False
     is_thrifty = False
@@ -396,4 +385,6 @@ class Draft:
                 "reason": plan.reason,
                 "decision": _text({"candidates": plan.candidates, "metadata": plan.metadata}).decode(),
             }
+        if self.part is not None:
+            facts |= part_facts(self.part, plan, self.estimate(None).tokens_in)
         return facts

@@ -10,7 +10,10 @@ from farthing.domain.catalogue import Catalogue
 from farthing.domain.keys import Key
 from farthing.domain.plans import TenantPlan
 from farthing.domain.routing.plan import Strategy
+from farthing.gateway.trials import Trials
 from farthing.ports import Provider
+
+NO_TRIALS = Trials()
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -35,6 +38,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Whether the native route caches answers when the request does not say."""
     cache_ttl_us: int = 86_400_000_000
     refuse_unpriced: bool = False
+    trials: Trials = NO_TRIALS
 
     def provider(self, name: str, tenant: str) -> Provider:
         """The provider as this tenant reaches it."""

@@ -1,0 +1,43 @@
+"""The experiments that requests meet: followed in the database change by change, and kept while it is away."""
+
+from __future__ import annotations
+
+import asyncio
+
+from farthing.domain.errors import Unavailable
+from farthing.domain.experiments.definition import Experiment
+from farthing.gateway.trials import Trials
+from farthing.store.experiments import Experiments
+
+
+class FollowedTrials:
+    """Reads what has changed since it last looked."""
+
+    def __init__(self, source: Experiments) -> None:
+        self.trials = Trials(is_known=False)
+        """Swapped whole."""
+        self._source = source
+        self._known: dict[str, Experiment] = {}
+        self._number: int | None = None
+        self._lock = asyncio.Lock()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the database has told."""
+        return self._number is not None
+
+    async def refresh(self) -> bool:
+        """Whether anything is different now for requests. While the database is away the last ones stay."""
+        # Of two at once, the one that read first may end last, and would bring back what the other saw ended.
+        async with self._lock:
+            try:
+                changes = await self._source.changes(self._number)
+            except Unavailable:
+                return False
+            if changes is None:
+                return False
+            found = {each.id: each for each in changes.experiments}
+            self._known = found if changes.has_all else {**self._known, **found}
+            self._number = changes.number
+            self.trials = Trials(self._known.values())
+            return True

@@ -1,0 +1,135 @@
+"""Which arm of which experiment a request belongs to, and what becomes of it there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from farthing.dialects.strict import shown
+from farthing.domain.catalogue import VIRTUAL_MODELS
+from farthing.domain.errors import InvalidRequest, NotFound
+from farthing.domain.experiments.assignment import Allocation, allocation
+from farthing.domain.experiments.definition import Arm, Experiment, Scope
+from farthing.domain.routing import STRATEGIES
+from farthing.domain.routing.plan import Plan
+from farthing.gateway.call import Call
+
+BY_ARM = "experiment"
+"""What is said to have chosen a model that an arm names and the caller did not."""
+_text = msgspec.json.Encoder().encode
+
+
+class Part(Struct, frozen=True):
+    """A request's place in an experiment."""
+
+    experiment: Experiment
+    arm: Arm
+
+    @property
+    def name(self) -> str:
+        """Of the arm, among all arms of all experiments."""
+        return f"{self.experiment.id}\n{self.arm.name}"
+
+    @property
+    def model(self) -> str | None:
+        """The model that the arm names; None where its strategy chooses."""
+        return None if self.arm.strategy in STRATEGIES else self.arm.strategy
+
+    def led(self, plan: Plan, asked: str) -> Plan:
+        """The plan for the arm's model, which the caller may have `asked` for anyway."""
+        if asked == self.model:
+            return plan
+        reason = f"{self.model} is arm {self.arm.name} of the experiment {self.experiment.name}."
+        return replace(plan, strategy=BY_ARM, reason=reason)
+
+
+class Trial(Struct, frozen=True):
+    """An experiment, and how it spreads users."""
+
+    experiment: Experiment
+    allocation: Allocation
+
+    def part(self, unit: str) -> Part | None:
+        """The place of this user; None who takes no part, as nobody does once it is cancelled."""
+        experiment = self.experiment
+        if experiment.status == "cancelled" or (name := self.allocation.arm(unit)) is None:
+            return None
+        if experiment.verdict is not None and experiment.verdict.is_harmful:
+            return Part(experiment, experiment.control)
+        return Part(experiment, next(arm for arm in experiment.arms if arm.name == name))
+
+    def covers(self, call: Call, key_id: str | None, model: str) -> bool:
+        """Whether the request takes part without naming the experiment: it must leave the model to us, or to an arm."""
+        scope = self.experiment.scope
+        if scope is None or not _matches(scope, call, key_id):
+            return False
+        return model in VIRTUAL_MODELS or any(arm.strategy == model for arm in self.experiment.arms)
+
+
+class Trials:
+    """All experiments as requests meet them."""
+
+    def __init__(self, experiments: Iterable[Experiment] = (), *, is_known: bool = True) -> None:
+        """`is_known` says that the database has told: until then nobody is told that an experiment is not there."""
+        self.is_known = is_known
+        self._by_id = {each.id: Trial(each, allocation(each)) for each in experiments}
+        scoped: dict[str, tuple[Trial, ...]] = {}
+        for trial in self._by_id.values():
+            tenant, scope = trial.experiment.tenant, trial.experiment.scope
+            if scope is not None and trial.experiment.status == "running":
+                scoped[tenant] = (*scoped.get(tenant, ()), trial)
+        self.scoped: Mapping[str, tuple[Trial, ...]] = scoped
+        """Running experiments that requests need not name, by tenant; empty for most."""
+
+    @property
+    def experiments(self) -> list[Experiment]:
+        """All of them, whatever their status."""
+        return [trial.experiment for trial in self._by_id.values()]
+
+    def named(self, experiment_id: str, *, tenant: str, user: str | None) -> Part | None:
+        """The place of a user in the experiment of this id.
+
+        Raises `InvalidRequest` where no user is known, and `NotFound` for an experiment that is not this tenant's.
+        """
+        if not user:
+            raise InvalidRequest(
+                "An experiment needs to know the user: send `user_id` (or `user`, or the header x-farthing-user).",
+                code="missing_required_parameter",
+                param="user_id",
+            )
+        trial = self._by_id.get(experiment_id)
+        if trial is not None and trial.experiment.tenant == tenant:
+            return trial.part(user)
+        if not self.is_known:
+            return None
+        raise NotFound(
+            f"There is no experiment {shown(experiment_id)} here.", code="experiment_not_found", param="experiment_id"
+        )
+
+    def covering(self, call: Call, model: str, *, tenant: str, key_id: str | None, user: str | None) -> Part | None:
+        """The place of a request in the first experiment that covers it and takes its user, or itself without one."""
+        for trial in self.scoped.get(tenant, ()):
+            if trial.covers(call, key_id, model) and (part := trial.part(user or call.request_id)):
+                return part
+        return None
+
+
+def _matches(scope: Scope, call: Call, key_id: str | None) -> bool:
+    if scope.where == "key":
+        return key_id == scope.value
+    if scope.where == "route":
+        return call.route == scope.value
+    name, _, value = scope.value.partition("=")
+    return call.directives.tags.get(name) == value
+
+
+def part_facts(part: Part, plan: Plan | None, tokens: int) -> Mapping[str, Any]:
+    """What the record tells of a request's place; `tokens` of its prompt are counted alike in every arm."""
+    own = {"arm": part.arm.name, "phase": part.experiment.phase, "tokens": tokens}
+    planned = {"candidates": plan.candidates, "metadata": plan.metadata} if plan else {}
+    decision = _text({**planned, "experiment": own}).decode()
+    return {"experiment_id": part.experiment.id, "arm": part.arm.name, "decision": decision}

@@ -1,0 +1,21 @@
+"""A request's hold before any money is reserved for it."""
+
+from __future__ import annotations
+
+from farthing.domain.catalogue import Model
+from farthing.domain.routing.plan import Needs
+
+
+class NothingHeld:
+    """Implements `farthing.ports.Hold`."""
+
+    is_thrifty = False
+
+    def raise_to(self, model: Model, needs: Needs, body: bytes = b"") -> None:
+        """Nothing."""
+
+    def sink(self, cost: int) -> None:
+        """Nothing."""
+
+    def settle(self, cost: int) -> None:
+        """Nothing."""
