@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.rig.cluster import Vendors, gateway, holders, settings
+from farthing.domain.budget import Budget
+from tests.faults.rig.cluster import Vendors, gateway, holders, limit, settings
+from tests.faults.rig.load import Holder
 from tests.faults.rig.site import Rig, Site
 from tests.servers.gateway import Gateway
 
@@ -38,6 +40,7 @@ async def rig(
         through: str | None = None,
         instances: int = 1,
         keys: int = 8,
+        budget: Callable[[Holder], Budget] | None = None,
         text: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Site:
@@ -46,6 +49,8 @@ async def rig(
         started.extend(made)
         url = database or f"sqlite:///{made[0].folder / 'farthing.db'}"
         known = await holders(url, keys=keys) if keys else []
+        if budget is not None:
+            await limit(url, budget(known[0]))
         await asyncio.gather(*(asyncio.to_thread(each.start) for each in made))
         return Site(made, url, known)
 

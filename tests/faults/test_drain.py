@@ -78,7 +78,7 @@ def cut(heard: Heard) -> bool:
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 async def test_what_fits_the_grace_is_finished_and_the_rest_is_told(rig: Rig, workers: int) -> None:
     """Nobody is cut off in silence; the process ends well and in time; every request has its row."""
-    number, longest_s, grace_s, lame_duck_s = (200, 40.0, 30, 0.5) if rig.is_full else (30, 4.0, 1, 1.5)
+    number, longest_s, grace_s, lame_duck_s = (200, 40.0, 30, 0.5) if rig.is_full else (30, 5.5, 1, 3.0)
     more = f"lame_duck_s = {lame_duck_s}\n"
     site = await rig.start(workers=workers, text={"drain_s": grace_s, "more": more})
     gateway = site.gateway

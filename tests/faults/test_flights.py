@@ -67,7 +67,7 @@ async def test_a_failed_purchase_fails_nobody_else_for_long(rig: Rig) -> None:
     """F22: where the vendor fails the leader, all are told; who asks next is answered."""
     site = await rig.start()
     holder = site.holders[0]
-    rig.vendors.be(a=Mood(status=500, after_ms=1_000))
+    rig.vendors.be(a=Mood(status=500, after_ms=2_000))
     asks = [Ask(user=f"e{place}", wish=same(place, "error"), holder=holder, cache=True) for place in range(50)]
     failed = await together(asks, site.ports)
     assert {each.status for each in failed} == {503}

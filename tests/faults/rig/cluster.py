@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from farthing.background.clock import SystemClock
+from farthing.domain.budget import Budget
 from farthing.domain.ids import uuid7
 from farthing.domain.keys import Caller, Key
 from farthing.domain.secrets import digest, mint
@@ -104,6 +105,15 @@ async def holders(url: str, *, tenants: int = 4, keys: int = 8) -> list[Holder]:
     finally:
         await store.aclose()
     return made
+
+
+async def limit(url: str, budget: Budget) -> None:
+    """A budget in the database at `url`."""
+    store = open_store(url, clock=SystemClock())
+    try:
+        await store.budgets.create(budget, created_at_us=SystemClock().now_us())
+    finally:
+        await store.aclose()
 
 
 def workers(serving: Gateway) -> list[int]:
