@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -44,9 +44,14 @@ class Module:
         """The module that `text` is."""
         return cls(name, text, ast.parse(text))
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All of its tree: a walk takes longer than the rules that look at it."""
+        return tuple(ast.walk(self.tree))
+
     def functions(self) -> Iterator[tuple[str, Function]]:
         """Every function with its place, as `path:function`."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, Function):
                 yield f"{self.name}:{node.name}", node
 
@@ -92,7 +97,7 @@ def _parameters(function: Function) -> int:
 def swallowing_handlers(module: Module) -> list[str]:
     """Handlers that catch everything and do not raise it again."""
     found = []
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not isinstance(node, ast.ExceptHandler):
             continue
         caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
@@ -108,7 +113,7 @@ def assembled_sql(module: Module) -> list[str]:
     """Strings that read like SQL and are put together from parts with f"", %, + or format."""
     return [
         f"{module.name}:{node.lineno}"
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.JoinedStr | ast.BinOp | ast.Call) and _SQL.search(_literal_of(node))
     ]
 
@@ -134,7 +139,7 @@ def prints(module: Module) -> list[str]:
     """Calls of print."""
     return [
         f"{module.name}:{node.lineno}"
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
 
@@ -143,7 +148,7 @@ def loose_tasks(module: Module) -> list[str]:
     """Tasks started on the event loop itself, where nobody would see them fail."""
     return [
         f"{module.name}:{node.lineno}"
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute)
         and node.attr in {"create_task", "ensure_future"}
         and re.search(r"(^asyncio|loop(\(\))?)$", ast.unparse(node.value))
@@ -154,8 +159,8 @@ def unstable_cases(module: Module) -> list[str]:
     """Cases whose names or order differ from one process to the next, so that two of them could not share the tests."""
     return [
         f"{module.name}:{case.lineno}"
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.parametrize")
+        for node in module.nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "parametrize"
         for case in (*_unordered(node.args[1]), *_by_chance(node))
     ]
 
@@ -189,7 +194,7 @@ def _by_chance(node: ast.AST) -> Iterator[ast.expr]:
 def bare_secrets(module: Module) -> list[str]:
     """Fields and constructors' parameters that are named like secrets and typed as plain text, as `path:Class.name`."""
     found = []
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not isinstance(node, ast.ClassDef):
             continue
         for name, kind in _typed_names(node):

@@ -14,14 +14,14 @@ LISTED: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="
 
 def lost(module: Module) -> list[str]:
     """Classes that would not be what they say."""
-    classes = (node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef))
+    classes = (node for node in module.nodes if isinstance(node, ast.ClassDef))
     return [f"{module.name}:{node.name}" for node in classes if loses_keywords(node) or any(map(loses_none, node.body))]
 
 
 def heirs(module: Module) -> list[str]:
     """Classes of an interpreted module that inherit from one of a compiled module, which mypyc forbids."""
     compiled = {f"farthing.{name}" for name in LISTED}
-    nodes = [*ast.walk(module.tree)]
+    nodes = [*module.nodes]
     theirs = {
         alias.asname or alias.name
         for node in nodes
