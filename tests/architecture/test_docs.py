@@ -53,7 +53,7 @@ def codes() -> Iterator[str]:
         if isinstance(kind, type) and issubclass(kind, FarthingError) and kind.default_code:
             yield kind.default_code
     for module in package_modules():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.keyword) and node.arg == "code":
                 constants = (part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant))
                 yield from (value for value in constants if isinstance(value, str))
