@@ -34,8 +34,8 @@ from farthing.http.hub import BEAT_S, Caps, Hub
 from farthing.http.services import Services
 from farthing.http.sockets import text_frame
 from farthing.insight.alerting import Alerting
-from farthing.insight.routing_metrics import RoutingMetrics
 from farthing.insight.experiments import Analyses
+from farthing.insight.routing_metrics import RoutingMetrics
 from farthing.money.bookkeeper import Bookkeeper
 from farthing.money.journal import Journal
 from farthing.money.leases import Purse
@@ -61,9 +61,9 @@ LIMIT_EVERY_S = 1.0
 RENEW_EVERY_S = 5.0
 LEARN_EVERY_S = 0.5
 REPRICE_EVERY_S = 1.0
-SWEEP_EVERY_S = 600.0
 LOOK_EVERY_S = 1.0
 """An experiment is decided within so long of the result that it waited for, and harm is stopped."""
+SWEEP_EVERY_S = 600.0
 
 
 class Gateway:
@@ -238,6 +238,12 @@ class Gateway:
         await self._alerting.consider(budgets, spent, at_us, self._ledger.used_up(at_us))
         await self._alerting.deliver()
 
+    async def _look(self, analyses: Analyses) -> None:
+        trials = self._refresher.snapshots.current.trials
+        if trials.is_known:
+            analyses.follow(trials.experiments)
+        await analyses.look()
+
     def _start_jobs(self, bookkeeper: Bookkeeper) -> None:
         every = self._supervisor.every
         every(INGEST_EVERY_S, bookkeeper.work, "bookkeeping")
@@ -271,6 +277,14 @@ class Gateway:
         metrics = RoutingMetrics(queries=store.queries, shared=self._storage.shared, clock=self._clock)
         live = self._hub(metrics)
         self._supervisor.every(BEAT_S, live.beat, "telling the live figures")
+        analyses = Analyses(
+            store=store.experiments,
+            shared=self._storage.shared,
+            announce=self._alerting.announce,
+            tell=live.tell,
+            clock=self._clock,
+        )
+        self._supervisor.every(LOOK_EVERY_S, lambda: self._look(analyses), "looking at experiments")
         return Services(
             snapshots=self._refresher.snapshots,
             clock=self._clock,
@@ -282,18 +296,12 @@ class Gateway:
             budgets=store.budgets,
             spent=store.queries.spent,
             credentials=store.credentials,
+            experiments=store.experiments,
+            analyses=analyses,
             seal=build_seal(self._settings),
             new_secret=lambda: mint(token_bytes(RANDOM_BYTES)),
             new_id=self.new_id,
             refresh=self._refresher.refresh,
-        analyses = Analyses(
-            store=store.experiments,
-            shared=self._storage.shared,
-            announce=self._alerting.announce,
-            tell=live.tell,
-            clock=self._clock,
-        )
-        self._supervisor.every(LOOK_EVERY_S, analyses.look, "looking at experiments")
             forget=self._forget,
             metrics=metrics.latest,
             live=live,
@@ -305,8 +313,6 @@ class Gateway:
             find_sign_on=lambda: self._sign_on,
         )
 
-            experiments=store.experiments,
-            analyses=analyses,
     def _build_sign_on(self, settings: Settings) -> SignOn | None:
         return build_sign_on(
             settings,
