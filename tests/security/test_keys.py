@@ -23,7 +23,7 @@ from tests.servers.gateway import Gateway
 from tests.servers.process import free_port
 
 MASTER = "the-master-key-of-these-tests"
-SECONDS = 5.0
+SECONDS = 20.0
 DIALECTS = {
     "/v1/chat/completions": "openai",
     "/v1/messages": "anthropic",

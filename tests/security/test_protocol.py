@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import socket
-import time
 
 import pytest
 
@@ -173,10 +172,9 @@ def test_thousands_of_ranges_are_one_page(wire: Wire) -> None:
     path = name[0].decode()
     whole = wire.ask("GET", path)
     ranges = "bytes=" + ",".join(f"{n}-{n}" for n in range(3000))
-    begin = time.monotonic()
     answer = wire.ask("GET", path, headers=(("range", ranges[:16_000]),))
-    assert time.monotonic() - begin < 1
     assert (answer.status, answer.body) == (200, whole.body)
+    assert "content-range" not in answer.headers
 
 
 def test_connections_that_dawdle_are_small(gateway: Gateway) -> None:

@@ -62,7 +62,7 @@ async def test_everybody_hears_in_time_that_the_bouncer_is_away(
             await asyncio.to_thread(pgbouncer.command, f"RESUME {name}")
     assert not any(served for served, _ in [*heard, *again])
     assert max(seconds for _, seconds in [*heard, *again]) < TOLD_SECONDS
-    end = time.monotonic() + 2
+    end = time.monotonic() + 20
     while not (await is_served(bounced))[0]:
         assert time.monotonic() < end
         await asyncio.sleep(0.05)
