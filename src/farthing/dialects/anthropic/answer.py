@@ -70,6 +70,8 @@ class WireUsage(Struct, frozen=True):
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
     iterations: list[Iteration] | None = None
+    server_tool_use: Any = None
+    """How often the vendor's own tools were used, by name."""
 
 
 class AnswerBlock(Struct, frozen=True):
@@ -186,11 +188,18 @@ def usage_of(report: WireUsage) -> Usage | None:
         cache_write_1h=one_hour,
         completion=output - thinking,
         reasoning=thinking,
+        estimated=_has_fees(report.server_tool_use),
     )
     for run in report.iterations or ():
         if run.type == "compaction":
             usage = _with(usage, run)
     return usage
+
+
+def _has_fees(used: Any) -> bool:
+    """Whether something was used that is sold by the call, beside its tokens."""
+    number = used.get("web_search_requests") if isinstance(used, dict) else None
+    return isinstance(number, int) and number > 0
 
 
 def _with(usage: Usage, run: Iteration) -> Usage:

@@ -169,6 +169,11 @@ def test_cache_writes_are_counted_once() -> None:
         ({"input_tokens": 10**12, "output_tokens": 7}, None),
         ({"input_tokens": "5", "output_tokens": 7}, None),
         ({"server_tool_use": {}}, None),
+        ({"input_tokens": 5, "server_tool_use": {"web_search_requests": 0}}, Usage(prompt=5)),
+        ({"input_tokens": 5, "server_tool_use": {"web_fetch_requests": 2}}, Usage(prompt=5)),
+        ({"input_tokens": 5, "server_tool_use": {"web_search_requests": 2}}, Usage(prompt=5, estimated=True)),
+        ({"input_tokens": 5, "server_tool_use": {"web_search_requests": "2"}}, Usage(prompt=5)),
+        ({"input_tokens": 5, "server_tool_use": 2}, Usage(prompt=5)),
     ],
 )
 def test_reports_are_read_as_far_as_they_can_be_true(report: dict[str, object], expected: Usage | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from farthing.dialects.base import Event, Piece
 from farthing.dialects.openai.answers import GARBAGE, finite
@@ -26,6 +27,7 @@ from farthing.domain.chat import (
     TextDelta,
     ToolCall,
     ToolCallDelta,
+    Usage,
     UsageReport,
 )
 from farthing.domain.errors import UpstreamInterrupted, UpstreamInvalid
@@ -37,6 +39,10 @@ _ENDS: Final = frozenset({"response.completed", "response.incomplete"})
 _BREAKS: Final = frozenset({"error", "response.failed", "response.cancelled"})
 _CALLS: Final[Mapping[str, str]] = {"function_call": "arguments", "custom_tool_call": "input"}
 """Items by which the model calls a tool of the caller's, and where each holds what it calls it with."""
+_SOLD_BY_CALL: Final = frozenset(
+    {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
+)
+"""Items of the vendor's own tools that cost more than their tokens."""
 _INCOMPLETE: Final[Mapping[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 _decode = msgspec.json.Decoder().decode
@@ -68,7 +74,7 @@ def _completion(tree: Any) -> Completion:
         id=_string(tree.get("id")),
         model=_string(tree.get("model")),
         choices=(Choice(parts, _finish(tree, calls=any(isinstance(part, ToolCall) for part in parts))),),
-        usage=read_usage(tree.get("usage")),
+        usage=_used(tree),
     )
 
 
@@ -135,7 +141,7 @@ class Reader:
     def _ended(self, response: Mapping[str, Any]) -> Sequence[Delta]:
         self._is_done = True
         deltas: list[Delta] = [*self._begun(response)]
-        if (usage := read_usage(response.get("usage"))) is not None:
+        if (usage := _used(response)) is not None:
             deltas.append(UsageReport(usage))
         return (*deltas, Finished(_finish(response, calls=bool(self._calls))), Completed())
 
@@ -145,6 +151,14 @@ def _decoded(text: bytes) -> Any:
         return _decode(text)
     except GARBAGE:
         raise UpstreamInvalid("The provider sent something that is no response.") from None
+
+
+def _used(response: Mapping[str, Any]) -> Usage | None:
+    """The tokens that a response tells of; what else it costs, no count shows."""
+    usage, items = read_usage(response.get("usage")), response.get("output")
+    kinds = [item.get("type") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    has_fees = any(isinstance(kind, str) and kind in _SOLD_BY_CALL for kind in kinds)
+    return replace(usage, estimated=True) if usage is not None and has_fees else usage
 
 
 def _finish(response: Mapping[str, Any], *, calls: bool) -> FinishReason:

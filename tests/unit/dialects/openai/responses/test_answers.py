@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Event
@@ -63,11 +64,21 @@ def finish(*output: Any, **more: Any) -> str | None:
 
 def test_a_whole_answer_tells_items_and_usage() -> None:
     """Text, refusal and thinking in their order; what only this dialect can say is passed over; exact tokens."""
-    whole = body(THOUGHT, {"type": "reasoning", "summary": []}, {"type": "web_search_call"}, None, MESSAGE)
+    whole = body(THOUGHT, {"type": "reasoning", "summary": []}, {"type": "computer_call"}, None, MESSAGE)
     completion, relayed = DIALECT.read_whole(whole)
     assert relayed is whole
     parts = (Reasoning("Hm"), Text("Hi"), Text("!"))
     assert completion == Completion(id="resp_1", model="m", choices=(Choice(parts, "stop"),), usage=TOKENS)
+
+
+def test_what_is_sold_by_the_call_makes_the_cost_an_estimate() -> None:
+    """No count of tokens shows what a search costs: whole and as a stream, where the vendor tells of its tokens."""
+    search = {"type": "web_search_call"}
+    assert DIALECT.read_completion(body(search, MESSAGE)).usage == replace(TOKENS, estimated=True)
+    assert DIALECT.read_completion(body(search, MESSAGE, usage=None)).usage is None
+    done = {"type": "response.completed", "response": json.loads(body(search, {"type": 7}, MESSAGE))}
+    deltas = Reader().read(Event(b"response.completed", json.dumps(done).encode(), b"")).deltas
+    assert UsageReport(replace(TOKENS, estimated=True)) in deltas
 
 
 def test_calls_are_told_with_what_they_call_with() -> None:
