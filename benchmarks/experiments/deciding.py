@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from farthing.domain.stats.sequential import EARLIEST, EARLY_USERS, early_rule, 
 
 PEEKED = 1.96
 AT_THE_PLAN, EARLY = planned_rule(), early_rule()
+BLOCK = 10_000_000
+"""Results that are played with one seed."""
 CLOSE = 0.9
 """A look is decided by the shipped functions where its screened boundary comes this close."""
 
@@ -34,7 +37,24 @@ class Outcome:
 
 
 def outcome(scenario: Scenario, runs: int, seed: int) -> Outcome:
-    """Plays so many experiments by both rules."""
+    """Plays so many experiments by both rules, in blocks with a seed each."""
+    size = BLOCK // scenario.planned
+    starts = range(0, runs, size)
+    return together([block(scenario, min(size, runs - start), seed + place) for place, start in enumerate(starts)])
+
+
+def together(blocks: Sequence[Outcome]) -> Outcome:
+    """All blocks as one."""
+    runs = sum(one.runs for one in blocks)
+
+    def share(name: str) -> float:
+        return float(sum(getattr(one, name) * one.runs for one in blocks)) / runs
+
+    return Outcome(runs, share("planned"), share("early"), share("size"), share("peeked"))
+
+
+def block(scenario: Scenario, runs: int, seed: int) -> Outcome:
+    """As `outcome`, in one piece."""
     planned = early = peeked = 0
     results = 0.0
     for part in chunks(scenario, runs, seed):

@@ -79,8 +79,12 @@ def _quiet() -> Iterator[Scenario]:
 
 def _false_winners(scenario: Scenario, runs: int) -> list[Row]:
     """By both rules, with the upper 95% bound of the estimate; beside them the usual test at each look."""
-    found = outcome(scenario, runs, seed=7)
-    rows = []
+    return winners(scenario, outcome(scenario, runs, seed=7))
+
+
+def winners(scenario: Scenario, found: Outcome) -> list[Row]:
+    """What was seen of a scenario as rows."""
+    rows, runs = [], found.runs
     for rule, share in (("at the plan", found.planned), ("early stop", found.early)):
         upper = wilson(Share(round(share * runs), runs))[1]
         seen = f"{share:.2%} (at most {upper:.2%}); a t-test of the users at each look {found.peeked:.1%}"
