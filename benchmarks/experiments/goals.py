@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.experiments.checking import coverage, inferior, ratio_alarms, tripped, uneven
 from benchmarks.experiments.deciding import Outcome, outcome
 from benchmarks.experiments.paths import Scenario
-from benchmarks.experiments.spreading import moved, spread
+from benchmarks.experiments.spreading import Spread, moved, spread
 from farthing.domain.experiments.analysis import analyse
 from farthing.domain.experiments.data import Cohort, Data
 from farthing.domain.experiments.definition import Arm, Experiment, Phase
@@ -139,7 +139,12 @@ def _switch(runs: int) -> list[Row]:
 
 
 def _spread(users: int, experiments: int) -> list[Row]:
-    found, changed = spread(users, experiments), moved(users // 10)
+    return spreads(spread(users, experiments), users, experiments)
+
+
+def spreads(found: Spread, users: int, experiments: int) -> list[Row]:
+    """How users were spread, as rows."""
+    changed = moved(users // 10)
     each = f"{users:,} users, {experiments} experiments"
     seen = f"smallest {found.smallest_p:.4f}, of all {found.p_of_all:.3f}"
     largest = found.largest_correlation

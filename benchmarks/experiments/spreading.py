@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from msgspec.structs import replace
@@ -12,7 +14,10 @@ from farthing.domain.experiments.assignment import allocation, point
 from farthing.domain.experiments.definition import Arm, Experiment, Phase
 from farthing.domain.stats.balance import chi_square
 
+Gathered: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
 BINS = 100
+BLOCK = 20_000
+"""Users at a time."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,25 @@ class Spread:
 
 def spread(users: int, experiments: int) -> Spread:
     """Every user in every experiment, by the shipped hash."""
+    found = [gathered(range(start, min(users, start + BLOCK)), experiments) for start in range(0, users, BLOCK)]
+    return judged(found, users)
+
+
+def gathered(users: range, experiments: int) -> Gathered:
+    """How many of these users fall into each part of each experiment, and how far two arms agree."""
     salts = [f"exp-{number}:0:".encode() for number in range(experiments)]
-    counts, products = np.zeros((experiments, BINS), dtype=np.int64), np.zeros((experiments, experiments))
-    size = min(users, 20_000)
-    for start in range(0, users, size):
-        units = [f"user-{number}" for number in range(start, start + size)]
-        points = np.array([[point(salt, unit) for unit in units] for salt in salts], dtype=np.uint64)
-        parts = (points / 2.0**64 * BINS).astype(np.int64)
-        counts += np.stack([np.bincount(part, minlength=BINS)[:BINS] for part in parts])
-        sides: NDArray[np.float64] = np.where(points < np.uint64(1 << 63), -1.0, 1.0)
-        products += sides @ sides.T
+    units = [f"user-{number}" for number in users]
+    points = np.array([[point(salt, unit) for unit in units] for salt in salts], dtype=np.uint64)
+    parts = (points / 2.0**64 * BINS).astype(np.int64)
+    counts = np.stack([np.bincount(part, minlength=BINS)[:BINS] for part in parts])
+    sides: NDArray[np.float64] = np.where(points < np.uint64(1 << 63), -1.0, 1.0)
+    return counts, sides @ sides.T
+
+
+def judged(found: Sequence[Gathered], users: int) -> Spread:
+    """What all blocks together say of so many users."""
+    counts = np.sum([counts for counts, _ in found], axis=0)
+    products = np.sum([products for _, products in found], axis=0)
     means = counts[:, BINS // 2 :].sum(axis=1) / users * 2 - 1
     spreads = np.sqrt(1 - means**2)
     correlation = (products / users - np.outer(means, means)) / np.outer(spreads, spreads)
