@@ -85,6 +85,7 @@ def test_every_metric_is_told() -> None:
     sink = PrometheusSink("1")
     sink.watch_pools(dict)
     sink.watch_holds(int)
+    sink.watch_load(lambda: ({}, 0.0))
     sink.watch_corrupt(dict)
     shown = {
         family.name + ("_total" if family.type == "counter" else "")

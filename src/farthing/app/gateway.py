@@ -31,6 +31,7 @@ from farthing.gateway.recording import Recorder
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
 from farthing.http.hub import BEAT_S, Caps, Hub
+from farthing.http.overload import Overload
 from farthing.http.services import Services
 from farthing.http.sockets import text_frame
 from farthing.insight.alerting import Alerting
@@ -167,16 +168,25 @@ class Gateway:
         )
         if not self._storage.is_alone:
             self._ledger.purse = self._purse(journal.name)
-        self._hot = self._build_hot(journal)
+        recorder = Recorder(
+            journal=journal,
+            ledger=self._ledger,
+            sinks=(self._prometheus, LogSink(), self._ledger),
+            clock=self._clock,
+        )
+        overload = self._build_overload(recorder)
+        self._hot = self._build_hot(recorder, overload)
         await self._refresher.first_refresh_spending()
         if self._storage.is_alone and self._ledger.has_budgets:
             # What a predecessor that died has spent must count before the first request.
             await bookkeeper.work()
             await self._refresher.refresh_spending()
         self._start_jobs(bookkeeper)
+        overload.start()
         try:
             yield self._services(bookkeeper)
         finally:
+            overload.stop()
             await self._supervisor.stop()
             await bookkeeper.stop()
             await self._transport.aclose()
@@ -198,16 +208,21 @@ class Gateway:
         }
         return {**self._storage.store.pools(), **upstream}
 
-    def _build_hot(self, journal: Journal) -> DataPlane:
+    def _build_overload(self, recorder: Recorder) -> Overload:
+        overload = Overload(
+            late_s=self._settings.server.overload_lag_ms / 1000,
+            snapshots=self._refresher.snapshots,
+            clock=self._clock,
+            under_way=lambda: recorder.open_drafts,
+        )
+        self._prometheus.watch_load(lambda: (overload.shed, overload.late_s))
+        return overload
+
+    def _build_hot(self, recorder: Recorder, overload: Overload) -> DataPlane:
         clock, spawn = self._clock, self._supervisor.spawn
         pipeline = Pipeline(
             snapshots=self._refresher.snapshots,
-            recorder=Recorder(
-                journal=journal,
-                ledger=self._ledger,
-                sinks=(self._prometheus, LogSink(), self._ledger),
-                clock=clock,
-            ),
+            recorder=recorder,
             answers=Answers(cache=self._storage.cache, clock=clock, spawn=spawn),
             flights=self._flights,
             ledger=self._ledger,
@@ -222,6 +237,7 @@ class Gateway:
             new_id=self.new_id,
             spawn=spawn,
             max_body_bytes=self._settings.server.max_body_bytes,
+            overload=overload,
         )
         return DataPlane(desk)
 

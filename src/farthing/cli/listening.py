@@ -8,7 +8,8 @@ import sys
 
 from farthing.cli.terminal import CommandError
 
-_BACKLOG = 2048
+BACKLOG = 4096
+"""Connections that wait in the kernel; as many as most systems allow."""
 
 
 def listen(host: str, port: int, *, number: int = 1) -> list[socket.socket]:
@@ -33,7 +34,7 @@ def listen(host: str, port: int, *, number: int = 1) -> list[socket.socket]:
                 listeners[-1].bind(first.getsockname())
         for listener in listeners:
             # Listening before the workers are up lets early callers wait instead of being refused.
-            listener.listen(_BACKLOG)
+            listener.listen(BACKLOG)
     except OSError as error:
         for listener in listeners:
             listener.close()

@@ -21,7 +21,9 @@ from typing import Any, Protocol
 import uvicorn
 from msgspec import Struct
 
+from farthing.cli.door import Door
 from farthing.cli.lifespan import ServerConfig
+from farthing.cli.listening import BACKLOG
 from farthing.http.sockets import LONGEST_MESSAGE, PING_S
 from farthing.settings import Settings
 
@@ -94,6 +96,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Opens everything, listens, and says so."""
+        door = Door(sockets or [], self.config.http_protocol_class)
+        self.config.http_protocol_class = door  # type: ignore[assignment]
         await super().startup(sockets)
         if self._reload is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
@@ -205,6 +209,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "ws_ping_timeout": PING_S,
         # Nothing large is sent, and what a client packs might burst.
         "ws_per_message_deflate": False,
+        "backlog": BACKLOG,
         "lifespan": "on",
         "log_config": None,
         "log_level": "warning",

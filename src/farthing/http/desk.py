@@ -15,6 +15,7 @@ from farthing.gateway.snapshot import Snapshots
 from farthing.http.errors import Pairs, id_headers
 from farthing.http.facts import Head
 from farthing.http.head import Heads
+from farthing.http.overload import Overload
 from farthing.http.ratelimits import limit_headers
 from farthing.ports import Clock, Spawn
 
@@ -58,14 +59,19 @@ class Desk:
         new_id: Callable[[], str],
         spawn: Spawn,
         max_body_bytes: int,
+        overload: Overload | None = None,
     ) -> None:
+        """Without an `overload` everybody is let in."""
         self.pipeline = pipeline
         self.spawn = spawn
         self.heads = Heads(frozenset(HOT))
         self.max_body_bytes = max_body_bytes
         self._snapshots = snapshots
+        self.overload = overload or Overload(late_s=0.0, snapshots=snapshots, clock=clock, under_way=int)
         self._clock = clock
-        self._new_id = new_id
+        self.new_id = new_id
+        self.refusals: dict[tuple[str, int], tuple[object, list[bytes]]] = {}
+        """By route and seconds, the headers that a refusal was written with, and its bytes around the request's id."""
 
     @property
     def is_stopping(self) -> bool:
@@ -78,14 +84,20 @@ class Desk:
 
     def arrival(self) -> Arrival:
         """A request comes now."""
-        return Arrival(self._new_id(), self._clock.monotonic(), self._clock.now_us())
+        return Arrival(self.new_id(), self._clock.monotonic(), self._clock.now_us())
 
     def admits(self, *, is_local: bool) -> bool:
         """Whether a request may come in by the name it used: an open gateway answers to this machine's own only."""
         return is_local or not self._snapshots.current.is_open
 
-    def call(self, route: str, head: Head, body: bytes, arrival: Arrival) -> Call:
-        """The request as the pipeline wants it."""
+    def turns_away(self, head: Head) -> float:
+        """Seconds after which a request for which there is no room now may be sent again, 0 where there is room."""
+        return self.overload.refuses(head.credential, self._clock.monotonic())
+
+    def call(self, route: str, head: Head, body: bytes, arrival: Arrival, *, is_in: bool = False) -> Call:
+        """The request as the pipeline wants it. Raises `Overloaded` for one that is not let in, and not `is_in`."""
+        if arrival.started > self.overload.asks_from and not is_in:
+            self.overload.check(head.credential, arrival.started)
         return Call(
             request_id=arrival.request_id,
             route=route,

@@ -7,12 +7,13 @@ whatever is not whole at once, goes the server's usual way and ends at the same 
 from __future__ import annotations
 
 import asyncio
+from math import ceil
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from farthing.dialects import INBOUND
-from farthing.domain.errors import FarthingError, Stopping
+from farthing.domain.errors import FarthingError, Overloaded, Stopping
 from farthing.gateway.call import Arrival
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
@@ -41,10 +42,26 @@ class Lane(Connection):
             end = data.find(HEAD_END) + len(HEAD_END)
             found = desk.heads.find(data[:end])
             if found is not None and found[1] <= desk.max_body_bytes and desk.admits(is_local=found[0].is_local):
-                self.passage = passage = Passage(self, desk, *found)
+                is_asked = desk.overload.is_active and len(data) == end + found[1] and not self.is_retired
+                if is_asked and (wait_s := desk.turns_away(found[0])):
+                    self._turn_away(desk, found[0].path, ceil(wait_s))
+                    return
+                self.passage = passage = Passage(self, desk, *found, is_in=is_asked)
                 self.unread = passage.more(data[end:])
                 return
         super().take(data)
+
+    def _turn_away(self, desk: Desk, path: str, wait_s: int) -> None:
+        """Refuses as ever, but for what it costs: where most are turned away, that is most of what is done."""
+        headers = self.server_state.default_headers
+        written, parts = desk.refusals.get((path, wait_s), (None, []))
+        name = desk.new_id()
+        if written is not headers:
+            status, pairs, body = error_answer(Overloaded(retry_after=wait_s), INBOUND[HOT[path]], name, [])
+            parts = (self.head_of(status, pairs) + body).split(name.encode())
+            desk.refusals[path, wait_s] = headers, parts
+        self.transport.write(name.encode().join(parts))
+        self.answered()
 
     def answered(self, *, closes: bool = False) -> None:
         """The request in the lane has its answer."""
@@ -96,8 +113,8 @@ class Lane(Connection):
 class Passage:
     """One request on its way through the lane."""
 
-    def __init__(self, lane: Lane, desk: Desk, head: Head, length: int) -> None:
-        """`length`: bytes of the body."""
+    def __init__(self, lane: Lane, desk: Desk, head: Head, length: int, *, is_in: bool) -> None:
+        """`length`: bytes of the body; `is_in`: it was asked already whether there is room."""
         self._lane = lane
         self._desk = desk
         self._head = head
@@ -107,6 +124,7 @@ class Passage:
         self._order: Order | None = None
         self._has_started = False
         self._has_left = False
+        self._is_in = is_in
         self.missing = length
         """Bytes of the body that have not come yet."""
 
@@ -130,8 +148,8 @@ class Passage:
         self._refuse(late_body())
 
     def _begin(self, body: bytes) -> None:
-        call = self._desk.call(self._head.path, self._head, body, self._arrival)
-        with Guard(call.request_id) as guard:
+        with Guard(self._arrival.request_id) as guard:
+            call = self._desk.call(self._head.path, self._head, body, self._arrival, is_in=self._is_in)
             begun = self._desk.pipeline.begin(call)
             if isinstance(begun, Reply):
                 self._say(begun)

@@ -165,6 +165,8 @@ class ServerSettings(Section):
     """And as many with one key or of one person."""
     fast_lane: bool = True
     """Plain requests to the hot routes are answered inside the HTTP protocol; off, everything goes through ASGI."""
+    overload_lag_ms: Annotated[int, Field(ge=0, le=10_000)] = 50
+    """Lateness of a worker's loop at which it refuses a part of new requests; 0 refuses none."""
     lame_duck_s: Annotated[float, Field(ge=0, le=600)] | None = None
     """Seconds after SIGTERM in which `/readyz` says no and requests are still taken; None leaves it to the address."""
     drain_s: Annotated[int, Field(ge=0, le=3600)] = 30

@@ -51,6 +51,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     """Each by the pool's name its figures, such as `open` and `in_use`."""
     holds: Sequence[Callable[[], int]]
     """Each how many requests have money reserved that is not settled."""
+    loads: Sequence[Callable[[], tuple[Mapping[str, int], float]]]
+    """Each how many requests were shed, by reason, and the seconds by which the loop was late."""
     corrupt: Sequence[Callable[[], Mapping[str, int]]]
     """Each by the level's name how many kept answers were not ours or not whole."""
 
@@ -94,10 +96,20 @@ class _Figures(Collector):
         )
         for holds in figures.holds:
             yield GaugeMetricFamily("farthing_open_holds", "Requests whose money is reserved.", value=holds())
+        for load in figures.loads:
+            yield from _load(*load())
         for pools in figures.pools:
             yield _connections(pools())
         for corrupt in figures.corrupt:
             yield _corrupt(corrupt())
+
+
+def _load(shed: Mapping[str, int], late_s: float) -> Iterator[Metric]:
+    family = CounterMetricFamily("farthing_shed", "Requests refused for want of capacity.", labels=["reason"])
+    for reason, count in shed.items():
+        family.add_metric([reason], count)
+    yield family
+    yield GaugeMetricFamily("farthing_loop_lag_seconds", "Lateness of the loop, at most, lately.", value=late_s)
 
 
 def _info(version: str) -> Metric:

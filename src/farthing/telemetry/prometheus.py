@@ -24,6 +24,7 @@ class PrometheusSink:
         self._overhead = Distribution()
         self._pools: list[Callable[[], Pools]] = []
         self._holds: list[Callable[[], int]] = []
+        self._loads: list[Callable[[], tuple[Mapping[str, int], float]]] = []
         self._corrupt: list[Callable[[], Mapping[str, int]]] = []
 
     def watch_pools(self, figures: Callable[[], Pools]) -> None:
@@ -37,6 +38,10 @@ class PrometheusSink:
     def watch_corrupt(self, counts: Callable[[], Mapping[str, int]]) -> None:
         """Shows how many kept answers were not ours or not whole, by level, whenever the figures are read."""
         self._corrupt.append(counts)
+
+    def watch_load(self, load: Callable[[], tuple[Mapping[str, int], float]]) -> None:
+        """Shows how many requests were shed, by reason, and the loop's lateness in seconds, read at each scrape."""
+        self._loads.append(load)
 
     def record(self, exchange: Exchange) -> None:
         """Counts one exchange."""
@@ -58,6 +63,7 @@ class PrometheusSink:
             overhead=self._overhead,
             pools=self._pools,
             holds=self._holds,
+            loads=self._loads,
             corrupt=self._corrupt,
         )
 
