@@ -17,7 +17,7 @@ PEEKED = 1.96
 AT_THE_PLAN, EARLY = planned_rule(), early_rule()
 BLOCK = 10_000_000
 """Results that are played with one seed."""
-CLOSE = 0.9
+CLOSE = 0.98
 """A look is decided by the shipped functions where its screened boundary comes this close; where users come once the
 screened figures are the shipped ones, but for rounding and for |z|, which is below |t|."""
 
