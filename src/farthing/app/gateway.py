@@ -203,7 +203,7 @@ class Gateway:
 
     def _pools(self) -> dict[str, Mapping[str, int]]:
         upstream = {
-            f"{origin.host}:{origin.port}": {"leased": pool.leased, "kept": pool.kept}
+            f"{origin.host}:{origin.port}": {"leased": pool.leased, "kept": pool.kept, "waiting": pool.waiting}
             for origin, pool in self._transport.pools.items()
         }
         return {**self._storage.store.pools(), **upstream}

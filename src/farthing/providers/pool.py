@@ -50,6 +50,11 @@ class Pool:
         return len(self._kept)
 
     @property
+    def waiting(self) -> int:
+        """Requests that wait, each within its deadline to connect, for one of the connections to be given back."""
+        return len(self._waiters)
+
+    @property
     def open(self) -> int:
         """Sockets."""
         return len(self._open)

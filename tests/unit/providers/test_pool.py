@@ -71,9 +71,12 @@ async def test_waiting_for_a_connection_is_bounded() -> None:
     transport = HttpTransport(limit_per_host=1)
     (first,) = await under_way(transport, 1)
     start = virtual().time()
+    (second,) = await under_way(transport, 1)
+    assert pool_of(transport).waiting == 1
     with pytest.raises(ConnectTimeout, match="no connection within 5 s"):
-        await transport.send(REQUEST)
+        await second
     assert virtual().time() - start == pytest.approx(5, abs=0.01)
+    assert pool_of(transport).waiting == 0
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     assert pool_of(transport).leased == 0
