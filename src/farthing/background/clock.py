@@ -8,13 +8,13 @@ import time
 class SystemClock:
     """The time of this machine. Implements `ports.Clock`."""
 
+    def __init__(self) -> None:
+        self.monotonic = time.monotonic
+        """Seconds on a clock that never goes back."""
+
     def now_us(self) -> int:
         """Microseconds since 1970 in UTC."""
         return time.time_ns() // 1000
-
-    def monotonic(self) -> float:
-        """Seconds on a clock that never goes back."""
-        return time.monotonic()
 
 
 class ManualClock:

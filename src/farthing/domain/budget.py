@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct
@@ -25,6 +27,7 @@ LARGEST = 2**63 - 1
 """Nano-dollars that the database can hold."""
 LONGEST_SUBJECT = 200
 """Characters by which the ledger tells subjects apart."""
+_payers = attrgetter("tenant", "key_id", "team", "user", "model")
 _AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 
 DAY_US = 86_400_000_000
@@ -144,6 +147,19 @@ def charged(exchange: Exchange) -> list[Subject]:
     if exchange.model:
         found.append(("model", exchange.tenant, exchange.model[:LONGEST_SUBJECT]))
     return found
+
+
+def alike(exchanges: Iterable[Exchange]) -> Sequence[tuple[Exchange, int]]:
+    """One exchange of each kind that was charged, and the nano-dollars that all of its kind cost.
+
+    Those of a kind count for the same subjects, and in the same window whichever that is.
+    """
+    kinds: dict[tuple[object, ...], list[Exchange]] = defaultdict(list)
+    for exchange in exchanges:
+        if exchange.cost:
+            tags = tuple(exchange.tags.items()) if exchange.tags else ()
+            kinds[exchange.created_at_us // DAY_US, tags, *_payers(exchange)].append(exchange)
+    return [(same[0], sum([exchange.cost or 0 for exchange in same])) for same in kinds.values()]
 
 
 def nano_dollars(text: str) -> int:

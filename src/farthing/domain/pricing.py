@@ -90,7 +90,7 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
 
     def estimate(self, tokens_in: int, tokens_out: int) -> int:
         """Nano-dollars for plain input and output tokens, rounded half up; what `cost` says of the same usage."""
-        rates = self.rates(tokens_in)
+        rates = self.steps[0][1] if len(self.steps) == 1 else self.rates(tokens_in)
         return (tokens_in * rates.prompt + tokens_out * rates.completion + 500_000) // 1_000_000 + rates.per_request
 
     def most(self, tokens_in: int, tokens_out: int, *, writes_cache: bool = False, is_text: bool = True) -> int:

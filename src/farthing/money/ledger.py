@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
-from farthing.domain.budget import Budget, Place, Span, Subject, Window, charged, span, subjects
+from farthing.domain.budget import Budget, Place, Span, Subject, Window, alike, charged, span, subjects
 from farthing.domain.catalogue import Model
 from farthing.domain.exchange import Exchange
 from farthing.domain.holding import Bid, bid_for
@@ -21,6 +21,8 @@ _MOST_KINDS = 10_000
 """Pairs of tenant and model whose answers' lengths are learned."""
 LATE_US = 3_600_000_000
 """For so long after the end of a window there may be requests that arrived in it and are bought only now."""
+_MOST_KNOWN = 10_000
+"""Callers and users whose budgets are remembered."""
 _NOBODY: Mapping[str, str] = {}
 
 
@@ -40,7 +42,9 @@ class Ledger:
         self._clock = clock
         self._budgets: dict[Subject, list[Budget]] = {}
         self._by_id: dict[str, Budget] = {}
-        self._has_model_budgets = False
+        self._known: dict[tuple[str | None, ...], tuple[Account, Sequence[Limit]]] = {}
+        """The budgets of callers and users as of the last `load`, and the day for which their windows were found."""
+        self.has_model_budgets = False
         self._spans: dict[Window, Span] = {}
         self._today: dict[str, Account] = {}
         self._lengths: dict[tuple[str, str], Lengths] = {}
@@ -72,7 +76,8 @@ class Ledger:
             by_subject.setdefault(budget.key, []).append(budget)
             self._account(budget, at_us).reported(spent.get(budget.id, 0), is_certain=is_certain)
         self._budgets = by_subject
-        self._has_model_budgets = any(budget.scope == "model" for budget in self._by_id.values())
+        self._known.clear()
+        self.has_model_budgets = any(budget.scope == "model" for budget in self._by_id.values())
         if self.purse is not None:
             self.purse.attend(self.accounts, self._by_id)
         for tenant, nano in today.items():
@@ -93,9 +98,10 @@ class Ledger:
         `at_us` is when it arrived, which decides the windows it counts in; now if not given.
         """
         moment = self._clock.now_us() if at_us is None else at_us
-        limits = self._limits(subjects(caller, user, tags), moment) if self._budgets else []
+        day = self._day(caller.tenant, moment)
+        limits = self._fixed(caller, user, tags, moment, day) if self._budgets else ()
         self.open_holds += 1
-        return Reservation(self, caller.tenant, moment, self._day(caller.tenant, moment), limits)
+        return Reservation(self, caller.tenant, moment, day, limits)
 
     def reserve(self, hold: Reservation, models: Sequence[Limit], bid: Bid) -> Awaitable[None] | None:
         """Holds what the bid asks for in all budgets, the model's included, or in none; None for no need to wait.
@@ -124,7 +130,7 @@ class Ledger:
 
     def model_limits(self, tenant: str, model: str, moment_us: int) -> list[Limit]:
         """The budgets of one model."""
-        return self._limits([("model", tenant, model)], moment_us) if self._has_model_budgets else []
+        return self._limits([("model", tenant, model)], moment_us)
 
     def bid(self, tenant: str, model: Model, needs: Needs, body: bytes = b"") -> Bid | None:
         """What a request may cost at a model; None where that has no price. `body` as of `Reservation.raise_to`."""
@@ -136,9 +142,12 @@ class Ledger:
         if not self._budgets or exchange.status != "ok" or exchange.usage.estimated or exchange.model is None:
             return
         kind = exchange.tenant, exchange.model
-        if kind not in self._lengths and len(self._lengths) >= _MOST_KINDS:
-            del self._lengths[next(iter(self._lengths))]
-        self._lengths.setdefault(kind, Lengths()).add(exchange.usage.tokens_out)
+        lengths = self._lengths.get(kind)
+        if lengths is None:
+            if len(self._lengths) >= _MOST_KINDS:
+                del self._lengths[next(iter(self._lengths))]
+            lengths = self._lengths[kind] = Lengths()
+        lengths.add(exchange.usage.tokens_out)
 
     def spent_today(self, tenant: str | None = None) -> int:
         """Nano-dollars spent since midnight UTC by a tenant, or by all of them; settled here counts at once."""
@@ -158,26 +167,42 @@ class Ledger:
 
     def charges(self, exchanges: Iterable[Exchange]) -> Mapping[Place, int]:
         """What these exchanges cost each window of each budget, in nano-dollars."""
-        sums: dict[Place, int] = defaultdict(int)
-        if self._budgets:
-            for exchange in exchanges:
-                if exchange.cost:
-                    moment = exchange.created_at_us
-                    for subject in charged(exchange):
-                        for budget in self._budgets.get(subject, ()):
-                            sums[Place(budget.id, self._span(budget.window, moment).start_us)] += exchange.cost
-        return sums
+        return self._charges(alike(exchanges)) if self._budgets else {}
 
     def committed(self, exchanges: Sequence[Exchange]) -> None:
         """Takes note that these exchanges, all settled by this process, are in the database."""
-        for exchange in exchanges:
-            if exchange.cost:
-                day = self._day(exchange.tenant, exchange.created_at_us)
-                if day.span.holds(exchange.created_at_us):
-                    day.commit(exchange.cost)
-        for place, cost in self.charges(exchanges).items():
+        kinds = alike(exchanges)
+        for exchange, cost in kinds:
+            day = self._day(exchange.tenant, exchange.created_at_us)
+            if day.span.holds(exchange.created_at_us):
+                day.commit(cost)
+        for place, cost in self._charges(kinds).items():
             if (account := self.accounts.get(place)) is not None:
                 account.commit(cost)
+
+    def _charges(self, kinds: Iterable[tuple[Exchange, int]]) -> Mapping[Place, int]:
+        sums: dict[Place, int] = defaultdict(int)
+        find = self._budgets.get
+        for exchange, cost in kinds:
+            for subject in charged(exchange):
+                for budget in find(subject, ()):
+                    sums[Place(budget.id, self._span(budget.window, exchange.created_at_us).start_us)] += cost
+        return sums
+
+    def _fixed(
+        self, caller: Caller, user: str | None, tags: Mapping[str, str], moment_us: int, day: Account
+    ) -> Sequence[Limit]:
+        """As `_limits`, looked up once for all requests of a caller and user between two loads."""
+        if tags or moment_us < day.span.start_us:
+            return self._limits(subjects(caller, user, tags), moment_us)
+        who = caller.tenant, caller.team, caller.key_id, user
+        known = self._known.get(who)
+        # Every window begins with a day, so that all stay the same while the day does.
+        if known is None or known[0] is not day:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[who] = day, self._limits(subjects(caller, user, tags), moment_us)
+        return known[1]
 
     def _limits(self, who: Iterable[Subject], moment_us: int) -> list[Limit]:
         find = self._budgets.get
@@ -262,7 +287,8 @@ class Reservation:
         ledger = self._ledger
         if ledger is None:
             return None
-        models = ledger.model_limits(self._tenant, model.name, self._moment_us)
+        name, has_budgets = model.name, ledger.has_model_budgets
+        models = ledger.model_limits(self._tenant, name, self._moment_us) if has_budgets else ()
         if not (models or self._models or self.fixed):
             return None
         bid = ledger.bid(self._tenant, model, needs, body)
@@ -287,7 +313,7 @@ class Reservation:
 
     def adopt(self, models: Sequence[Limit]) -> None:
         """The request is now one of the model with these budgets, and of no other."""
-        if self._ledger is None:
+        if self._ledger is None or not (models or self._models):
             return
         stays = {account for _, account in models}
         for _, account in self._models:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 BITS = 24
 """Binary digits of a position: 2^24 places in 2 MiB, of which memory takes only those pages that were touched."""
 POSITIONS = 4
@@ -20,19 +18,23 @@ class Sieve:
 
     def add(self, key: str) -> None:
         """From now on the key passes."""
-        for place in _places(key):
-            self._bits[place >> 3] |= 1 << (place & 7)
+        bits = self._bits
+        for digits in _digits(key):
+            place = digits & _MASK
+            bits[place >> 3] |= 1 << (place & 7)
 
     def lacks(self, key: str) -> bool:
         """Whether the key was surely never added."""
         bits = self._bits
-        return any(not bits[place >> 3] >> (place & 7) & 1 for place in _places(key))
+        for digits in _digits(key):
+            place = digits & _MASK
+            if not bits[place >> 3] >> (place & 7) & 1:
+                return True
+        return False
 
 
-def _places(key: str) -> Iterator[int]:
-    """All positions, made of two (Kirsch and Mitzenmacher, 2006)."""
-    digits = hash(key)
-    step = digits >> BITS | 1
-    for _ in range(POSITIONS):
-        yield digits & _MASK
-        digits += step
+def _digits(key: str) -> range:
+    """Numbers whose last `BITS` digits are the positions, all made of two (Kirsch and Mitzenmacher, 2006)."""
+    first = hash(key)
+    step = first >> BITS | 1
+    return range(first, first + POSITIONS * step, step)

@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from farthing.domain.budget import Budget, Standing, Step, Window, charged, dollars, nano_dollars, span, subjects
+from farthing.domain.budget import (
+    DAY_US,
+    Budget,
+    Standing,
+    Step,
+    Window,
+    alike,
+    charged,
+    dollars,
+    nano_dollars,
+    span,
+    subjects,
+)
 from farthing.domain.keys import Caller
 from tests.unit.money.samples import exchange
 
@@ -155,6 +167,15 @@ def test_a_row_counts_for_its_model_as_well() -> None:
     row = exchange(1, tenant="acme")
     assert ("model", "acme", "demo/small") in charged(row)
     assert not any(scope == "model" for scope, *_ in charged(replace(row, model=None)))
+
+
+def test_rows_that_count_alike_are_summed() -> None:
+    """The same payer, model, tags and day; what costs nothing, or nobody knows how much, is left out."""
+    one = replace(exchange(1, tenant="acme"), cost=5, tags={})
+    others = [replace(one, tags={"a": "1"}), replace(one, created_at_us=one.created_at_us + DAY_US)]
+    others += [replace(one, **{name: "other"}) for name in ("tenant", "key_id", "team", "user", "model")]
+    free = [replace(one, cost=0), replace(one, cost=None)]
+    assert alike([one, *others, *free, replace(one, cost=7)]) == [(one, 12), *[(other, 5) for other in others]]
 
 
 def test_what_is_free_is_never_negative() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import ceil
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farthing.domain.lengths import BUCKETS, ENOUGH, FINENESS, HORIZON, Lengths
@@ -30,6 +30,18 @@ def test_the_percentile_is_not_too_low_and_at_most_a_fifth_too_high(tokens: list
     exact = sorted(tokens)[ceil(len(tokens) * 0.95) - 1]
     assert p95 is not None
     assert exact <= p95 <= exact * 2 ** (1 / FINENESS)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(1, 5_000), min_size=ENOUGH, max_size=60), st.lists(st.integers(1, 5_000), max_size=90))
+def test_the_percentile_is_the_same_however_often_somebody_has_looked(first: list[int], then: list[int]) -> None:
+    """It is followed from one look to the next, down as well as up, also where old counts are halved."""
+    watched, unwatched = learned([*first, *[300] * (HORIZON - 90)]), learned([*first, *[300] * (HORIZON - 90)])
+    for tokens in then:
+        watched.add(tokens)
+        assert watched.p95 is not None
+        unwatched.add(tokens)
+    assert watched.p95 == unwatched.p95
 
 
 def test_old_answers_are_forgotten() -> None:
