@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Query, Request, Response
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from farthing.domain.errors import Forbidden, InvalidRequest
@@ -106,7 +107,6 @@ class NewExperiment(Body):
     namespace: WantedNamespace | None = None
     salt: Name | None = None
     scope: WantedScope | None = None
-    promote: bool = False
     tenant: Name | None = None
 
 
@@ -174,12 +174,15 @@ async def plan(request: Request, query: Annotated[PlanQuery, Query()]) -> dict[s
 
 
 async def create_experiment(request: Request, body: NewExperiment) -> dict[str, Any]:
-    """Begins an experiment; on this worker the next request can take part. Raises `InvalidRequest`, `Forbidden`."""
+    """Begins an experiment; on this worker the next request can take part. Raises `InvalidRequest`, `Forbidden`.
+
+    And `NotFound` for a tenant that is not there.
+    """
     services, caller = services_of(request), caller_of(request)
-    wanted = body.model_dump(exclude={"tenant"}, exclude_unset=True)
+    wanted = body.model_dump(exclude={"tenant", "sample_size"}, exclude_unset=True)
     proposal = msgspec.convert({name: value for name, value in wanted.items() if value is not None}, Proposal)
     experiment = define(
-        proposal,
+        replace(proposal, sample_size=body.sample_size),
         experiment_id=services.new_id(),
         tenant=body.tenant or caller.tenant,
         now_us=services.clock.now_us(),
@@ -187,6 +190,8 @@ async def create_experiment(request: Request, body: NewExperiment) -> dict[str, 
     )
     _check_scope(experiment)
     _check_rank(request, experiment)
+    if experiment.tenant != caller.tenant:
+        await services.tenancy.check_team(experiment.tenant, None)
     await services.experiments.create(experiment)
     await services.refresh()
     return shown_experiment(Kept(experiment=experiment))
@@ -317,10 +322,9 @@ def _check_rank(request: Request, experiment: Experiment) -> None:
     caller = caller_of(request)
     if experiment.tenant != caller.tenant and not may(caller.role, "manage_all"):
         raise Forbidden("An experiment of another tenant needs an admin key.", param="tenant")
-    moves_others = experiment.scope is not None or experiment.promote
-    if moves_others and not may(caller.role, "manage_tenant"):
+    if experiment.scope is not None and not may(caller.role, "manage_tenant"):
         raise Forbidden(
-            "An experiment with a scope, or one that promotes its winner, changes what others' requests are answered "
-            "by: it needs the key of an org admin or an admin.",
+            "An experiment with a scope changes what others' requests are answered by: it needs the key of an org "
+            "admin or an admin.",
             param="scope",
         )

@@ -40,7 +40,6 @@ def shown_experiment(kept: Kept) -> dict[str, Any]:
         "namespace": msgspec.to_builtins(experiment.namespace),
         "salt": experiment.salt,
         "scope": msgspec.to_builtins(experiment.scope),
-        "promote": experiment.promote,
         "phase": experiment.phase,
         "results": tally.n,
         "late": tally.late,

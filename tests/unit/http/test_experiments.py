@@ -25,6 +25,8 @@ NO_EXPERIMENTS: list[tuple[str, Any]] = [
     ("sample_size", "100"),
     ("sample_size", None),
     ("sample_size", 10**12),
+    ("sample_size", []),
+    ("sample_size", {"a": 1}),
     ("control_strategy", "best"),
     ("control_strategy", "auto"),
     ("test_strategy", None),
@@ -274,13 +276,14 @@ async def test_experiments_belong_to_their_tenant(client: Client) -> None:
 
 
 async def test_what_moves_others_requests_needs_more_than_a_key(client: Client) -> None:
-    """A scope or a promotion; and nobody but an admin begins one for another tenant."""
+    """A scope does; and nobody but an admin begins one for another tenant."""
     acme, admin = client.with_key(SECRETS.acme), client.with_key(SECRETS.admin)
     scope = {"where": "route", "value": "/complete"}
-    for fields in ({"scope": scope}, {"promote": True}, {"tenant": "other"}):
+    for fields in ({"scope": scope}, {"tenant": "other"}):
         assert (await acme.post("/experiments", {**TRIAL, **fields})).status == 403
     experiment = await begun(admin, scope=scope)
     assert (await acme.post(f"/experiments/{experiment}/stop", {})).status == 403
+    assert (await admin.post("/experiments", {**TRIAL, "tenant": "nobody"})).status == 404
     theirs = await begun(admin, tenant="other")
     assert (await client.with_key(SECRETS.other).get(f"/experiments/{theirs}")).status == 200
 
