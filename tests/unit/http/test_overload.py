@@ -102,6 +102,7 @@ async def test_a_long_turn_is_noticed_while_it_lasts() -> None:
     """By the requests that are taken in in it, for the timer comes when it has ended."""
     watched = Watched()
     watched.overload.start()
+    watched.overload.stop()
     clock, refused = watched.rig.clock, 0
     clock.advance(CALM_TICK_S)
     for _ in range(40):
@@ -109,7 +110,6 @@ async def test_a_long_turn_is_noticed_while_it_lasts() -> None:
         refused += (await watched.ask()).status == 503
     # Late by 0.05 s after the fifth, and for 0.2 s after the 26th, when it was last looked at 0.02 s before.
     assert refused == 40 - 27
-    watched.overload.stop()
 
 
 async def test_a_loop_that_is_in_time_never_asks() -> None:
@@ -161,6 +161,13 @@ async def test_both_ways_refuse_with_the_same_words(watched: Watched) -> None:
     usual = await watched.ask()
     lines = [f"{name}: {value}" for name, value in usual.headers.items()]
     assert said.decode().split("\r\n") == ["HTTP/1.1 503 Service Unavailable", *lines, "", usual.body.decode()]
+    line.say(request(QUESTION)[:-5])
+    line.say(QUESTION[-5:])
+    assert await line.hear(b"}}") == said
+    line.state.default_headers = [(b"date", b"today")]
+    line.say(request(QUESTION))
+    assert await line.hear(b"}}") == said.replace(b"\r\n", b"\r\ndate: today\r\n", 1)
+    line.state.default_headers = []
     watched.under_way = 0
     line.say(request(QUESTION))
     assert completion() in await line.hear(completion())
