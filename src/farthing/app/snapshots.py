@@ -56,6 +56,8 @@ class Refresher:
         self._followed = FollowedTrials(storage.store.experiments)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
+        self._is_due = False
+        """Whether something has changed that requests do not see yet."""
         self.snapshots = Snapshots(self._snapshot())
 
     async def configure(self, settings: Settings) -> None:
@@ -82,7 +84,7 @@ class Refresher:
         """Reads the database before the first request, which a start under load may have to try a few times."""
         for _ in range(FIRST_TRIES):
             await self.refresh()
-            if self._keyring.is_known and self._brought.is_known and self._followed.is_known:
+            if self.spending[2] and self._keyring.is_known and self._brought.is_known and self._followed.is_known:
                 return
             await asyncio.sleep(FIRST_PAUSE_S)
 
@@ -100,7 +102,12 @@ class Refresher:
         if not self._keyring.is_away:
             has_changed |= await self._brought.refresh(self._providers)
             has_changed |= await self._followed.refresh()
-        if has_changed:
+        self._is_due |= has_changed
+        if self._is_due and self._keyring.is_known and not self.spending[2]:
+            await self.refresh_spending(is_certain=False)
+        # Keys that are in force without their budgets could spend too much.
+        if self._is_due and (self.spending[2] or not self._keyring.is_known):
+            self._is_due = False
             self.snapshots.swap(self._snapshot())
         if self._keyring.is_away:
             return

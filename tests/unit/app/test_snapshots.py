@@ -290,12 +290,33 @@ async def test_budgets_are_known_before_the_first_request(rig: Rig, monkeypatch:
 
     monkeypatch.setattr(asyncio, "sleep", at_once)
     monkeypatch.setattr(rig.storage.store.budgets, "load", away)
+    rig.refresher.spending = (), {}, 0
     await rig.refresher.first_refresh_spending()
     assert tries == FIRST_TRIES
     tries = 0
     monkeypatch.setattr(rig.storage.store.budgets, "load", away_once)
     await rig.refresher.first_refresh_spending()
     assert (tries, rig.refresher.spending[2]) == (2, NOW_US)
+
+
+async def test_no_key_is_in_force_before_its_budgets(settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that comes back in the middle of a look tells of keys first: until it tells of budgets, all wait."""
+    rig = Rig(settings_of())
+    await rig.storage.prepare()
+    await rig.make_key("sk-a")
+    load = rig.storage.store.budgets.load
+
+    async def away() -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(rig.storage.store.budgets, "load", away)
+    await rig.refresher.refresh()
+    with pytest.raises(Unavailable):
+        rig.admit("sk-a")
+    monkeypatch.setattr(rig.storage.store.budgets, "load", load)
+    await rig.refresher.refresh()
+    assert rig.admit("sk-a").tenant == "acme"
+    await rig.storage.aclose()
 
 
 async def test_a_tenants_plan_brings_its_budget(settings_of: SettingsOf) -> None:
