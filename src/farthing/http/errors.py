@@ -113,7 +113,7 @@ class Guard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Takes every error, but lets a cancellation and the end of the process pass."""
-        if not isinstance(error, Exception):
+        if error is None or not isinstance(error, Exception):
             return False
         if isinstance(error, FarthingError):
             # Its frames hold the body, and themselves through this guard: 32 MiB that would wait for the collector.

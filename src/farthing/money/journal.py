@@ -92,14 +92,16 @@ class Journal:
         payload = record.settled(exchange)
         size = HEADER_BYTES + len(payload)
         reserve = self._reserves.get(exchange.request_id, 0)
-        if size > reserve:
-            payload = self._squeezed(exchange, payload, size - reserve)
+        more = size - reserve
+        if more > 0 and (size > self._longest or self._room - self._reserved < more):
+            payload = self._squeezed(exchange, payload, more)
             size = HEADER_BYTES + len(payload)
         if reserve:
             del self._reserves[exchange.request_id]
             self._reserved -= reserve
         self._append(payload, size)
-        self._meters.release(exchange.request_id)
+        if self._meters.taken:
+            self._meters.release(exchange.request_id)
 
     def meter(self, request_id: str) -> Meter:
         """Where the open request's output is counted; by whoever inherits the journal, if by nobody else."""

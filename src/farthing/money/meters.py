@@ -26,7 +26,8 @@ class Meters:
         self._path = path
         self._memory: memoryview | None = None
         self._free: list[int] = []
-        self._taken: dict[str, int] = {}
+        self.taken: dict[str, int] = {}
+        """Slots by the request that each belongs to."""
 
     def take(self, request_id: str) -> Meter:
         """A meter at 0 for this request. Where no slot is to be had, one that does not outlive the process."""
@@ -34,11 +35,11 @@ class Meters:
             memory = self._memory or self._mapped()
         except OSError:
             return [0]
-        slot = self._taken.get(request_id)
+        slot = self.taken.get(request_id)
         if slot is None:
             if not self._free:
                 return [0]
-            slot = self._taken[request_id] = self._free.pop()
+            slot = self.taken[request_id] = self._free.pop()
         place = slot * _WORDS
         memory[place + 1] = 0
         memory[place] = _tag(request_id)
@@ -46,7 +47,7 @@ class Meters:
 
     def release(self, request_id: str) -> None:
         """The request is settled: its slot, if it has one, is somebody else's."""
-        slot = self._taken.pop(request_id, None)
+        slot = self.taken.pop(request_id, None)
         if slot is not None and self._memory is not None:
             self._memory[slot * _WORDS] = 0
             self._free.append(slot)

@@ -45,6 +45,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _text = msgspec.json.Encoder().encode
 _exchange = msgspec.msgpack.Decoder(Exchange)
 _record: msgspec.msgpack.Decoder[Opened | Settled] = msgspec.msgpack.Decoder(Opened | Settled)
+read = _record.decode
+"""The record in these bytes. Raises `msgspec.MsgspecError` where they are none."""
 
 
 def opened(intent: Intent) -> bytes:
@@ -56,11 +58,6 @@ def opened(intent: Intent) -> bytes:
 def settled(exchange: Exchange) -> bytes:
     """The record of a settlement."""
     return _encode(_Settling(_written(exchange)))
-
-
-def read(payload: bytes) -> Opened | Settled:
-    """The record in these bytes. Raises `msgspec.MsgspecError` where they are none."""
-    return _record.decode(payload)
 
 
 def _written(exchange: Exchange) -> Exchange:
