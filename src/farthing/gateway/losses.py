@@ -47,3 +47,7 @@ class Losses:
         if own is None or self.written_off is None:
             return None
         return Line(own.base + self.written_off * 1_000_000, own.slope) if self.written_off else own
+
+
+NOTHING_LOST = Losses()
+"""Of a request of which no answer has broken: nothing is noted in it."""

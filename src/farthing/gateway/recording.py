@@ -21,7 +21,7 @@ from farthing.domain.exchange import Attempt, Exchange, Intent, Lines, Status
 from farthing.domain.keys import Caller
 from farthing.domain.routing.plan import Plan
 from farthing.gateway.call import Call
-from farthing.gateway.losses import Losses
+from farthing.gateway.losses import NOTHING_LOST, Losses
 from farthing.gateway.trials import Part, part_facts
 from farthing.gateway.unheld import NothingHeld
 from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Meter, Sink
@@ -100,6 +100,7 @@ class Draft:
     """What the stream of the model asked last has said so far."""
     reported: Usage | None = None
     """What the model asked last told of its tokens in an answer that is none."""
+    _losses = NOTHING_LOST
     _noted: Exchange | None = None
     """The record as it was journaled before the model was asked."""
 
@@ -109,7 +110,6 @@ class Draft:
         self.call = call
         self.session = call.directives.session
         self.attempts: list[Attempt] = []
-        self._losses = Losses()
         self.leave_to_others: Callable[[], bool] = to_nobody
         """To be called when the client has left, which is noted: whether others wait for what is being bought."""
 
@@ -192,6 +192,8 @@ class Draft:
         self.attempts.append(Attempt(model=model.name, provider=model.provider, error=error, duration_us=took_us))
         if error is not None and self.is_charged:
             usage = self._used()
+            if self._losses is NOTHING_LOST:
+                self._losses = Losses()
             self.hold.sink(self._losses.note(model, usage, self._cost(usage)))
 
     def meter(self) -> Meter:
@@ -303,13 +305,13 @@ class Draft:
         return Usage(prompt=tokens_in, completion=tokens_out, estimated=True)
 
     def _cost(self, usage: Usage) -> int | None:
-        if self.model is None or usage.tokens_in + usage.tokens_out == 0:
+        if self.model is None or usage.is_empty:
             return 0
         return self.model.price.cost(usage) if self.model.price else None
 
     def _baseline(self, usage: Usage, bought: int | None) -> int | None:
         """What the same tokens cost had we not been there: the model asked for, or for `auto` the baseline."""
-        if usage.tokens_in + usage.tokens_out == 0:
+        if usage.is_empty:
             return 0
         baseline = self._yardstick()
         if baseline is None:
