@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +13,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.faults.rig.cluster import workers
+from tests.faults.rig.load import until
 from tests.servers.gateway import Gateway, running
 from tests.servers.identity import IdentityServer
 
@@ -164,3 +168,25 @@ async def test_without_an_identity_provider_there_is_no_way_in() -> None:
             for method, path in (("GET", "/login"), ("GET", "/login/callback?code=x"), ("POST", "/logout")):
                 response = await call(browser, method, path)
                 assert (response.status, (await response.json())["error"]["code"]) == (404, "sign_on_off")
+
+
+async def test_a_changed_role_holds_after_sighup(
+    house: tuple[IdentityServer, Gateway], browser: aiohttp.ClientSession
+) -> None:
+    """Sessions stay, who watched the figures is told to come back and goes on where they were, roles are the new."""
+    gateway, file = house[1], house[1].folder / "farthing.toml"
+    await sign_on(browser)
+    async with browser.ws_connect("/metrics/live") as socket:
+        last = (await socket.receive_json())["sequence"]
+        old = set(workers(gateway))
+        file.write_text(file.read_text().replace('finops = "auditor"', 'finops = "org_admin"'))
+        os.kill(gateway.pid, signal.SIGHUP)
+        while (said := await socket.receive(timeout=60)).type is aiohttp.WSMsgType.TEXT:
+            last += 1
+    assert (said.type, said.data) == (aiohttp.WSMsgType.CLOSE, 1012)
+    await until(lambda: old.isdisjoint(workers(gateway)), within_s=60)
+    assert (await (await call(browser, "GET", "/session")).json())["role"] == "auditor"
+    async with browser.ws_connect(f"/metrics/live?sequence={last - 1}") as socket:
+        assert (await socket.receive_json(timeout=60))["sequence"] >= last
+    await sign_on(browser)
+    assert (await (await call(browser, "GET", "/session")).json())["role"] == "org_admin"
