@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from farthing.domain.errors import Unavailable
-from farthing.domain.experiments.definition import Experiment
-from farthing.gateway.trials import Trials
+from farthing.gateway.trials import Trial, Trials
 from farthing.store.experiments import Experiments
 
 
@@ -17,7 +16,7 @@ class FollowedTrials:
         self.trials = Trials(is_known=False)
         """Swapped whole."""
         self._source = source
-        self._known: dict[str, Experiment] = {}
+        self._known: dict[str, Trial] = {}
         self._number: int | None = None
         self._lock = asyncio.Lock()
 
@@ -36,7 +35,7 @@ class FollowedTrials:
                 return False
             if changes is None:
                 return False
-            found = {each.id: each for each in changes.experiments}
+            found = {each.id: Trial.of(each) for each in changes.experiments}
             self._known = found if changes.has_all else {**self._known, **found}
             self._number = changes.number
             self.trials = Trials(self._known.values())

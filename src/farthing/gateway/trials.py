@@ -53,6 +53,11 @@ class Trial(Struct, frozen=True):
     experiment: Experiment
     allocation: Allocation
 
+    @classmethod
+    def of(cls, experiment: Experiment) -> Trial:
+        """With the ranges of its present phase worked out."""
+        return cls(experiment, allocation(experiment))
+
     def part(self, unit: str) -> Part | None:
         """The place of this user; None who takes no part, as nobody does once it is cancelled."""
         experiment = self.experiment
@@ -73,10 +78,10 @@ class Trial(Struct, frozen=True):
 class Trials:
     """All experiments as requests meet them."""
 
-    def __init__(self, experiments: Iterable[Experiment] = (), *, is_known: bool = True) -> None:
+    def __init__(self, trials: Iterable[Trial] = (), *, is_known: bool = True) -> None:
         """`is_known` says that the database has told: until then nobody is told that an experiment is not there."""
         self.is_known = is_known
-        self._by_id = {each.id: Trial(each, allocation(each)) for each in experiments}
+        self._by_id = {trial.experiment.id: trial for trial in trials}
         scoped: dict[str, tuple[Trial, ...]] = {}
         for trial in self._by_id.values():
             tenant, scope = trial.experiment.tenant, trial.experiment.scope

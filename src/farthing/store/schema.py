@@ -362,6 +362,7 @@ experiments = sa.Table(
     # What `counters` said under `experiments` when anything but its results last changed.
     sa.Column("changed", sa.BigInteger, nullable=False),
     sa.Index("ix_experiments_changed", "changed"),
+    sa.Index("ix_experiments_status", "status"),
     sa.Index("ix_experiments_tenant_created", "tenant", "created_at", "experiment_id"),
 )
 

@@ -14,6 +14,7 @@ from farthing.background.clock import ManualClock
 from farthing.domain.errors import NotFound, Unavailable
 from farthing.money.ledger import Ledger
 from farthing.providers.fake import FakeTransport
+from tests.conformance.store.samples import NOON_US
 from tests.conformance.store.trials import WINNER, experiment, result
 from tests.unit.app.conftest import SettingsOf
 
@@ -21,7 +22,7 @@ from tests.unit.app.conftest import SettingsOf
 @pytest.fixture
 async def storage(settings_of: SettingsOf) -> AsyncIterator[Storage]:
     """With an empty database."""
-    storage = Storage(settings_of(), ManualClock(0))
+    storage = Storage(settings_of(), ManualClock(NOON_US))
     await storage.prepare()
     yield storage
     await storage.aclose()
@@ -86,9 +87,9 @@ async def test_the_next_request_meets_a_new_experiment(storage: Storage, setting
     refresher = Refresher(
         settings=settings_of(),
         storage=storage,
-        ledger=Ledger(ManualClock(0)),
+        ledger=Ledger(ManualClock(NOON_US)),
         transport=FakeTransport(),
-        clock=ManualClock(0),
+        clock=ManualClock(NOON_US),
     )
     await refresher.first_refresh()
     await storage.store.experiments.create(experiment())

@@ -40,20 +40,25 @@ def experiment(**changes: Any) -> Experiment:
 def running(*experiments: Experiment, script: Any = None) -> Rig:
     """A rig with these experiments, whose models always answer."""
     rig = Rig(script or (lambda _: answer(completion())))
-    rig.snapshots.swap(replace(rig.snapshots.current, trials=Trials(experiments)))
+    rig.snapshots.swap(replace(rig.snapshots.current, trials=known(*experiments)))
     return rig
+
+
+def known(*experiments: Experiment) -> Trials:
+    """As requests meet them."""
+    return Trials(map(Trial.of, experiments))
 
 
 def user_in(arm: str | None, one: Experiment | None = None) -> str:
     """Somebody who falls into this arm."""
-    found = Trials((one or experiment(),))
+    found = known(one or experiment())
     names = (f"u{number}" for number in range(1_000))
     return next(name for name in names if _arm(found, name) == arm)
 
 
 def _arm(trials: Trials, user: str) -> str | None:
     part = trials.named("exp-1", tenant="acme", user=user)
-    return part and part.arm.name
+    return part.arm.name if part else None
 
 
 def told(exchange: Exchange) -> Any:
@@ -116,7 +121,7 @@ async def test_answers_are_never_shared_between_arms() -> None:
     """The same question in another arm, in another experiment or in none is bought anew; in the same arm it is kept."""
     rig = running(experiment(), experiment(id="exp-2"))
     ann, bob = user_in("control"), user_in("test")
-    cid = next(name for name in (f"v{n}" for n in range(99)) if _arm(Trials((experiment(),)), name) == "control")
+    cid = next(name for name in (f"v{n}" for n in range(99)) if _arm(known(experiment()), name) == "control")
     asked = [(ann, "exp-1"), (bob, "exp-1"), (cid, "exp-1"), (ann, "exp-2"), (ann, None)]
     async with rig.supervisor:
         for user, name in asked:
@@ -187,7 +192,7 @@ async def test_a_scope_without_users_assigns_requests() -> None:
         for _ in range(40):
             await rig.ask(chat(model="auto"), cache=True)
     arms = [each.arm for each in rig.journal.settled]
-    assert arms == [_arm(Trials((experiment(),)), each.request_id) for each in rig.journal.settled]
+    assert arms == [_arm(known(experiment()), each.request_id) for each in rig.journal.settled]
     assert set(arms) == {"control", "test"}
     assert [each.cache for each in rig.journal.settled].count("miss") == 2
 
@@ -241,7 +246,7 @@ async def test_an_arm_whose_model_is_gone_is_refused() -> None:
 
 async def test_more_traffic_moves_nobody_between_arms() -> None:
     """Whoever was in at a tenth is in at a half, in the same arm."""
-    narrow, wide = (Trials((experiment(traffic=traffic),)) for traffic in (0.1, 0.5))
+    narrow, wide = (known(experiment(traffic=traffic)) for traffic in (0.1, 0.5))
     users = [f"u{number}" for number in range(500)]
     moved = [user for user in users if _arm(narrow, user) not in (None, _arm(wide, user))]
     assert moved == []
@@ -251,6 +256,5 @@ async def test_more_traffic_moves_nobody_between_arms() -> None:
 def test_a_request_is_covered_by_nothing_without_a_scope() -> None:
     """An experiment that must be named covers no request."""
     call = Rig([]).call(chat())
-    trial = Trial(experiment(), Trials((experiment(),))._by_id["exp-1"].allocation)
-    assert not trial.covers(call, "k1", "auto")
-    assert Trials((experiment(),)).scoped == {}
+    assert not Trial.of(experiment()).covers(call, "k1", "auto")
+    assert known(experiment()).scoped == {}

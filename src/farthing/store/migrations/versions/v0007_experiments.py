@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("experiment_id"),
     )
     op.create_index("ix_experiments_changed", "experiments", ["changed"])
+    op.create_index("ix_experiments_status", "experiments", ["status"])
     op.create_index("ix_experiments_tenant_created", "experiments", ["tenant", "created_at", "experiment_id"])
     op.create_table(
         "experiment_results",
