@@ -35,9 +35,9 @@ async def rig(
     started: list[Gateway] = []
 
     async def start(
-        database: str | None = None,
+        books: str | None = None,
+        /,
         *,
-        through: str | None = None,
         instances: int = 1,
         keys: int = 8,
         budget: Callable[[Holder], Budget] | None = None,
@@ -45,9 +45,9 @@ async def rig(
         **options: Any,
     ) -> Site:
         described = settings(**{"ports": {"a": vendors.port}, **(text or {})})
-        made = [gateway(described, database=through or database, **options) for _ in range(instances)]
+        made = [gateway(described, **{"database": books, **options}) for _ in range(instances)]
         started.extend(made)
-        url = database or f"sqlite:///{made[0].folder / 'farthing.db'}"
+        url = books or f"sqlite:///{made[0].folder / 'farthing.db'}"
         known = await holders(url, keys=keys) if keys else []
         if budget is not None:
             await limit(url, budget(known[0]))

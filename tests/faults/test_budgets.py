@@ -126,8 +126,8 @@ async def test_a_dollar_is_spent_to_the_last_cent_and_not_a_nano_dollar_more(
     rig: Rig, postgres_database: str, pgbouncer: PgBouncer, way: str
 ) -> None:
     """F14: on 2 x 2 workers over one PostgreSQL."""
-    via = None if way == "directly" else pgbouncer.url(postgres_database.rsplit("/", 1)[1])
-    site = await rig.start(postgres_database, through=via, instances=2, workers=2, text=TEXT, budget=dollar)
+    via = postgres_database if way == "directly" else pgbouncer.url(postgres_database.rsplit("/", 1)[1])
+    site = await rig.start(postgres_database, database=via, instances=2, workers=2, text=TEXT, budget=dollar)
     holder = site.holders[0]
     await race(rig, site, holder, "race")
     late = [each for place in range(50) for each in await insistently(rig, asks(holder, f"late{place}", 1), site)]

@@ -153,7 +153,7 @@ async def test_a_bouncer_that_is_killed_or_paused_costs_nobody_a_request(
     trouble: str,
 ) -> None:
     """F09: people are told in time, the ledger is written afterwards."""
-    site = await rig.start(postgres_database, through=pgbouncer_database, workers=2)
+    site = await rig.start(postgres_database, database=pgbouncer_database, workers=2)
     name, told = postgres_database.rsplit("/", 1)[1], list[float]()
 
     async def begin() -> None:
@@ -204,7 +204,7 @@ async def test_a_database_that_restarts_again_and_again_costs_nobody_a_request(
         proxy.faults.latency_s, proxy.faults.reset = 0.02, 0.002
         name = postgres_database.rsplit("/", 1)[1]
         through_proxy = f"postgresql://farthing@127.0.0.1:{proxy.port}/{name}"
-        site = await rig.start(postgres_database, through=through_proxy, workers=2)
+        site = await rig.start(postgres_database, database=through_proxy, workers=2)
 
         async def flap() -> None:
             for turn in range(8):
