@@ -34,7 +34,7 @@ class Site:
 
 
 StartSite = Callable[..., Awaitable[Site]]
-"""Starts `instances` gateways of `workers` each over a database, which they reach at the URL `database` where one is given.
+"""Starts `instances` gateways of `workers` each over a database, reached at the URL `database` where one is given.
 
 `keys` is how many keys there are, `budget` the one that the first of them has from the beginning, `text` what
 `settings` takes (by default the vendor is deployment `a`), and all else is as for `gateway`.
