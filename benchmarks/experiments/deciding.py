@@ -16,7 +16,7 @@ from farthing.domain.stats.sequential import EARLIEST, EARLY_USERS, early_rule, 
 PEEKED = 1.96
 AT_THE_PLAN, EARLY = planned_rule(), early_rule()
 BLOCK = 10_000_000
-"""Results that are played with one seed."""
+"""Results, once for each arm but control, that are played with one seed."""
 CLOSE = 0.98
 """A look is decided by the shipped functions where its screened boundary comes this close; where users come once the
 screened figures are the shipped ones, but for rounding and for |z|, which is below |t|."""
@@ -39,7 +39,7 @@ class Outcome:
 
 def outcome(scenario: Scenario, runs: int, seed: int) -> Outcome:
     """Plays so many experiments by both rules, in blocks with a seed each."""
-    size = BLOCK // scenario.planned
+    size = BLOCK // (scenario.planned * (len(scenario.shares) - 1))
     starts = range(0, runs, size)
     return together([block(scenario, min(size, runs - start), seed + place) for place, start in enumerate(starts)])
 
