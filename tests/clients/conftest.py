@@ -14,7 +14,7 @@ from tests.servers.gateway import Gateway, running
 MASTER_KEY = "the-master-key-of-these-tests"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scripted() -> Iterator[tuple[Vendors, str]]:
     """Both vendors, and their address."""
     vendors = Vendors()
@@ -29,7 +29,7 @@ def vendors(scripted: tuple[Vendors, str]) -> Vendors:
     return scripted[0]
 
 
-@pytest.fixture(scope="session", params=["lane", "asgi"])
+@pytest.fixture(scope="package", params=["lane", "asgi"])
 def gateway(request: pytest.FixtureRequest, scripted: tuple[Vendors, str]) -> Iterator[Gateway]:
     """A gateway that wants a key, with the fast lane and without."""
     lane = str(request.param == "lane")

@@ -54,7 +54,7 @@ class Upstream:
         return web.json_response(ANSWER)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served() -> Iterator[tuple[Upstream, str]]:
     """The upstream and its address."""
     upstream = Upstream()
@@ -62,7 +62,7 @@ def served() -> Iterator[tuple[Upstream, str]]:
         yield upstream, server.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def settings(served: tuple[Upstream, str]) -> str:
     """farthing.toml with two models at the upstream."""
     models = "".join(
@@ -74,9 +74,9 @@ def settings(served: tuple[Upstream, str]) -> str:
     return f"{access}{models}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started() -> Iterator[Callable[[Gateway], Gateway]]:
-    """Starts gateways that live as long as the test run."""
+    """Starts gateways that live as long as the tests of this folder run."""
     with contextlib.ExitStack() as stack:
 
         def start(gateway: Gateway) -> Gateway:
@@ -87,7 +87,7 @@ def started() -> Iterator[Callable[[Gateway], Gateway]]:
         yield start
 
 
-@pytest.fixture(scope="session", params=["lane", "asgi"])
+@pytest.fixture(scope="package", params=["lane", "asgi"])
 def gateway(request: pytest.FixtureRequest, settings: str, started: Callable[[Gateway], Gateway]) -> Gateway:
     """Open to everybody on this machine, with the fast lane and without."""
     lane = str(request.param == "lane")

@@ -50,7 +50,7 @@ class Keys(Struct, frozen=True):
     deleted: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def locked(settings: str, started: Callable[[Gateway], Gateway]) -> tuple[Gateway, Keys]:
     """A gateway on loopback that was open until keys were made, and its keys."""
     gateway = started(Gateway(settings, environment={"THERE_KEY": VENDOR_KEY}))
@@ -74,7 +74,7 @@ def locked(settings: str, started: Callable[[Gateway], Gateway]) -> tuple[Gatewa
     return gateway, keys
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def away(settings: str, started: Callable[[Gateway], Gateway]) -> Gateway:
     """A gateway that was started while its PostgreSQL was away, and has a master key."""
     environment = {"THERE_KEY": VENDOR_KEY, "FARTHING_MASTER_KEY": MASTER}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from farthing.app.brought import BroughtKeys
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
@@ -98,23 +98,27 @@ class Refresher:
 
     async def refresh(self) -> None:
         """Reads keys, experiments and votes; while the database is away the last ones stay, keys for some minutes."""
-        has_changed = await self._keyring.refresh()
-        if not self._keyring.is_away:
-            has_changed |= await self._brought.refresh(self._providers)
-            has_changed |= await self._followed.refresh()
-        self._is_due |= has_changed
+        # What was never read may be much, and takes its time.
+        is_brief = self._keyring.is_known and not self._keyring.is_away
+        async with self._store.together() if is_brief else nullcontext():
+            self._is_due |= await self._follow()
         if self._is_due and self._keyring.is_known and not self.spending[2]:
             await self.refresh_spending(is_certain=False)
         # Keys that are in force without their budgets could spend too much.
         if self._is_due and (self.spending[2] or not self._keyring.is_known):
             self._is_due = False
             self.snapshots.swap(self._snapshot())
+
+    async def _follow(self) -> bool:
+        """Whether something is different now for requests; answers that were voted down are buried at once."""
+        has_changed = await self._keyring.refresh()
         if self._keyring.is_away:
-            return
-        try:
+            return has_changed
+        has_changed |= await self._brought.refresh(self._providers)
+        has_changed |= await self._followed.refresh()
+        with suppress(Unavailable):
             self._cache.bury(await self._store.feedback.tombstones())
-        except Unavailable:
-            return
+        return has_changed
 
     async def refresh_spending(self, *, is_certain: bool = True) -> None:
         """Reads budgets and what was spent; must not run while rows of this worker are being committed.
@@ -124,8 +128,9 @@ class Refresher:
         at_us = self._clock.now_us()
         try:
             budgets = await self._budgets(at_us)
-            spent = await self._store.queries.spent(budgets, at_us)
-            today = await self._store.queries.spent_today(at_us)
+            async with self._store.together():
+                spent = await self._store.queries.spent(budgets, at_us) if budgets else {}
+                today = await self._store.queries.spent_today(at_us)
         except Unavailable:
             return
         self.spending = budgets, spent, at_us

@@ -87,6 +87,7 @@ class Analyses:
         self._codes: dict[str, Code] = {}
         self._followed: frozenset[str] = frozenset()
         self._is_following = False
+        self._has_running = True
         self._unannounced: dict[str, Notice] = {}
 
     async def told(self, tenant: str | None, experiment_id: str) -> tuple[Kept, Results]:
@@ -111,7 +112,7 @@ class Analyses:
     async def look(self) -> None:
         """One round over running experiments with new results: winners and harm are found though nobody asks."""
         try:
-            for kept in await self._store.pending(self._seen):
+            for kept in await self._store.pending(self._seen) if self._has_running else ():
                 await self._look_at(kept)
             for event_id, notice in tuple(self._unannounced.items()):
                 await self._announce(notice)
@@ -126,6 +127,7 @@ class Analyses:
             if experiment.verdict is not None:
                 self._heed(experiment, experiment.verdict)
         self._is_following = True
+        self._has_running = any(experiment.status == "running" for experiment in named.values())
         for gone in self._followed - named.keys():
             for memory in (self._codes, self._seen, self._rests):
                 memory.pop(gone, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -63,6 +64,10 @@ class Store:
         """Returns if the database answers. Raises `Unavailable`."""
         async with self._engines.reading() as connection:
             await connection.execute(sa.select(1))
+
+    def together(self) -> AbstractAsyncContextManager[None]:
+        """What the gateway follows is read in one transaction within the block."""
+        return self._engines.together("refresh")
 
     def pools(self) -> Mapping[str, Mapping[str, int]]:
         """For each pool of connections its size, and how many are open and in use."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Literal
 
@@ -55,6 +55,18 @@ def _limits(backend: Backend, people: int) -> dict[PoolName, PoolLimits]:
     }
 
 
+class _Shared:
+    """One reading transaction for several readers, begun by the first of them."""
+
+    def __init__(self, pool: PoolName, stack: AsyncExitStack) -> None:
+        self.pool = pool
+        self.stack = stack
+        self.connection: AsyncConnection | None = None
+
+
+_SHARED: ContextVar[_Shared | None] = ContextVar("shared", default=None)
+
+
 class Engines:
     """The pools of one database. They connect when first used and mend themselves."""
 
@@ -65,11 +77,45 @@ class Engines:
 
     def reading(self, pool: PoolName = "people") -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that only reads. Raises `Unavailable`, and `InvalidRequest` for a value no column can hold."""
+        shared = _SHARED.get()
+        if shared is not None and shared.pool == pool:
+            return self._shared(shared)
         return self._transaction(self._pools[pool], write=False)
 
     def writing(self, pool: PoolName = "people") -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that is committed at the end of its block. Raises as `reading`."""
         return self._transaction(self._pools[pool], write=True)
+
+    @asynccontextmanager
+    async def together(self, pool: PoolName) -> AsyncIterator[None]:
+        """Whoever reads from this pool within the block, in the same task, shares one transaction.
+
+        To begin and to end one costs more than a short question. What is written meanwhile need not be seen within.
+        """
+        stack = AsyncExitStack()
+        token = _SHARED.set(_Shared(pool, stack))
+        try:
+            yield
+        finally:
+            _SHARED.reset(token)
+            # They have read what they wanted, or were told that they cannot.
+            with suppress(Unavailable):
+                await stack.aclose()
+
+    @asynccontextmanager
+    async def _shared(self, shared: _Shared) -> AsyncIterator[AsyncConnection]:
+        if shared.connection is None:
+            begun = self._transaction(self._pools[shared.pool], write=False)
+            shared.connection = await shared.stack.enter_async_context(begun)
+        try:
+            yield shared.connection
+        except Exception as error:
+            # What failed may have ended the transaction: the next reader begins another.
+            shared.connection = None
+            with suppress(Unavailable):
+                await shared.stack.aclose()
+            self._tell(error)
+            raise
 
     def figures(self) -> Mapping[str, Mapping[str, int]]:
         """For each pool its size, and how many connections are open and in use."""
@@ -94,15 +140,18 @@ class Engines:
                 watch.allow(CLOSING_SECONDS)
                 await asyncio.shield(connection.close())
         except Exception as error:
-            if self.backend.is_away(error):
-                raise _away() from error
-            if self.backend.is_indigestible(error):
-                raise InvalidRequest(
-                    "A value holds characters or a number that cannot be stored.", code="invalid_parameter"
-                ) from error
+            self._tell(error)
             raise
         finally:
             watch.stop()
+
+    def _tell(self, error: Exception) -> None:
+        """Raises what callers know instead of the driver's error; returns where there is nothing to say."""
+        if self.backend.is_away(error):
+            raise _away() from error
+        if self.backend.is_indigestible(error):
+            message = "A value holds characters or a number that cannot be stored."
+            raise InvalidRequest(message, code="invalid_parameter") from error
 
 
 def _away() -> Unavailable:

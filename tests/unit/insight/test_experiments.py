@@ -279,7 +279,7 @@ async def test_what_is_not_followed_any_more_is_forgotten() -> None:
     worker.follow([experiment()])
     world.shelf.count(10)
     await worker.look()
-    worker.follow([])
+    worker.follow([experiment("e2")])
     await worker.look()
     assert world.shelf.reads == [("e1", False)] * 2
 

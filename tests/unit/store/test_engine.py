@@ -162,3 +162,32 @@ async def test_the_ledgers_own_connection_survives_a_power_cut(tmp_path: Path) -
             assert await connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
     await engines.aclose()
     assert found == {"writer": 2, "people": 1}
+
+
+async def test_readers_together_share_a_transaction(engines: Engines) -> None:
+    """Of one pool, within the block alone; other pools and writers have their own."""
+    async with engines.together("refresh"):
+        async with engines.reading("refresh") as first:
+            pass
+        async with engines.reading("refresh") as second, engines.reading() as other:
+            assert first is second
+            assert other is not second
+        assert engines.figures()["refresh"]["in_use"] == 1
+    assert engines.figures()["refresh"]["in_use"] == 0
+    async with engines.reading("refresh") as later:
+        assert later is not first
+
+
+async def test_a_reader_who_fails_does_not_fail_the_next(engines: Engines) -> None:
+    """It hears of its own error, and the next one begins another transaction."""
+    async with engines.together("refresh"):
+        with pytest.raises(Unavailable):
+            async with engines.reading("refresh") as first:
+                await first.exec_driver_sql("SELECT * FROM nothing")
+        with pytest.raises(LookupError):
+            async with engines.reading("refresh"):
+                raise LookupError
+        async with engines.reading("refresh") as next_one:
+            assert next_one is not first
+            assert (await next_one.exec_driver_sql("SELECT 1")).scalar() == 1
+    assert engines.figures()["refresh"]["in_use"] == 0

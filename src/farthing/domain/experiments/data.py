@@ -42,8 +42,8 @@ class Cohort(Struct, frozen=True, kw_only=True):
     quality: Real
     """Sum of these ratings."""
     covariate: Whole
-    """What the prompts would have cost at the list price of control's model, in nano-dollars: known before the arm
-    had any influence. Zeros where it is not known."""
+    """Tokens of their prompts, counted alike in every arm: known before the arm had any influence. Zeros where they are
+    not known."""
     latency_user: Whole
     """For single latencies, at most `LATENCIES`, evenly over the time: whose, as the place of the user above."""
     latency_us: Whole

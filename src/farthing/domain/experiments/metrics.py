@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.estimates import (
+    COST,
     ERRORS,
     LATENCY_P95,
     P95,
@@ -18,8 +19,9 @@ from farthing.domain.experiments.estimates import (
     Source,
 )
 from farthing.domain.experiments.guardrails import guard, proportions
-from farthing.domain.experiments.results import Metric
+from farthing.domain.experiments.results import Metric, Odds
 from farthing.domain.experiments.sensitivity import Capped, cuped
+from farthing.domain.stats.beliefs import belief
 from farthing.domain.stats.distributions import LARGEST
 from farthing.domain.stats.means import ArmMean, Comparison, Effect
 from farthing.domain.stats.power import LARGEST_PLAN, power_at, results_needed, smallest_effect
@@ -54,7 +56,18 @@ def with_cost(metric: Metric, panel: Panel, found: Comparison, capping: Capped) 
         metric,
         winsorised=capping.shown,
         cuped=cuped(panel, metric.arm),
+        odds=_odds(effect),
         **_held(powered),
+    )
+
+
+def _odds(effect: Effect) -> Odds:
+    """In USD; the effect is in nano-dollars, and less is better."""
+    found = belief(effect)
+    return Odds(
+        chance_cheaper=1.0 - found.chance_greater,
+        loss_if_chosen=found.loss_if_control / COST.scale,
+        loss_if_kept=found.loss_if_treatment / COST.scale,
     )
 
 

@@ -84,6 +84,17 @@ class Cuped(Struct, frozen=True):
     ci: Interval
 
 
+class Odds(Struct, frozen=True, kw_only=True):
+    """What somebody would believe who knew nothing before; to show, never to decide by."""
+
+    chance_cheaper: float
+    """That a request costs less with the arm than with control."""
+    loss_if_chosen: float
+    """What is lost a request, as an expectation, should the arm be chosen and be the dearer one."""
+    loss_if_kept: float
+    """The same, should control be kept and be the dearer one."""
+
+
 class Metric(Struct, frozen=True, kw_only=True):
     """One metric of one arm against control. Costs in USD, latencies in milliseconds, rates from 0 to 1.
 
@@ -131,6 +142,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     """Results for 80% power at the planned effect."""
     winsorised: Winsorised | None = None
     cuped: Cuped | None = None
+    odds: Odds | None = None
     degenerate: bool = False
     """Whether all users of both arms have the same value, so that the interval is none of means."""
     margin: float | None = None

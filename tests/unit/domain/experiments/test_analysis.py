@@ -98,6 +98,9 @@ def test_every_metric_has_its_figures() -> None:
     assert cost.n_users == {"control": 300, "test": 300}
     assert cost.cuped is not None
     assert cost.winsorised is not None
+    assert cost.odds is not None
+    assert cost.odds.chance_cheaper == pytest.approx(0.714, abs=0.001)
+    assert cost.odds.loss_if_kept - cost.odds.loss_if_chosen == pytest.approx(-(cost.diff or 0.0))
     assert 0 < (cost.power_at_planned_effect or 0) < 1
     assert (cost.n_needed or 0) > 1_000
     assert (latency.cuped, latency.winsorised, latency.mde_80) == (None, None, None)
