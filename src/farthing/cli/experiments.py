@@ -91,6 +91,9 @@ class Start:
     scope: Annotated[
         str | None, typer.Option(help="Requests that take part unasked: key:ID, route:/v1/messages, tag:NAME=VALUE.")
     ] = None
+    promote: Annotated[
+        bool, typer.Option("--promote", help="A winner becomes the default by itself, but for 2 % of users.")
+    ] = False
     url: GatewayUrl = None
     config: ConfigFile = None
     as_json: AsJson = False
@@ -120,6 +123,7 @@ class Start:
             "policy": "strict" if self.strict else None,
             "traffic": self.traffic,
             "scope": _scope(self.scope) if self.scope else None,
+            "promote": self.promote or None,
         }
         return {name: value for name, value in wanted.items() if value is not None}
 
@@ -155,14 +159,15 @@ def show(
 def stop(
     experiment: ExperimentId, *, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson = False
 ) -> None:
-    """End an experiment by hand, without a verdict; one that has ended stays as it is."""
+    """End an experiment by hand, without a verdict, or take a promoted winner back; any other stays as it is."""
     from farthing.cli.configured import gateway_for
 
     found = gateway_for(url, config).post(f"{_path(experiment)}/stop", {})
     if as_json:
         print_json(found)
     else:
-        print(f"experiment {found['id']} is {found['status']}")
+        back = ", and its winner is not the default any more" if found["rolled_back_at"] else ""
+        print(f"experiment {found['id']} is {found['status']}{back}")
 
 
 @EXPERIMENTS.command()
@@ -231,6 +236,7 @@ def _print_settings(found: dict[str, Any]) -> None:
         "created": found["created_at"],
         "completed": found["completed_at"],
         "verdict": found["verdict"]["reason"] if found["verdict"] else "",
+        "promotes": _promotion(found),
     }
     for name, value in lines.items():
         if value:
@@ -238,6 +244,18 @@ def _print_settings(found: dict[str, Any]) -> None:
     print()
     rows = [[arm["name"], arm["strategy"], f"{arm['share']:.1%}"] for arm in found["arms"]]
     print_table(["arm", "strategy", "share"], rows, numbers=["share"])
+
+
+def _promotion(found: dict[str, Any]) -> str:
+    """What becomes, or became, of the winner."""
+    if found["rolled_back_at"]:
+        return f"no more since {found['rolled_back_at']}: {found['rolled_back_for']}"
+    if found["promoted"]:
+        arms = found["aftermath"].items()
+        counts = [f"{arm} failed {figures['errors']:,} of {figures['requests']:,}" for arm, figures in arms]
+        return "; ".join([f"{found['promoted']}, but for 2% of users", *counts])
+    is_open = found["promote"] and found["status"] == "running"
+    return "the winner, if there is one" if is_open else ""
 
 
 def _print_results(found: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from farthing.dialects import upstream_for
 from farthing.dialects.reading import Reading
 from farthing.domain.cachekey import identity
 from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue
@@ -18,6 +19,7 @@ from farthing.gateway.call import Call
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
+from farthing.gateway.trials import Part
 
 THRIFT = Thrift()
 NEVER_KEPT = frozenset({"embeddings", "count_tokens"})
@@ -48,10 +50,30 @@ def enrol(call: Call, snapshot: Snapshot, draft: Draft, model: str) -> None:
         part = trials.named(str(named), tenant=caller.tenant, user=draft.user)
     else:
         part = trials.covering(call, model, tenant=caller.tenant, key_id=caller.key_id, user=draft.user)
+        if part is not None and part.experiment.promoted is not None and not _can_answer(part, call, snapshot, draft):
+            return
     if part is not None and call.dialect.name not in NEVER_KEPT:
         draft.part = part
         if part.model is not None:
             check_model(caller, part.model)
+
+
+def _can_answer(part: Part, call: Call, snapshot: Snapshot, draft: Draft) -> bool:
+    """Whether the arm's model is there for this caller and has words for the request.
+
+    A default that was promoted must refuse nobody who would be answered without it.
+    """
+    if part.model is None:
+        return True
+    model = snapshot.catalogue.find(part.model)
+    if model is None or not draft.caller.may_use(part.model):
+        return False
+    if draft.chat is None or draft.chat.untranslatable is None:
+        return True
+    provider = snapshot.provider(model.provider, draft.caller.tenant)
+    return upstream_for(call.dialect.name, provider.dialect, has_responses=provider.has_responses).name == (
+        call.dialect.name
+    )
 
 
 def identify(order: Order) -> str | None:

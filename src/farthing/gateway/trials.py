@@ -12,14 +12,16 @@ from msgspec.structs import replace
 from farthing.dialects.strict import shown
 from farthing.domain.catalogue import VIRTUAL_MODELS
 from farthing.domain.errors import InvalidRequest, NotFound
-from farthing.domain.experiments.assignment import Allocation, allocation
+from farthing.domain.experiments.assignment import Allocation, allocation, is_held_back
 from farthing.domain.experiments.definition import Arm, Experiment, Scope
-from farthing.domain.routing import STRATEGIES
+from farthing.domain.routing import STRATEGIES, strategy_for
 from farthing.domain.routing.plan import Plan
 from farthing.gateway.call import Call
 
 BY_ARM = "experiment"
 """What is said to have chosen a model that an arm names and the caller did not."""
+_LEFT_OPEN = frozenset(name for name in VIRTUAL_MODELS if not strategy_for(name, ""))
+"""The names that leave the strategy to the default."""
 _text = msgspec.json.Encoder().encode
 
 
@@ -59,8 +61,15 @@ class Trial(Struct, frozen=True):
         return cls(experiment, allocation(experiment))
 
     def part(self, unit: str) -> Part | None:
-        """The place of this user; None who takes no part, as nobody does once it is cancelled."""
+        """The place of this user; None who takes no part, as nobody does once it is cancelled.
+
+        Once an arm was promoted everybody takes part in it, but for those held back in control's.
+        """
         experiment = self.experiment
+        if (promoted := experiment.promoted) is not None:
+            return Part(experiment, experiment.control if is_held_back(experiment, unit) else promoted)
+        if experiment.rolled_back_us is not None:
+            return Part(experiment, experiment.control)
         if experiment.status == "cancelled" or (name := self.allocation.arm(unit)) is None:
             return None
         if experiment.verdict is not None and experiment.verdict.is_harmful:
@@ -68,9 +77,14 @@ class Trial(Struct, frozen=True):
         return Part(experiment, next(arm for arm in experiment.arms if arm.name == name))
 
     def covers(self, call: Call, key_id: str | None, model: str) -> bool:
-        """Whether the request takes part without naming the experiment: it must leave the model to us, or to an arm."""
+        """Whether the request takes part without naming the experiment: it must leave the model to us, or to an arm.
+
+        One without a scope covers, once its winner was promoted, what is left to the default strategy.
+        """
         scope = self.experiment.scope
-        if scope is None or not _matches(scope, call, key_id):
+        if scope is None:
+            return model in _LEFT_OPEN and self.experiment.promoted is not None
+        if not _matches(scope, call, key_id):
             return False
         return model in VIRTUAL_MODELS or any(arm.strategy == model for arm in self.experiment.arms)
 
@@ -83,12 +97,15 @@ class Trials:
         self.is_known = is_known
         self._by_id = {trial.experiment.id: trial for trial in trials}
         scoped: dict[str, tuple[Trial, ...]] = {}
-        for trial in self._by_id.values():
-            tenant, scope = trial.experiment.tenant, trial.experiment.scope
-            if scope is not None and trial.experiment.status == "running":
-                scoped[tenant] = (*scoped.get(tenant, ()), trial)
+        for trial in sorted(filter(_is_unasked, self._by_id.values()), key=_precedence):
+            tenant = trial.experiment.tenant
+            scoped[tenant] = (*scoped.get(tenant, ()), trial)
         self.scoped: Mapping[str, tuple[Trial, ...]] = scoped
-        """Running experiments that requests need not name, by tenant; empty for most."""
+        """Experiments that requests need not name, by tenant, the first to be asked first; empty for most.
+
+        Running ones with a scope, then promoted ones with a scope, then promoted ones that change the default; of
+        promoted ones that which was completed last.
+        """
 
     @property
     def experiments(self) -> list[Experiment]:
@@ -121,6 +138,17 @@ class Trials:
             if trial.covers(call, key_id, model) and (part := trial.part(user or call.request_id)):
                 return part
         return None
+
+
+def _is_unasked(trial: Trial) -> bool:
+    experiment = trial.experiment
+    is_running = experiment.scope is not None and experiment.status == "running"
+    return is_running or experiment.promoted is not None
+
+
+def _precedence(trial: Trial) -> tuple[bool, bool, int]:
+    experiment = trial.experiment
+    return experiment.promoted is not None, experiment.scope is None, -(experiment.completed_us or 0)
 
 
 def _matches(scope: Scope, call: Call, key_id: str | None) -> bool:

@@ -107,13 +107,14 @@ class NewExperiment(Body):
     namespace: WantedNamespace | None = None
     salt: Name | None = None
     scope: WantedScope | None = None
+    promote: bool = False
     tenant: Name | None = None
 
 
 class ChangedExperiment(Body):
     """What may change of a running experiment. Other shares begin a new phase, which is analysed by itself."""
 
-    protected = NewExperiment.protected | {"sample_size", "arms", "alpha", "early_stop", "scope", "tenant"}
+    protected = NewExperiment.protected | {"sample_size", "arms", "alpha", "early_stop", "scope", "promote", "tenant"}
 
     traffic: float | None = None
     shares: Annotated[list[float], Field(max_length=MOST_ARMS)] | None = None
@@ -227,7 +228,10 @@ async def change_experiment(request: Request, experiment_id: str, body: ChangedE
 
 
 async def stop_experiment(request: Request, experiment_id: str) -> dict[str, Any]:
-    """Ends it without a verdict; one that has ended stays as it is. Raises `NotFound`, `Forbidden`."""
+    """Ends it without a verdict, or takes a promoted winner back. Raises `NotFound`, `Forbidden`.
+
+    Any other that has ended stays as it is.
+    """
     services, tenant = services_of(request), tenant_of(request)
     _check_rank(request, (await services.experiments.get(tenant, experiment_id)).experiment)
     kept = await services.experiments.stop(tenant, experiment_id, at_us=services.clock.now_us())
@@ -322,9 +326,10 @@ def _check_rank(request: Request, experiment: Experiment) -> None:
     caller = caller_of(request)
     if experiment.tenant != caller.tenant and not may(caller.role, "manage_all"):
         raise Forbidden("An experiment of another tenant needs an admin key.", param="tenant")
-    if experiment.scope is not None and not may(caller.role, "manage_tenant"):
+    moves_others = experiment.scope is not None or experiment.promote
+    if moves_others and not may(caller.role, "manage_tenant"):
         raise Forbidden(
-            "An experiment with a scope changes what others' requests are answered by: it needs the key of an org "
-            "admin or an admin.",
-            param="scope",
+            "An experiment with a scope, or one that promotes its winner, changes what others' requests are answered "
+            "by: it needs the key of an org admin or an admin.",
+            param="promote" if experiment.scope is None else "scope",
         )

@@ -40,11 +40,23 @@ def shown_experiment(kept: Kept) -> dict[str, Any]:
         "namespace": msgspec.to_builtins(experiment.namespace),
         "salt": experiment.salt,
         "scope": msgspec.to_builtins(experiment.scope),
+        "promote": experiment.promote,
         "phase": experiment.phase,
         "results": tally.n,
         "late": tally.late,
         "verdict": None if experiment.verdict is None else msgspec.to_builtins(experiment.verdict),
+        "promoted": None if experiment.promoted is None else experiment.promoted.name,
+        "rolled_back_at": None if experiment.rolled_back_us is None else rfc3339(experiment.rolled_back_us),
+        "rolled_back_for": experiment.rolled_back_for or None,
+        "aftermath": _aftermath(kept),
     }
+
+
+def _aftermath(kept: Kept) -> dict[str, Any] | None:
+    if kept.aftermath is None:
+        return None
+    counts = kept.aftermath.items()
+    return {arm: {"requests": requests, "errors": errors} for arm, (requests, errors) in counts}
 
 
 def shown_plan(planned: Planned | None, spread: Spread) -> dict[str, Any]:

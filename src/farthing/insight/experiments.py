@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from farthing.domain.alerts import Notice, moment_text
 from farthing.domain.errors import Unavailable
@@ -16,7 +17,7 @@ from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.results import Results
 from farthing.domain.experiments.verdict import Code, Verdict
 from farthing.ports import Clock, SharedValues
-from farthing.ports.experiments import Experiments, Kept, Spread
+from farthing.ports.experiments import Aftermath, Experiments, Kept, Spread
 
 if TYPE_CHECKING:
     from farthing.domain.experiments.plan import Aim, Planned
@@ -41,6 +42,12 @@ def analysed(experiment: Experiment, data: Data) -> Results:
     from farthing.domain.experiments.analysis import analyse
 
     return analyse(experiment, data)
+
+
+def _regretted(experiment: Experiment, aftermath: Aftermath) -> str | None:
+    from farthing.domain.experiments.aftermath import regretted
+
+    return regretted(experiment, aftermath)
 
 
 def _planned(spread: Spread, aim: Aim) -> Planned | None:
@@ -88,7 +95,10 @@ class Analyses:
         self._followed: frozenset[str] = frozenset()
         self._is_following = False
         self._has_running = True
+        self._has_promoted = True
         self._unannounced: dict[str, Notice] = {}
+        self._watched: dict[str, Aftermath] = {}
+        self._rolled_back: set[str] = set()
 
     async def told(self, tenant: str | None, experiment_id: str) -> tuple[Kept, Results]:
         """The experiment and what its results say, with the chart; what is due to be decided is decided by this.
@@ -110,10 +120,15 @@ class Analyses:
         return await asyncio.to_thread(_planned, spread, aim)
 
     async def look(self) -> None:
-        """One round over running experiments with new results: winners and harm are found though nobody asks."""
+        """One round over running experiments with new results, and over promoted winners with new requests.
+
+        Winners and harm are found though nobody asks.
+        """
         try:
             for kept in await self._store.pending(self._seen) if self._has_running else ():
                 await self._look_at(kept)
+            if self._has_promoted:
+                await self._watch(await self._store.watched())
             for event_id, notice in tuple(self._unannounced.items()):
                 await self._announce(notice)
                 del self._unannounced[event_id]
@@ -126,11 +141,14 @@ class Analyses:
         for experiment in named.values():
             if experiment.verdict is not None:
                 self._heed(experiment, experiment.verdict)
+            self._heed_return(experiment)
         self._is_following = True
         self._has_running = any(experiment.status == "running" for experiment in named.values())
+        self._has_promoted = any(experiment.promoted is not None for experiment in named.values())
         for gone in self._followed - named.keys():
             for memory in (self._codes, self._seen, self._rests):
                 memory.pop(gone, None)
+            self._rolled_back.discard(gone)
         self._followed = frozenset(named)
 
     async def _look_at(self, kept: Kept) -> None:
@@ -143,6 +161,19 @@ class Analyses:
         now = self._clock.monotonic()
         self._rests[experiment_id] = now + REST * (now - began)
         self._seen[experiment_id] = kept.tally.version
+
+    async def _watch(self, promoted: Iterable[Kept]) -> None:
+        """Gives control back to users of a winner that now fails more often."""
+        counts = {kept.experiment.id: (kept.experiment, kept.aftermath or {}) for kept in promoted}
+        self._watched = {name: known for name, known in self._watched.items() if name in counts}
+        for name, (experiment, aftermath) in counts.items():
+            if self._watched.get(name) == aftermath:
+                continue
+            reason = await asyncio.to_thread(_regretted, experiment, aftermath)
+            at_us = self._clock.now_us()
+            if reason and await self._store.roll_back(name, at_us=at_us, reason=reason):
+                self._heed_return(replace(experiment, rolled_back_us=at_us, rolled_back_for=reason))
+            self._watched[name] = aftermath
 
     async def _found(self, kept: Kept) -> Results | None:
         """What was made of these very results, by this worker or another."""
@@ -190,12 +221,26 @@ class Analyses:
             return
         self._codes[experiment.id] = verdict.code
         notice = _notice(experiment, verdict, self._clock.now_us())
-        ended_us = experiment.completed_us
-        is_old = not self._is_following and ended_us is not None and ended_us < notice.occurred_at_us - RECENT_US
-        if verdict.code != AT_FIRST and not is_old:
+        if verdict.code != AT_FIRST and not self._is_old(experiment.completed_us):
             self._unannounced[notice.event_id] = notice
         if self._is_following:
             self._tell(experiment.tenant, {"type": notice.kind, **notice.data})
+
+    def _heed_return(self, experiment: Experiment) -> None:
+        """Tells that a promoted winner gave way, once."""
+        at_us = experiment.rolled_back_us
+        if at_us is None or experiment.id in self._rolled_back:
+            return
+        self._rolled_back.add(experiment.id)
+        notice = _returned(experiment, at_us)
+        if not self._is_old(at_us):
+            self._unannounced[notice.event_id] = notice
+        if self._is_following:
+            self._tell(experiment.tenant, {"type": notice.kind, **notice.data})
+
+    def _is_old(self, at_us: int | None) -> bool:
+        """Whether a worker that starts need not announce what happened then."""
+        return not self._is_following and at_us is not None and at_us < self._clock.now_us() - RECENT_US
 
 
 def _version(kept: Kept) -> str:
@@ -225,5 +270,24 @@ def _notice(experiment: Experiment, verdict: Verdict, now_us: int) -> Notice:
             "reason": verdict.reason,
             "caveats": list(verdict.caveats),
             "at": moment_text(now_us),
+        },
+    )
+
+
+def _returned(experiment: Experiment, at_us: int) -> Notice:
+    winner = experiment.verdict.winner if experiment.verdict is not None else None
+    return Notice(
+        event_id=f"experiment:{experiment.id}:rolled_back",
+        kind="experiment.rolled_back",
+        text=f"Experiment {experiment.name}: everybody gets {experiment.control.name} again instead of {winner}, "
+        f"since {experiment.rolled_back_for}.",
+        occurred_at_us=at_us,
+        data={
+            "experiment_id": experiment.id,
+            "tenant": experiment.tenant,
+            "name": experiment.name,
+            "winner": winner,
+            "reason": experiment.rolled_back_for,
+            "at": moment_text(at_us),
         },
     )

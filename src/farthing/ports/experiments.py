@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
@@ -59,6 +59,10 @@ class Tally(Struct, frozen=True, kw_only=True):
         return f"{self.n}-{self.duplicates}-{self.invalid}-{self.ratings}-{dropped}"
 
 
+Aftermath: TypeAlias = Mapping[str, tuple[int, int]]
+"""By arm, requests since the winner was promoted, and how many of them failed."""
+
+
 class Kept(Struct, frozen=True, kw_only=True):
     """An experiment as the store has it."""
 
@@ -67,6 +71,8 @@ class Kept(Struct, frozen=True, kw_only=True):
     tally: Tally = Tally()
     revision: int = 0
     """Rises whenever anything but its results has changed."""
+    aftermath: Aftermath | None = None
+    """None where no winner was promoted; what was counted stays after it gave way."""
 
 
 class Spread(Struct, frozen=True, kw_only=True):
@@ -110,7 +116,10 @@ class Experiments(Protocol):
         """
 
     async def stop(self, tenant: str | None, experiment_id: str, *, at_us: int) -> Kept:
-        """Cancels a running experiment; one that has ended stays as it is. Raises `NotFound`."""
+        """Cancels a running experiment, and rolls back one whose winner is promoted. Raises `NotFound`.
+
+        Any other that has ended stays as it is.
+        """
 
     async def record(self, tenant: str | None, experiment_id: str, result: Result) -> Recorded:
         """Keeps a result from outside. Raises `NotFound`; the arm must be one of the experiment's."""
@@ -132,8 +141,14 @@ class Experiments(Protocol):
         """Completes a running experiment with this verdict on the data that `kept` came with; True for one caller only.
 
         Later results are late from now on. False where it has ended, was changed, or a rating has changed the data:
-        then look again.
+        then look again. A winner that is to be promoted is from now on; its requests are counted, and not kept.
         """
+
+    async def watched(self) -> Sequence[Kept]:
+        """Experiments whose winner is promoted."""
+
+    async def roll_back(self, experiment_id: str, *, at_us: int, reason: str) -> bool:
+        """Gives everybody control again where a winner is promoted; True for one caller only."""
 
     async def spread(
         self,

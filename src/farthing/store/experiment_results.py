@@ -46,22 +46,42 @@ async def settle(connection: AsyncConnection, exchanges: Sequence[Exchange]) -> 
     """Adds the results of new rows of the ledger, in the transaction that adds the rows.
 
     Whoever else writes results of the same experiments waits until its end: in the order of their ids, and after all
-    other locks that a writer of rows takes, so that nobody waits in a circle.
+    other locks that a writer of rows takes, so that nobody waits in a circle. Where a winner was promoted they are only
+    counted: it answers for good.
     """
     mine = sorted(exchanges, key=lambda each: (each.experiment_id or "", each.request_id))
     groups = {name: list(group) for name, group in groupby(mine, key=attrgetter("experiment_id"))}
     statement = (
-        sa.select(_TABLE.experiment_id, _TABLE.tenant, _TABLE.n, _TABLE.lost)
+        sa.select(_TABLE.experiment_id, _TABLE.tenant, _TABLE.n, _TABLE.lost, _TABLE.aftermath)
         .where(_TABLE.experiment_id.in_(groups))
         .order_by(_TABLE.experiment_id)
         .with_for_update()
     )
     for row in (await connection.execute(statement)).all():
         own = [each for each in groups[row.experiment_id] if each.tenant == row.tenant]
+        if row.aftermath is not None:
+            await _follow(connection, row.experiment_id, row.aftermath, own)
+            continue
         results = [result for each in own if (result := _result(each)) is not None]
         dropped = Counter(row.lost or {}) + Counter(each.arm for each in own if _is_dropped(each))
         added, duplicates = await _add(connection, row.experiment_id, row.n, results)
         await _count(connection, row.experiment_id, n=row.n + added, duplicates=duplicates, dropped=dropped)
+
+
+async def _follow(
+    connection: AsyncConnection,
+    experiment_id: str,
+    aftermath: Mapping[str, Sequence[int]],
+    exchanges: Sequence[Exchange],
+) -> None:
+    """Counts what the arms answered since one of them was promoted, and how much of it failed."""
+    counts = {arm: (requests, errors) for arm, (requests, errors) in aftermath.items()}
+    for each in exchanges:
+        if each.arm and each.status != "rejected":
+            requests, errors = counts.get(each.arm, (0, 0))
+            counts[each.arm] = requests + 1, errors + (each.status == "error")
+    change = sa.update(experiments).where(_TABLE.experiment_id == experiment_id)
+    await connection.execute(change.values(aftermath=counts))
 
 
 async def keep(connection: AsyncConnection, row: sa.Row[Any], result: Result) -> int | None:

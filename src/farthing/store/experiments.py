@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.errors import Conflict, NotFound
@@ -25,9 +26,11 @@ from farthing.store.tenancy import note_change
 
 COUNTER = "experiments"
 """Counts changes of everything but results, so that nobody reads what has not changed."""
+BY_HAND = "it was stopped by hand"
 _TABLE = experiments.c
-_STATE = ("status", "completed_us", "decided_n", "verdict")
+_STATE = ("status", "completed_us", "decided_n", "verdict", "rolled_back_us", "rolled_back_for")
 """Fields of an experiment with columns of their own, which alone are true."""
+_PROMOTED = _TABLE.status == "completed", _TABLE.aftermath.is_not(None), _TABLE.rolled_back_at.is_(None)
 
 
 class Changes(Struct, frozen=True, kw_only=True):
@@ -89,7 +92,7 @@ class Experiments:
         return experiment
 
     async def stop(self, tenant: str | None, experiment_id: str, *, at_us: int) -> Kept:
-        """Cancels a running experiment; one that has ended stays as it is. Raises `NotFound`, `Unavailable`."""
+        """Cancels a running experiment, and rolls back a promoted one. Raises `NotFound`, `Unavailable`."""
         async with self._engines.writing() as connection:
             number = await note_change(self._engines, connection, COUNTER)
             row = await _one(connection, tenant, experiment_id, lock=True)
@@ -97,6 +100,8 @@ class Experiments:
                 last = min(row.n, kept(row).experiment.sample_size)
                 ended = {"status": "cancelled", "completed_at": at_us, "decided_n": last, "changed": number}
                 await connection.execute(_update(experiment_id).values(**ended))
+            else:
+                await connection.execute(_return(experiment_id, at_us=at_us, reason=BY_HAND, number=number))
             return kept(await _one(connection, tenant, experiment_id))
 
     async def record(self, tenant: str | None, experiment_id: str, result: Result) -> Recorded:
@@ -140,12 +145,27 @@ class Experiments:
                 "verdict": msgspec.to_builtins(verdict),
                 "changed": number,
             }
+            if replace(experiment, status="completed", verdict=verdict).promoted is not None:
+                ended["aftermath"] = {}
             still = _update(experiment.id).where(
                 _TABLE.status == "running",
                 _TABLE.ratings == kept.tally.ratings,
                 _TABLE.changed == kept.revision,
             )
             return (await connection.execute(still.values(**ended))).rowcount == 1
+
+    async def watched(self) -> Sequence[Kept]:
+        """Experiments whose winner is promoted. Raises `Unavailable`."""
+        statement = sa.select(experiments).where(*_PROMOTED).order_by(_TABLE.experiment_id)
+        async with self._engines.reading("refresh") as connection:
+            return [kept(row) for row in await connection.execute(statement)]
+
+    async def roll_back(self, experiment_id: str, *, at_us: int, reason: str) -> bool:
+        """Gives everybody control again; True for one caller only. Raises `Unavailable`."""
+        async with self._engines.writing() as connection:
+            number = await note_change(self._engines, connection, COUNTER)
+            change = _return(experiment_id, at_us=at_us, reason=reason, number=number)
+            return (await connection.execute(change)).rowcount == 1
 
     async def spread(
         self,
@@ -182,7 +202,8 @@ class Experiments:
 def kept(row: sa.Row[Any]) -> Kept:
     """The experiment of a row."""
     state = {"completed_us": row.completed_at, "decided_n": row.decided_n, "verdict": row.verdict}
-    experiment = msgspec.convert({**row.definition, "status": row.status, **state}, Experiment)
+    back = {"rolled_back_us": row.rolled_back_at, "rolled_back_for": row.rolled_back_for or ""}
+    experiment = msgspec.convert({**row.definition, "status": row.status, **state, **back}, Experiment)
     tally = Tally(
         n=row.n,
         late=max(0, row.n - experiment.horizon),
@@ -191,12 +212,19 @@ def kept(row: sa.Row[Any]) -> Kept:
         ratings=row.ratings,
         dropped=row.lost or {},
     )
-    return Kept(experiment=experiment, tally=tally, revision=row.changed)
+    counts = row.aftermath
+    aftermath = None if counts is None else {arm: (requests, errors) for arm, (requests, errors) in counts.items()}
+    return Kept(experiment=experiment, tally=tally, revision=row.changed, aftermath=aftermath)
 
 
 def _definition(experiment: Experiment) -> dict[str, Any]:
     tree: dict[str, Any] = msgspec.to_builtins(experiment)
     return {name: value for name, value in tree.items() if name not in _STATE}
+
+
+def _return(experiment_id: str, *, at_us: int, reason: str, number: int) -> sa.Update:
+    values = {"rolled_back_at": at_us, "rolled_back_for": reason, "changed": number}
+    return _update(experiment_id).where(*_PROMOTED).values(**values)
 
 
 def _update(experiment_id: str) -> sa.Update:

@@ -359,6 +359,10 @@ experiments = sa.Table(
     # The last result that is analysed; NULL while it runs.
     sa.Column("decided_n", sa.BigInteger),
     sa.Column("verdict", Json),
+    # By arm, requests and failures since the winner was promoted; NULL where none was.
+    sa.Column("aftermath", Json),
+    sa.Column("rolled_back_at", Moment),
+    sa.Column("rolled_back_for", sa.Text),
     # What `counters` said under `experiments` when anything but its results last changed.
     sa.Column("changed", sa.BigInteger, nullable=False),
     sa.Index("ix_experiments_changed", "changed"),

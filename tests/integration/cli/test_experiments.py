@@ -41,9 +41,15 @@ TRIAL: dict[str, Any] = {
     "results": 1003,
     "late": 3,
     "verdict": VERDICT,
+    "promote": True,
+    "promoted": "test",
+    "rolled_back_at": None,
+    "rolled_back_for": None,
+    "aftermath": {"test": {"requests": 9800, "errors": 98}, "control": {"requests": 200, "errors": 2}},
 }
+BACK = {**TRIAL, "id": "e3", "promoted": None, "rolled_back_at": "2026-11-23T04:00:00Z", "rolled_back_for": "it fails"}
 RUNNING = {**TRIAL, "status": "running", "results": 7, "late": 0, "verdict": None, "completed_at": None, "scope": None}
-RUNNING |= {"early_stop": False, "min_effect": 0, "id": "e2"}
+RUNNING |= {"early_stop": False, "min_effect": 0, "id": "e2", "promoted": None}
 COST: dict[str, Any] = {"role": "primary", "arm": "test", "against": "control", "diff": -0.0001, "rel": -0.5}
 RESULTS: dict[str, Any] = {
     "status": "completed",
@@ -105,6 +111,8 @@ async def answer(request: web.Request) -> web.StreamResponse:
         return web.json_response({**plan, "query": dict(request.query)})
     if request.path == "/experiments/e%2F1/stop" or request.path_qs.endswith("/e%2F1/stop"):
         return web.json_response({**TRIAL, "id": "e/1", "status": "cancelled"})
+    if request.path == "/experiments/e3/stop":
+        return web.json_response(BACK)
     if request.method == "POST":
         body = await request.json()
         if body["sample_size"] < 2:
@@ -114,6 +122,8 @@ async def answer(request: web.Request) -> web.StreamResponse:
         "/experiments": {"data": [TRIAL, RUNNING], "next_cursor": None},
         "/experiments/e1": TRIAL,
         "/experiments/e2": RUNNING,
+        "/experiments/e3": BACK,
+        "/experiments/e4": {**RUNNING, "promote": False},
         "/experiments/e1/results": RESULTS,
         "/experiments/e2/results": COLLECTING,
     }
@@ -176,7 +186,7 @@ def test_all_that_is_fixed_at_the_start_can_be_said(farthing: Farthing, url: str
     """Arms with and without a share, also of a model with an @ in its name."""
     arms = ["--arm", "today=large", "--arm", "a=hybrid@0.25", "--arm", "b=models/x@home", "--arm", "c=y@z@.5"]
     rules = ["--early-stop", "--effect", "0.2", "--min-effect", "0.02", "--strict", "--traffic", "0.5"]
-    texts = ["--hypothesis", "h", "--description", "d", "--scope", "tag:team=support"]
+    texts = ["--hypothesis", "h", "--description", "d", "--scope", "tag:team=support", "--promote"]
     said = farthing("experiments", "start", "x", "--size", "99", *arms, *rules, *texts, "--json", FARTHING_URL=url)
     assert json.loads(said.out)["sent"] == {
         "name": "x",
@@ -195,6 +205,7 @@ def test_all_that_is_fixed_at_the_start_can_be_said(farthing: Farthing, url: str
         "policy": "strict",
         "traffic": 0.5,
         "scope": {"where": "tag", "value": "team=support"},
+        "promote": True,
     }
 
 
@@ -241,6 +252,7 @@ def test_an_experiment_is_shown_as_it_was_set_up(farthing: Farthing, url: str) -
         "created       2026-11-21T04:00:00Z",
         "completed     2026-11-22T04:00:00Z",
         "verdict       Arm test costs 50.0% less.",
+        "promotes      test, but for 2% of users; test failed 98 of 9,800; control failed 2 of 200",
         "",
         "arm      strategy  share",
         "control  large     50.0%",
@@ -248,8 +260,18 @@ def test_an_experiment_is_shown_as_it_was_set_up(farthing: Farthing, url: str) -
     ]
     shown = farthing("experiments", "show", "e2", FARTHING_URL=url).out
     assert "who           requests that name it\n" in shown
+    assert "promotes      the winner, if there is one\n" in shown
     assert not any(word in shown for word in ("completed", "verdict", "acts from", "description"))
     assert json.loads(farthing("experiments", "show", "e1", "--json", FARTHING_URL=url).out) == TRIAL
+
+
+def test_what_became_of_a_promotion_is_shown(farthing: Farthing, url: str) -> None:
+    """Since when it is over and why; nothing where none was asked for."""
+    shown = farthing("experiments", "show", "e3", FARTHING_URL=url).out
+    assert "promotes      no more since 2026-11-23T04:00:00Z: it fails\n" in shown
+    assert "promotes" not in farthing("experiments", "show", "e4", FARTHING_URL=url).out
+    said = farthing("experiments", "stop", "e3", FARTHING_URL=url).out
+    assert said == "experiment e3 is completed, and its winner is not the default any more\n"
 
 
 def test_an_experiment_is_stopped(farthing: Farthing, url: str) -> None:

@@ -47,6 +47,7 @@ class Shelf:
         self.decisions = 0
         self.is_away = False
         self.is_being_rated = False
+        self.is_read_only = False
 
     def count(self, n: int, name: str = "e1") -> None:
         """From now on it has so many results."""
@@ -76,6 +77,21 @@ class Shelf:
             for name, kept in self.kept.items()
             if kept.experiment.status == "running" and seen.get(name) != kept.tally.version
         ]
+
+    async def watched(self) -> Sequence[Kept]:
+        """As the port."""
+        return [kept for kept in self.kept.values() if kept.experiment.promoted is not None]
+
+    async def roll_back(self, experiment_id: str, *, at_us: int, reason: str) -> bool:
+        """As the port."""
+        kept = self.kept[experiment_id]
+        if self.is_read_only:
+            raise Unavailable("away")
+        if kept.experiment.promoted is None:
+            return False
+        ended = replace(kept.experiment, rolled_back_us=at_us, rolled_back_for=reason)
+        self.kept[experiment_id] = replace(kept, experiment=ended)
+        return True
 
     async def decide(self, kept: Kept, verdict: Verdict, *, at_us: int) -> bool:
         """As the port."""
@@ -107,7 +123,7 @@ class World:
             store=self.shelf,  # type: ignore[arg-type]
             shared=self if shared else None,
             announce=self.announce,
-            tell=lambda tenant, event: self.told.append((tenant, event["code"])),
+            tell=lambda tenant, event: self.told.append((tenant, event.get("code", event["type"]))),
             clock=self.clock,
             analyse=self.analyse,
         )

@@ -102,6 +102,10 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """How many results the verdict rests on, once it is final."""
     verdict: Verdict | None = None
     """None until it is final."""
+    rolled_back_us: int | None = None
+    """When the winner that was promoted gave way to control again."""
+    rolled_back_for: str = ""
+    """Why, in words that end a sentence."""
 
     @property
     def phase(self) -> int:
@@ -112,6 +116,16 @@ class Experiment(Struct, frozen=True, kw_only=True):
     def control(self) -> Arm:
         """What the others are compared with."""
         return self.arms[0]
+
+    @property
+    def promoted(self) -> Arm | None:
+        """The arm that everybody gets for good but those held back; None where no arm was promoted or it gave way."""
+        verdict = self.verdict
+        if not self.promote or self.status != "completed" or self.rolled_back_us is not None:
+            return None
+        if verdict is None or verdict.code != "winner" or verdict.winner in (None, self.control.name):
+            return None
+        return self.arm(verdict.winner)
 
     @property
     def horizon(self) -> int:

@@ -30,6 +30,9 @@ def upgrade() -> None:
         sa.Column("lost", JSON),
         sa.Column("decided_n", sa.BigInteger),
         sa.Column("verdict", JSON),
+        sa.Column("aftermath", JSON),
+        sa.Column("rolled_back_at", MOMENT),
+        sa.Column("rolled_back_for", sa.Text),
         sa.Column("changed", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("experiment_id"),
     )
