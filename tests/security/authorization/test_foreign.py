@@ -14,8 +14,9 @@ from farthing.domain.secrets import digest
 from farthing.http.policy import Policy
 from farthing.http.routes import ROUTES
 from farthing.store import Store
-from farthing.store.schema import budgets, keys, people, provider_credentials, teams, tenants
+from farthing.store.schema import budgets, experiments, keys, people, provider_credentials, teams, tenants
 from tests.conformance.store.samples import exchange
+from tests.conformance.store.trials import experiment
 from tests.security.authorization.conftest import secret_of
 from tests.security.authorization.test_matrix import path_of
 from tests.servers.asgi import Client
@@ -23,6 +24,7 @@ from tests.servers.asgi import Client
 MANY = 1000
 REQUEST = "01a1fd92-2f90-7b74-92b4-ef6b0ff41e54"
 UNKNOWN_REQUEST = "01a1fd92-2f90-7b74-92b4-ef6b0ff41e55"
+RESULT = {"user_id": "ann", "assigned_strategy": "test", "cost": 0.1, "latency_ms": 1}
 BY_ID: list[tuple[str, str, str, str, Any]] = [
     ("GET", "/admin/keys/{}", "member@other", "member@none", None),
     ("PATCH", "/admin/keys/{}", "member@other", "member@none", {"is_blocked": True}),
@@ -37,16 +39,21 @@ BY_ID: list[tuple[str, str, str, str, Any]] = [
     ("DELETE", "/admin/credentials/{}/demo", "other", "none", None),
     ("GET", "/admin/invoices/{}/2026-11", "other", "none", None),
     ("GET", "/v1/requests/{}", REQUEST, UNKNOWN_REQUEST, None),
+    ("GET", "/experiments/{}", "exp-1", "exp-0", None),
+    ("PATCH", "/experiments/{}", "exp-1", "exp-0", {"traffic": 0.5}),
+    ("POST", "/experiments/{}/stop", "exp-1", "exp-0", {}),
+    ("GET", "/experiments/{}/results", "exp-1", "exp-0", None),
+    ("POST", "/experiments/{}/results", "exp-1", "exp-0", RESULT),
 ]
 """Every route that takes an id: one of another tenant, one that nobody has, and a body."""
 LISTS = ("/admin/keys", "/admin/people", "/admin/teams", "/admin/budgets", "/admin/tenants", "/v1/requests")
 
 
 async def dump(store: Store) -> str:
-    """Whatever the tables of tenancy hold."""
+    """Whatever the tables of tenancy hold, and experiments."""
     found = []
     async with store._engines.reading() as connection:
-        for table in (keys, teams, tenants, people, budgets, provider_credentials):
+        for table in (keys, teams, tenants, people, budgets, provider_credentials, experiments):
             found += [list(row) for row in await connection.execute(sa.select(table).order_by(*table.primary_key))]
     return json.dumps(found, default=str)
 
@@ -63,6 +70,7 @@ def test_every_route_with_an_id_is_in_the_list() -> None:
 async def test_foreign_ids_are_as_unknown_as_any(client: Client, store: Store, name: str) -> None:
     """S10: the same status and the same bytes as for an id that was never given, and no effect."""
     await store.ingest.write([exchange(request_id=REQUEST, tenant="other")])
+    await store.experiments.create(experiment(tenant="other"))
     caller = client.with_key(secret_of(name))
     before = await dump(store)
     for method, path, foreign, unknown, body in BY_ID:
