@@ -12,6 +12,7 @@ from farthing.domain.errors import (
     FarthingError,
     InsufficientQuota,
     InvalidRequest,
+    Overloaded,
     RateLimited,
     Stopping,
     Unauthenticated,
@@ -108,7 +109,8 @@ def test_usage_that_cannot_be_true_is_none(upstream: str) -> None:
 @pytest.mark.parametrize("inbound", INBOUND)
 def test_every_error_is_told_in_the_callers_dialect(inbound: str, kind: type[FarthingError]) -> None:
     """An object `error` with type and message, in whichever dialect."""
-    error = Stopping() if kind is Stopping else kind("What was wrong.")
+    own: dict[type[FarthingError], FarthingError] = {Stopping: Stopping(), Overloaded: Overloaded(retry_after=1)}
+    error = own[kind] if kind in own else kind("What was wrong.")
     told = msgspec.json.decode(INBOUND[inbound].write_error(error, "r-1"))
     assert told["error"]["message"] == error.message
     assert isinstance(told["error"]["type"], str)
