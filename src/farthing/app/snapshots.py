@@ -56,6 +56,7 @@ class Refresher:
         self._followed = FollowedTrials(storage.store.experiments)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
+        self._turn = asyncio.Lock()
         self._is_due = False
         """Whether something has changed that requests do not see yet."""
         self.snapshots = Snapshots(self._snapshot())
@@ -97,11 +98,19 @@ class Refresher:
             await asyncio.sleep(FIRST_PAUSE_S)
 
     async def refresh(self) -> None:
-        """Reads keys, experiments and votes; while the database is away the last ones stay, keys for some minutes."""
+        """Reads keys, experiments and votes; while the database is away the last ones stay, keys for some minutes.
+
+        One at a time: what one has read must be in force before another finds nothing new, and none may read what was
+        before what another has read.
+        """
+        async with self._turn:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         # What was never read may be much, and takes its time.
         is_brief = self._keyring.is_known and not self._keyring.is_away
         async with self._store.together() if is_brief else nullcontext():
-            self._is_due |= await self._follow()
+            await self._follow()
         if self._is_due and self._keyring.is_known and not self.spending[2]:
             await self.refresh_spending(is_certain=False)
         # Keys that are in force without their budgets could spend too much.
@@ -109,16 +118,18 @@ class Refresher:
             self._is_due = False
             self.snapshots.swap(self._snapshot())
 
-    async def _follow(self) -> bool:
-        """Whether something is different now for requests; answers that were voted down are buried at once."""
-        has_changed = await self._keyring.refresh()
+    async def _follow(self) -> None:
+        """Notes what is different now for requests; answers that were voted down are buried at once."""
+        if await self._keyring.refresh():
+            self._is_due = True
         if self._keyring.is_away:
-            return has_changed
-        has_changed |= await self._brought.refresh(self._providers)
-        has_changed |= await self._followed.refresh()
+            return
+        if await self._brought.refresh(self._providers):
+            self._is_due = True
+        if await self._followed.refresh():
+            self._is_due = True
         with suppress(Unavailable):
             self._cache.bury(await self._store.feedback.tombstones())
-        return has_changed
 
     async def refresh_spending(self, *, is_certain: bool = True) -> None:
         """Reads budgets and what was spent; must not run while rows of this worker are being committed.

@@ -271,7 +271,7 @@ def _print_results(found: dict[str, Any]) -> None:
     print_table(columns, [_arm_row(name, arm) for name, arm in metrics["arms"].items()], numbers=columns[2:])
     for cost in metrics["comparisons"]:
         if cost["role"] == "primary":
-            _print_interval(cost, is_final=verdict["is_final"])
+            _print_interval(cost, is_planned=_is_planned(facts, verdict))
 
 
 def _arm_row(name: str, arm: dict[str, Any]) -> list[str]:
@@ -282,16 +282,24 @@ def _arm_row(name: str, arm: dict[str, Any]) -> list[str]:
     return [name, arm["strategy"], f"{arm['results']:,}", f"{arm['users']:,}", cost, *latencies, quality, errors]
 
 
-def _print_interval(cost: dict[str, Any], *, is_final: bool) -> None:
+def _is_planned(facts: dict[str, Any], verdict: dict[str, Any]) -> bool:
+    """Whether figures for one look may be read."""
+    is_full = verdict["rule"] == "planned" and facts["n"] >= facts["planned_n"]
+    return bool(verdict["is_final"]) and (is_full or verdict["rule"] == "early")
+
+
+def _print_interval(cost: dict[str, Any], *, is_planned: bool) -> None:
     """One line of figures and a bar, on which `|` is no difference."""
-    interval = cost["ci"] if is_final else cost["ci_anytime"]
+    interval = cost["ci"] if is_planned else cost["ci_anytime"]
     if cost["diff"] is None or interval is None:
         return
     low, high = interval
     relative = "" if cost["rel"] is None else f" ({cost['rel']:+.1%})"
     print()
     print(f"{cost['arm']} against {cost['against']}: {usd(cost['diff'])}{relative} a request")
-    print(f"  {bar(low, cost['diff'], high)}  from {usd(low)} to {usd(high)}, {'at the end' if is_final else 'so far'}")
+    print(
+        f"  {bar(low, cost['diff'], high)}  from {usd(low)} to {usd(high)}, {'at the end' if is_planned else 'so far'}"
+    )
 
 
 def bar(low: float, middle: float, high: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -125,10 +126,12 @@ class Analyses:
         Winners and harm are found though nobody asks.
         """
         try:
-            for kept in await self._store.pending(self._seen) if self._has_running else ():
-                await self._look_at(kept)
             if self._has_promoted:
                 await self._watch(await self._store.watched())
+            for kept in await self._store.pending(self._seen) if self._has_running else ():
+                # One that is too large to be read in time keeps nobody else's from being decided.
+                with suppress(Unavailable):
+                    await self._look_at(kept)
             for event_id, notice in tuple(self._unannounced.items()):
                 await self._announce(notice)
                 del self._unannounced[event_id]
@@ -156,10 +159,12 @@ class Analyses:
         is_full = kept.tally.n >= kept.experiment.sample_size
         if not is_full and began < self._rests.get(experiment_id, began):
             return
-        async with self._turn:
-            await self._worked_out(None, experiment_id, moves=False)
-        now = self._clock.monotonic()
-        self._rests[experiment_id] = now + REST * (now - began)
+        try:
+            async with self._turn:
+                await self._worked_out(None, experiment_id, moves=False)
+        finally:
+            now = self._clock.monotonic()
+            self._rests[experiment_id] = now + REST * (now - began)
         self._seen[experiment_id] = kept.tally.version
 
     async def _watch(self, promoted: Iterable[Kept]) -> None:

@@ -14,8 +14,8 @@ from farthing.store import Store, migrate, open_store
 from tests.servers.pgbouncer import PgBouncer
 
 PEOPLE = 50
-TOLD_SECONDS = 1.5
-"""In which each of them hears of it."""
+TOLD_SECONDS = 5.0
+"""Soon, on a machine that does other things, too; the second and a half of F09 is a gate of the whole fault matrix."""
 
 
 @pytest.fixture

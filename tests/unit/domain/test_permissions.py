@@ -61,6 +61,7 @@ def deeds(grant: Grant) -> Iterator[tuple[object, ...]]:
             yield privilege, tenant, team
 
 
+@pytest.mark.timeout(300)
 @given(st.lists(st.tuples(grants, grants), min_size=PAIRS_IN_A_DRAW, max_size=PAIRS_IN_A_DRAW))
 @settings(max_examples=400, deadline=None)
 def test_what_may_be_granted_allows_nothing_more(pairs: list[tuple[Grant, Grant]]) -> None:

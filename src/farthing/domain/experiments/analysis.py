@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from itertools import product
 
 from msgspec.structs import replace
 
@@ -18,6 +20,7 @@ from farthing.domain.experiments.series import series
 from farthing.domain.stats.fingerprint import fingerprint
 from farthing.domain.stats.means import Comparison, Effect
 from farthing.domain.stats.multiplicity import holm
+from farthing.domain.stats.sequential import early_rule, planned_rule
 
 HASHED = ("requests", "cost", "latency", "errors", "rated", "quality", "covariate")
 """Columns of a cohort whose content the hash is of."""
@@ -45,12 +48,17 @@ def evidence_of(panel: Panel) -> tuple[list[Metric], Evidence]:
     experiment, data = panel.experiment, panel.data
     treatments = [arm.name for arm in experiment.arms[1:]]
     comparisons = {arm: panel.comparison(COST, arm) for arm in treatments}
-    adjusted = _adjusted(list(comparisons.values()))
+    cappings = {arm: capped(panel, arm) for arm in treatments}
+    effects = _adjusted(list(comparisons.values()))
+    capped_effects = _adjusted([one.comparison if one else None for one in cappings.values()])
     told: list[Metric] = []
     contests = []
-    for (arm, comparison), effect in zip(comparisons.items(), adjusted, strict=True):
+    for arm, effect, other in zip(treatments, effects, capped_effects, strict=True):
         cost, *others = metrics(panel, arm)
-        contest, cost = _contest(panel, cost, others, (comparison, effect))
+        comparison, capping = comparisons[arm], cappings[arm]
+        if comparison is not None and effect is not None and capping is not None:
+            cost = replace(with_cost(cost, panel, comparison, capping), p_adjusted=effect.p)
+        contest = _contest(panel, cost, others, (effect, other))
         contests.append(contest)
         told += [cost, *others]
     users = {arm.name: panel.users(arm.name) for arm in experiment.arms}
@@ -74,31 +82,36 @@ def _adjusted(comparisons: Sequence[Comparison | None]) -> list[Effect | None]:
 
 
 def _contest(
-    panel: Panel, cost: Metric, others: Sequence[Metric], found: tuple[Comparison | None, Effect | None]
-) -> tuple[Contest, Metric]:
-    """One arm against control, and its primary metric with all that is told of it."""
-    comparison, effect = found
-    capping, flips = capped(panel, cost.arm), False
-    if comparison is not None and effect is not None and capping is not None:
-        cost = replace(with_cost(cost, panel, comparison, capping), p_adjusted=effect.p)
-        flips = _flips(comparison.absolute, capping.comparison.absolute, panel.experiment.alpha)
+    panel: Panel, cost: Metric, others: Sequence[Metric], found: tuple[Effect | None, Effect | None]
+) -> Contest:
+    """One arm against control; `found` is the difference in cost as it is, and with the dearest users capped."""
     rates = next(one for one in others if one.name == "rating_rate")
     contest = Contest(
         cost=cost,
         guardrails=[one for one in others if one.role == "guardrail"],
-        effect=effect,
+        effect=found[0],
         fraction=fraction(panel, cost.arm),
         users=min(panel.users(panel.experiment.control.name), panel.users(cost.arm)),
         harm=harmfulness(panel, cost.arm),
-        flips=flips,
+        flips=False,
         is_rated_unevenly=rates.p_fixed is not None and rates.p_fixed < MISSING_LEVEL,
     )
-    return contest, cost
+    return replace(contest, flips=_flips(panel, contest, found[1]))
 
 
-def _flips(plain: Effect, capping: Effect, alpha: float) -> bool:
-    """Whether the dearest users alone make the sign or the significance."""
-    return plain.estimate * capping.estimate <= 0 or (plain.p <= alpha) != (capping.p <= alpha)
+def _flips(panel: Panel, contest: Contest, capping: Effect | None) -> bool:
+    """Whether the dearest users alone make the sign, or what the rule in force would decide."""
+    plain, experiment = contest.effect, panel.experiment
+    if plain is None or capping is None:
+        return False
+    if plain.estimate * capping.estimate <= 0:
+        return True
+    rule = early_rule(experiment.alpha) if experiment.early_stop else planned_rule(experiment.alpha)
+    if panel.data.n < experiment.sample_size:
+        of_all, of_most = (rule.stops(one, contest.fraction, users=contest.users) for one in (plain, capping))
+        return of_all != of_most
+    level = rule.level if experiment.early_stop else experiment.alpha
+    return (plain.p <= level) != (capping.p <= level)
 
 
 def _arm(panel: Panel, strategy: str, arm: str) -> ArmFacts:
@@ -137,11 +150,10 @@ def _facts(panel: Panel) -> Facts:
 
 
 def _hash(panel: Panel) -> str:
-    """Of all cohorts, in the order of phases and arms."""
-    parts = [
-        (f"{phase}:{arm.name}", [getattr(cohort, column) for column in HASHED])
-        for phase in panel.phases
-        for arm in panel.experiment.arms
-        if (cohort := panel.cohort(phase, arm.name)) is not None
-    ]
+    """Of all cohorts, in the order of phases and arms, and of how many results and movers between arms there are."""
+    parts = [("", [array("q", [panel.data.n]), array("q", [panel.data.crossovers])])]
+    for phase, arm in product(panel.phases, panel.experiment.arms):
+        if (cohort := panel.cohort(phase, arm.name)) is not None:
+            parts.append((f"{phase}:{arm.name}", [getattr(cohort, column) for column in HASHED]))
+            parts.append((f"{phase}:{arm.name}:latencies", [cohort.latency_us]))
     return fingerprint(parts)

@@ -27,10 +27,11 @@ def decide(evidence: Evidence) -> Verdict:
     experiment = evidence.experiment
     verdict = _standing(evidence)
     verdict = replace(verdict, caveats=tuple(_caveats(evidence, verdict)))
-    if experiment.status != "cancelled" or verdict.code != WAITING:
+    if experiment.status != "cancelled":
         return verdict
     reason = wording.ended(evidence.n, experiment.sample_size)
-    return _as(verdict, "inconclusive", reason=reason, is_final=True)
+    ended = _as(verdict, "inconclusive", reason=reason) if verdict.code == WAITING else verdict
+    return replace(ended, is_final=True)
 
 
 def _standing(evidence: Evidence) -> Verdict:
@@ -39,7 +40,7 @@ def _standing(evidence: Evidence) -> Verdict:
     rule = early_rule(experiment.alpha) if experiment.early_stop else planned_rule(experiment.alpha)
     waiting = Verdict(
         code=WAITING,
-        reason=wording.collecting(evidence.n, experiment.sample_size),
+        reason=wording.collecting(evidence.n, experiment.sample_size, may_stop=experiment.early_stop),
         alpha_used=rule.level if experiment.early_stop else experiment.alpha,
     )
     is_full = evidence.n >= experiment.sample_size

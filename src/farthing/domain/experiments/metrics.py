@@ -170,11 +170,13 @@ def _warnings(source: Source, shown: Mapping[str, ArmMean | None], found: Compar
     if found is None:
         if source is LATENCY_P95:
             return [f"The 95th percentile needs more than {fewest_requests(P95):.0f} requests in each arm."]
-        return ["There is nothing to compare before each arm has two users."]
+        return ["There is nothing to compare before each arm has two users with this metric."]
     told = []
     ends = [one for one in shown.values() if one]
     if found.degenerate:
-        told.append("All users of both arms cost the same, so that the interval speaks of medians, not of means.")
+        told.append(
+            "Within each arm all users have the same value, so that the interval speaks of medians, not of means."
+        )
     elif min(one.se for one in ends) == 0:
         told.append("One arm does not vary at all: the error is the other's alone.")
     if min(one.effective_users for one in ends) < FEW_USERS:

@@ -78,8 +78,9 @@ class Cuped(Struct, frozen=True):
     """The difference again with what the prompts explain taken out (Deng et al. 2013)."""
 
     theta: float
+    """USD a token."""
     variance_removed: float
-    """Of the difference's variance, 0 to 1."""
+    """Of the difference's variance, at most 1; below 0 where the prompts add more noise than they explain."""
     diff: float
     ci: Interval
 
@@ -187,14 +188,21 @@ class Results(Struct, frozen=True, kw_only=True):
         return named or min(costs, key=lambda metric: 1.0 if metric.p_fixed is None else metric.p_fixed)
 
     @property
+    def is_planned(self) -> bool:
+        """Whether the data ended where the plan allows it, so that figures for one look may be read."""
+        is_full = self.verdict.rule == "planned" and self.experiment.n >= self.experiment.planned_n
+        return self.verdict.is_final and (is_full or self.verdict.rule == "early")
+
+    @property
     def p_value(self) -> float | None:
         """Of the headline, for whoever wants one number: adjusted for the arms, and valid at the moment it is read.
 
-        That is the anytime-valid one while results are collected, and the ordinary one once the plan has decided.
+        That is the ordinary one once the plan, or its early boundary, has decided. Before, and after an end by hand or
+        by harm, it is the anytime-valid one.
         """
-        return self.headline.p_adjusted if self.verdict.is_final else self.headline.p_anytime
+        return self.headline.p_adjusted if self.is_planned else self.headline.p_anytime
 
     @property
     def interval(self) -> Interval | None:
         """Of the headline's difference in USD a request, chosen as `p_value` is."""
-        return self.headline.ci if self.verdict.is_final else self.headline.ci_anytime
+        return self.headline.ci if self.is_planned else self.headline.ci_anytime

@@ -47,7 +47,7 @@ def cuped(panel: Panel, arm: str) -> Cuped | None:
         return None
     effect, scale = found.comparison.absolute, COST.scale
     return Cuped(
-        theta=found.theta,
+        theta=found.theta / scale,
         variance_removed=found.variance_removed,
         diff=effect.estimate / scale,
         ci=(effect.low / scale, effect.high / scale),

@@ -40,9 +40,10 @@ def compared_cost(metric: Metric) -> str:
     return f"costs {much}{way} a request than {metric.against} {amounts}"
 
 
-def collecting(n: int, planned: int) -> str:
+def collecting(n: int, planned: int, *, may_stop: bool) -> str:
     """Nothing may be decided yet."""
-    return f"{n:,} of {planned:,} planned results are in; nothing is decided before the plan is full."
+    unless = ", or the difference is very large from half of it on" if may_stop else ""
+    return f"{n:,} of {planned:,} planned results are in; nothing is decided before the plan is full{unless}."
 
 
 def empty(arms: Sequence[str]) -> str:
@@ -128,7 +129,7 @@ def outliers(metric: Metric) -> str:
 
 def won(metric: Metric) -> str:
     """An arm wins."""
-    return f"{_begun(metric)}, and nothing that was measured and is guarded got worse."
+    return f"{_begun(metric)}, and no guardrail was broken."
 
 
 def kept(metrics: Sequence[Metric]) -> str:

@@ -140,7 +140,7 @@ def test_one_user_in_an_arm_has_figures_and_no_p_value() -> None:
     cost = results.primary("test")
     assert cost is not None
     assert (cost.p_fixed, results.p_value, results.interval) == (None, None, None)
-    assert cost.warnings == ("There is nothing to compare before each arm has two users.",)
+    assert cost.warnings == ("There is nothing to compare before each arm has two users with this metric.",)
     assert cost.mean == {"control": 0.1, "test": pytest.approx(0.35)}
 
 
