@@ -19,6 +19,7 @@ VERDICT: dict[str, Any] = {
     "reason": "Arm test costs 50.0% less.",
     "caveats": ["Not measured for test: quality."],
     "is_final": True,
+    "rule": "planned",
 }
 TRIAL: dict[str, Any] = {
     "id": "e1",
@@ -86,7 +87,13 @@ RESULTS: dict[str, Any] = {
 }
 COLLECTING: dict[str, Any] = {
     "status": "running",
-    "verdict": {"code": "collecting", "reason": "7 of 1,000 are in.", "caveats": [], "is_final": False},
+    "verdict": {
+        "code": "collecting",
+        "reason": "7 of 1,000 are in.",
+        "caveats": [],
+        "is_final": False,
+        "rule": "planned",
+    },
     "metrics": {
         **RESULTS["metrics"],
         "experiment": {"n": 7, "planned_n": 1000, "late": 0},
