@@ -259,6 +259,8 @@ def _promotion(found: dict[str, Any]) -> str:
 
 
 def _print_results(found: dict[str, Any]) -> None:
+    from farthing.domain.experiments.verdict import ends_as_planned
+
     metrics, verdict = found["metrics"], found["verdict"]
     facts = metrics["experiment"]
     print(f"{verdict['code'].replace('_', ' ')}: {verdict['reason']}")
@@ -269,9 +271,10 @@ def _print_results(found: dict[str, Any]) -> None:
     print()
     columns = ["arm", "strategy", "results", "users", "cost", "latency", "p95", "quality", "errors"]
     print_table(columns, [_arm_row(name, arm) for name, arm in metrics["arms"].items()], numbers=columns[2:])
+    is_planned = verdict["is_final"] and ends_as_planned(verdict["rule"], facts["n"], facts["planned_n"])
     for cost in metrics["comparisons"]:
         if cost["role"] == "primary":
-            _print_interval(cost, is_planned=_is_planned(facts, verdict))
+            _print_interval(cost, is_planned=is_planned)
 
 
 def _arm_row(name: str, arm: dict[str, Any]) -> list[str]:
@@ -280,12 +283,6 @@ def _arm_row(name: str, arm: dict[str, Any]) -> list[str]:
     latencies = ["" if value is None else f"{value:,.0f} ms" for value in (arm["avg_latency"], arm["p95_latency"])]
     cost = "" if arm["avg_cost"] is None else usd(arm["avg_cost"])
     return [name, arm["strategy"], f"{arm['results']:,}", f"{arm['users']:,}", cost, *latencies, quality, errors]
-
-
-def _is_planned(facts: dict[str, Any], verdict: dict[str, Any]) -> bool:
-    """Whether figures for one look may be read."""
-    is_full = verdict["rule"] == "planned" and facts["n"] >= facts["planned_n"]
-    return bool(verdict["is_final"]) and (is_full or verdict["rule"] == "early")
 
 
 def _print_interval(cost: dict[str, Any], *, is_planned: bool) -> None:

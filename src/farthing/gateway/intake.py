@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from farthing.dialects import upstream_for
 from farthing.dialects.reading import Reading
 from farthing.domain.cachekey import identity
-from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue
+from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue, Model
 from farthing.domain.errors import InvalidRequest
 from farthing.domain.holding import bid_for
 from farthing.domain.pricing import NANO
@@ -38,19 +37,25 @@ def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
     draft.session = call.directives.session or reading.session
     draft.safety_identifier = reading.safety_identifier
     check_model(draft.caller, chat.model)
-    if call.directives.experiment_id or draft.native.get("experiment_id") or snapshot.trials.scoped:
-        enrol(call, snapshot, draft, chat.model)
-    return Order(call=call, reading=reading, chat=chat, snapshot=snapshot, draft=draft)
+    order = Order(call=call, reading=reading, chat=chat, snapshot=snapshot, draft=draft)
+    named = call.directives.experiment_id or draft.native.get("experiment_id")
+    if named or snapshot.trials.scoped:
+        enrol(order, str(named) if named else None)
+    return order
 
 
-def enrol(call: Call, snapshot: Snapshot, draft: Draft, model: str) -> None:
-    """Gives the request its place in an experiment, if it has one. Raises as `Trials.named`, `NotFound`."""
-    caller, trials = draft.caller, snapshot.trials
-    if named := call.directives.experiment_id or draft.native.get("experiment_id"):
-        part = trials.named(str(named), tenant=caller.tenant, user=draft.user)
+def enrol(order: Order, named: str | None) -> None:
+    """Gives the request its place in the experiment that it has `named`, or in one that covers it.
+
+    Raises as `Trials.named`, and `NotFound` for an arm's model that this caller may not use.
+    """
+    call, draft, trials = order.call, order.draft, order.snapshot.trials
+    caller = draft.caller
+    if named is not None:
+        part = trials.named(named, tenant=caller.tenant, user=draft.user)
     else:
-        part = trials.covering(call, model, tenant=caller.tenant, key_id=caller.key_id, user=draft.user)
-        if part is not None and part.experiment.promoted is not None and not _can_answer(part, call, snapshot, draft):
+        part = trials.covering(call, order.chat.model, tenant=caller.tenant, key_id=caller.key_id, user=draft.user)
+        if part is not None and part.experiment.promoted is not None and not _can_answer(part, order):
             return
     if part is not None and call.dialect.name not in NEVER_KEPT:
         draft.part = part
@@ -58,22 +63,17 @@ def enrol(call: Call, snapshot: Snapshot, draft: Draft, model: str) -> None:
             check_model(caller, part.model)
 
 
-def _can_answer(part: Part, call: Call, snapshot: Snapshot, draft: Draft) -> bool:
+def _can_answer(part: Part, order: Order) -> bool:
     """Whether the arm's model is there for this caller and has words for the request.
 
     A default that was promoted must refuse nobody who would be answered without it.
     """
     if part.model is None:
         return True
-    model = snapshot.catalogue.find(part.model)
-    if model is None or not draft.caller.may_use(part.model):
+    model = order.snapshot.catalogue.find(part.model)
+    if model is None or not order.draft.caller.may_use(part.model):
         return False
-    if draft.chat is None or draft.chat.untranslatable is None:
-        return True
-    provider = snapshot.provider(model.provider, draft.caller.tenant)
-    return upstream_for(call.dialect.name, provider.dialect, has_responses=provider.has_responses).name == (
-        call.dialect.name
-    )
+    return order.chat.untranslatable is None or _speaks(order, model)
 
 
 def identify(order: Order) -> str | None:
@@ -161,10 +161,12 @@ def _affordable(order: Order, plan: Plan) -> Plan:
 
 def _speakable(order: Order) -> Catalogue:
     """The models that can be told this request: those of the caller's dialect where no other has the words for it."""
-    catalogue, spoken = order.snapshot.catalogue, order.call.dialect.name
+    catalogue = order.snapshot.catalogue
     if order.chat.untranslatable is None:
         return catalogue
-    models = {
-        name: model for name, model in catalogue.models.items() if order.upstream(order.provider(model)).name == spoken
-    }
-    return replace(catalogue, models=models)
+    return replace(catalogue, models={name: model for name, model in catalogue.models.items() if _speaks(order, model)})
+
+
+def _speaks(order: Order, model: Model) -> bool:
+    """Whether the model is asked in the caller's own dialect."""
+    return order.upstream(order.provider(model)).name == order.call.dialect.name

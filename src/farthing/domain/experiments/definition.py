@@ -132,6 +132,11 @@ class Experiment(Struct, frozen=True, kw_only=True):
         """The number of results, in their order of arrival, that may be analysed; all later ones are late."""
         return self.sample_size if self.decided_n is None else self.decided_n
 
+    def planned_for(self, arm: str) -> int:
+        """Results planned for this arm and control together."""
+        share = sum(one.share for one in self.arms if one.name in {arm, self.control.name})
+        return max(1, round(self.sample_size * share))
+
     def arm(self, name: str) -> Arm | None:
         """The arm of this name."""
         return next((arm for arm in self.arms if arm.name == name), None)

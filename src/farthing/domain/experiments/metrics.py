@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.estimates import (
     COST,
     ERRORS,
@@ -76,12 +75,6 @@ def pair_requests(panel: Panel, arm: str) -> int:
     return panel.requests(panel.experiment.control.name) + panel.requests(arm)
 
 
-def pair_planned(experiment: Experiment, arm: str) -> int:
-    """Results planned for the arm and for control."""
-    share = sum(one.share for one in experiment.arms if one.name in {arm, experiment.control.name})
-    return max(1, round(experiment.sample_size * share))
-
-
 def _metric(panel: Panel, source: Source, arm: str) -> Metric:
     control = panel.experiment.control.name
     found = panel.comparison(source, arm)
@@ -116,7 +109,7 @@ def _compared(metric: Metric, panel: Panel, source: Source, found: Comparison) -
     always = anytime(
         effect,
         n=pair_requests(panel, metric.arm),
-        planned=pair_planned(experiment, metric.arm),
+        planned=experiment.planned_for(metric.arm),
         alpha=experiment.alpha,
     )
     figures: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from farthing.domain.experiments.definition import Status
-from farthing.domain.experiments.verdict import Verdict
+from farthing.domain.experiments.verdict import Verdict, ends_as_planned
 
 Role = Literal["primary", "guardrail", "info"]
 Direction = Literal["lower", "higher"]
@@ -140,14 +140,14 @@ class Metric(Struct, frozen=True, kw_only=True):
     mde_80: float | None = None
     """The smallest relative difference found in four of five such experiments."""
     n_needed: int | None = None
-    """Results for 80% power at the planned effect."""
+    """Results of the arm and control together for 80% power at the planned effect."""
     winsorised: Winsorised | None = None
     cuped: Cuped | None = None
     odds: Odds | None = None
     degenerate: bool = False
     """Whether all users of both arms have the same value, so that the interval is none of means."""
     margin: float | None = None
-    """By how much the arm may be worse, in the metric's unit; of guardrails only."""
+    """By how much the arm may be worse: of latencies a share of control's, else in the metric's unit. Guardrails."""
     bound: float | None = None
     """How much worse it may be at most, with one-sided 95% confidence; negative is better. Of guardrails only."""
     standing: Standing | None = None
@@ -189,9 +189,9 @@ class Results(Struct, frozen=True, kw_only=True):
 
     @property
     def is_planned(self) -> bool:
-        """Whether the data ended where the plan allows it, so that figures for one look may be read."""
-        is_full = self.verdict.rule == "planned" and self.experiment.n >= self.experiment.planned_n
-        return self.verdict.is_final and (is_full or self.verdict.rule == "early")
+        """As `ends_as_planned`."""
+        verdict, facts = self.verdict, self.experiment
+        return verdict.is_final and ends_as_planned(verdict.rule, facts.n, facts.planned_n)
 
     @property
     def p_value(self) -> float | None:

@@ -33,8 +33,7 @@ def series(experiment: Experiment, data: Data) -> tuple[Point, ...]:
 def _points(
     experiment: Experiment, arm: str, means: Iterator[tuple[int, ArmMean | None, ArmMean | None]]
 ) -> Iterator[Point]:
-    share = sum(one.share for one in experiment.arms if one.name in {arm, experiment.control.name})
-    planned = max(1, round(experiment.sample_size * share))
+    planned = experiment.planned_for(arm)
     for n, control, treatment in means:
         found = compare(control, treatment, alpha=experiment.alpha) if control and treatment else None
         if found is None:

@@ -44,3 +44,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     def is_harmful(self) -> bool:
         """Whether an arm did harm, so that everybody gets control from now on."""
         return self.rule == "harm"
+
+
+def ends_as_planned(rule: Rule, n: int, planned_n: int) -> bool:
+    """Whether data that are final ended where the plan allows it, so that figures for one look may be read.
+
+    Those that ended by hand or by harm ended at a moment that somebody chose after looking.
+    """
+    return rule == "early" or (rule == "planned" and n >= planned_n)
