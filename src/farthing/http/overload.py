@@ -77,7 +77,7 @@ class Overload:
         valve = self._valve
         if valve is None:
             return 0.0
-        if now - max(self._due + self._late_s, self._looked + TICK_S) > 0:
+        if now > max(self._due + self._late_s, self._looked + TICK_S):
             self._measure(valve, now)
         tenant = self._tenant(credential)
         if valve.admits(tenant, self._under_way()):
