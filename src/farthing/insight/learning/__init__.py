@@ -1,0 +1,1 @@
+"""What recorded outcomes teach: fitting what routes by learning."""
