@@ -225,7 +225,6 @@ class Gateway:
             recorder=recorder,
             answers=Answers(cache=self._storage.cache, clock=clock, spawn=spawn),
             flights=self._flights,
-            ledger=self._ledger,
             limiter=self._limiter,
             once=self._once,
             dispatch=Dispatch(breakers=self._breakers, retries=RetryBudget(), clock=clock, sleep=asyncio.sleep),

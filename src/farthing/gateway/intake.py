@@ -7,10 +7,11 @@ from msgspec.structs import replace
 from farthing.dialects.reading import Reading
 from farthing.domain.cachekey import identity
 from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue, Model
-from farthing.domain.errors import InvalidRequest
+from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.holding import bid_for
 from farthing.domain.pricing import NANO
 from farthing.domain.routing import concrete, strategy_for
+from farthing.domain.routing.needs import capable
 from farthing.domain.routing.plan import Plan
 from farthing.domain.routing.thrift import Thrift
 from farthing.gateway.admission import check_model, model_not_found
@@ -47,33 +48,47 @@ def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
 def enrol(order: Order, named: str | None) -> None:
     """Gives the request its place in the experiment that it has `named`, or in one that covers it.
 
-    Raises as `Trials.named`, and `NotFound` for an arm's model that this caller may not use.
+    One that only covers it refuses nobody: a request that any of its arms could not answer takes no part, whichever arm
+    it fell to, so that all arms lose the same requests. Raises as `Trials.named`, and `NotFound` for a named
+    experiment's arm whose model this caller may not use.
     """
     call, draft, trials = order.call, order.draft, order.snapshot.trials
-    caller = draft.caller
+    caller, is_kept_out = draft.caller, call.dialect.name in NEVER_KEPT
     if named is not None:
         part = trials.named(named, tenant=caller.tenant, user=draft.user)
-    else:
-        part = trials.covering(call, order.chat.model, tenant=caller.tenant, key_id=caller.key_id, user=draft.user)
-        if part is not None and part.experiment.promoted is not None and not _can_answer(part, order):
-            return
-    if part is not None and call.dialect.name not in NEVER_KEPT:
-        draft.part = part
-        if part.model is not None:
-            check_model(caller, part.model)
+        if part is not None and not is_kept_out:
+            draft.part = part
+            if part.model is not None:
+                check_model(caller, part.model)
+    elif not is_kept_out:
+        parts = trials.covering(call, order.chat.model, tenant=caller.tenant, key_id=caller.key_id, user=draft.user)
+        draft.part = next((part for part in parts if _is_for_every_arm(part, order)), None)
+
+
+def _is_for_every_arm(part: Part, order: Order) -> bool:
+    order.draft.open_hold()
+    return all(_can_answer(rival, order) for rival in part.rivals)
 
 
 def _can_answer(part: Part, order: Order) -> bool:
-    """Whether the arm's model is there for this caller and has words for the request.
-
-    A default that was promoted must refuse nobody who would be answered without it.
-    """
-    if part.model is None:
-        return True
-    model = order.snapshot.catalogue.find(part.model)
-    if model is None or not order.draft.caller.may_use(part.model):
+    """Whether the arm has a model for this caller that has words, room and money for the request."""
+    draft = order.draft
+    if part.model is not None:
+        model = order.snapshot.catalogue.find(part.model)
+        if model is None or not draft.caller.may_use(part.model):
+            return False
+        if order.chat.untranslatable is not None and not _speaks(order, model):
+            return False
+    try:
+        plan, _ = _planned(order, part)
+        if part.model is not None:
+            capable(plan.models, plan.needs)
+    except (NotFound, InvalidRequest):
         return False
-    return order.chat.untranslatable is None or _speaks(order, model)
+    body = order.call.body
+    return any(
+        not order.provider(model).is_locked and draft.hold.has_room(model, plan.needs, body) for model in plan.models
+    )
 
 
 def identify(order: Order) -> str | None:
@@ -114,21 +129,29 @@ def _pool(order: Order) -> str:
 
 def decide(order: Order) -> Plan:
     """Which models to ask, in order. Raises `NotFound` or `InvalidRequest` where none can serve the request."""
-    chat, snapshot, part = order.chat, order.snapshot, order.draft.part
+    plan, order.draft.is_thrifty = _planned(order, order.draft.part)
+    return plan
+
+
+def _planned(order: Order, part: Part | None) -> tuple[Plan, bool]:
+    """The plan for this place in an experiment, or for none, and whether money made it a cheaper one.
+
+    Raises as `decide`.
+    """
+    chat, snapshot = order.chat, order.snapshot
     wanted = chat.model if part is None else part.model or f"farthing/{part.arm.strategy}"
     if wanted in VIRTUAL_MODELS:
         strategy = snapshot.strategies[strategy_for(wanted, snapshot.strategy)]
         models, allowed = _speakable(order), order.draft.caller.allowed_models
-        plan = strategy.plan(chat, models, allowed=allowed)
+        chosen = plan = strategy.plan(chat, models, allowed=allowed)
         if order.draft.hold.is_thrifty:
-            chosen, plan = plan, THRIFT.lower(plan, models, allowed)
-            order.draft.is_thrifty = plan is not chosen
-        return _affordable(order, plan)
+            plan = THRIFT.lower(chosen, models, allowed)
+        return _affordable(order, plan), plan is not chosen
     model = snapshot.catalogue.find(wanted)
     if model is None:
         raise model_not_found(wanted)
     plan = concrete(chat, model, snapshot.catalogue)
-    return _affordable(order, plan if part is None else part.led(plan, chat.model))
+    return _affordable(order, plan if part is None else part.led(plan, chat.model)), False
 
 
 def _affordable(order: Order, plan: Plan) -> Plan:

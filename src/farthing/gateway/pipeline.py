@@ -22,7 +22,6 @@ from farthing.gateway.recording import Recorder
 from farthing.gateway.snapshot import Snapshots
 from farthing.gateway.source import StreamSource
 from farthing.gateway.whole import Whole
-from farthing.ports import Ledger
 from farthing.ports.limits import Limiter
 
 
@@ -33,7 +32,6 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     recorder: Recorder
     answers: Answers
     flights: Flights
-    ledger: Ledger
     dispatch: Dispatch
     limiter: Limiter
     once: Once
@@ -65,7 +63,6 @@ class Pipeline(Struct, frozen=True, kw_only=True):
 
     async def _answer(self, order: Order) -> Reply | StreamReply:
         """The answer, kept elsewhere, shared or bought."""
-        call = order.call
         with order.draft as draft:
             key = draft.cache_key
             if key and not self.flights.find(order) and (kept := await self.answers.find(key)):
@@ -73,7 +70,7 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             while key and (flight := self.flights.find(order)):
                 if shared := await flight.join(draft):
                     return deliver(order, shared)
-            draft.hold = self.ledger.open(draft.caller, draft.user, call.directives.tags, at_us=call.received_us)
+            draft.open_hold()
             draft.plan = decide(order)
             buying = self._buy(order)
             return deliver(order, await (self.flights.start(order).lead(buying) if key else buying))

@@ -28,6 +28,7 @@ from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Meter, Sink
 from farthing.ports.limits import Allowance
 
 logger = logging.getLogger(__name__)
+UNHELD = NothingHeld()
 ANONYMOUS = Caller(tenant="")
 CLIENT_LEFT = 499
 _text = msgspec.json.Encoder().encode
@@ -75,7 +76,7 @@ class Draft:
     plan: Plan | None = None
     part: Part | None = None
     """The place in an experiment."""
-    hold: Hold = NothingHeld()
+    hold: Hold = UNHELD
     model: Model | None = None
     is_asked = False
     is_thrifty = False
@@ -158,6 +159,12 @@ class Draft:
             plan.strategy if plan else None,
             self.upstream_id,
         )
+
+    def open_hold(self) -> None:
+        """Opens the hold, unless it is open; settling closes it."""
+        if self.hold is UNHELD:
+            call, ledger = self.call, self._recorder.ledger
+            self.hold = ledger.open(self.caller, self.user, call.directives.tags, at_us=call.received_us)
 
     def reserve(self, model: Model) -> Awaitable[None] | None:
         """Holds the money for `model`. What must be awaited before it is asked, or None. Raises as `Hold.raise_to`."""

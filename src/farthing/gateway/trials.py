@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -35,6 +35,14 @@ class Part(Struct, frozen=True):
     def name(self) -> str:
         """Of the arm, among all arms of all experiments."""
         return f"{self.experiment.id}\n{self.arm.name}"
+
+    @property
+    def rivals(self) -> tuple[Part, ...]:
+        """The places that another user may have instead, and this one: what a request in it must be good for."""
+        experiment = self.experiment
+        promoted = experiment.promoted
+        arms = experiment.arms if promoted is None else (experiment.control, promoted)
+        return tuple(Part(experiment, arm) for arm in arms)
 
     @property
     def model(self) -> str | None:
@@ -132,12 +140,14 @@ class Trials:
             f"There is no experiment {shown(experiment_id)} here.", code="experiment_not_found", param="experiment_id"
         )
 
-    def covering(self, call: Call, model: str, *, tenant: str, key_id: str | None, user: str | None) -> Part | None:
-        """The place of a request in the first experiment that covers it and takes its user, or itself without one."""
+    def covering(self, call: Call, model: str, *, tenant: str, key_id: str | None, user: str | None) -> Iterator[Part]:
+        """The places of a request in experiments that cover it and take its user, or itself without one.
+
+        The first comes first; a request has one place at most.
+        """
         for trial in self.scoped.get(tenant, ()):
             if trial.covers(call, key_id, model) and (part := trial.part(user or call.request_id)):
-                return part
-        return None
+                yield part
 
 
 def _is_unasked(trial: Trial) -> bool:

@@ -14,6 +14,10 @@ class NothingHeld:
     def raise_to(self, model: Model, needs: Needs, body: bytes = b"") -> None:
         """Nothing."""
 
+    def has_room(self, model: Model, needs: Needs, body: bytes = b"") -> bool:  # noqa: ARG002
+        """Nothing is limited."""
+        return True
+
     def sink(self, cost: int) -> None:
         """Nothing."""
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from farthing.domain.budget import Budget, Place, Span, Subject, Window, alike, charged, span, subjects
 from farthing.domain.catalogue import Model
 from farthing.domain.exchange import Exchange
-from farthing.domain.holding import Bid, bid_for
+from farthing.domain.holding import PREFETCH_HOLDS, Bid, bid_for
 from farthing.domain.keys import Caller
 from farthing.domain.lengths import Lengths
 from farthing.domain.routing.plan import Needs
@@ -249,6 +249,15 @@ def _rest(budget: Budget, account: Account, bid: Bid, asked: int) -> int:
     raise shortage.not_enough(budget, account.span, spent=account.spent, held=account.held, asked=asked)
 
 
+def _is_short(budget: Budget, account: Account, bid: Bid | None, spare: int) -> bool:
+    """Whether so many bids may be too many for what is left."""
+    if budget.degrade and budget.stage(account.spent) == "cache_only":
+        return True
+    if not budget.is_hard:
+        return False
+    return bid is None or account.spent + account.held + spare * bid.under(budget.limit) > budget.limit
+
+
 class Reservation:
     """Money reserved for one request. Implements `ports.Hold`."""
 
@@ -276,6 +285,21 @@ class Reservation:
     def is_thrifty(self) -> bool:
         """Whether a budget is so near its end that cheaper models are to be preferred."""
         return any(budget.stage(account.spent) is not None for budget, account in self.fixed if budget.degrade)
+
+    def has_room(self, model: Model, needs: Needs, body: bytes = b"") -> bool:
+        """Whether no budget would refuse the request at this model; nothing is reserved.
+
+        Where others spend from the same budgets, there must be room for so many that they cannot be in the way.
+        """
+        ledger = self._ledger
+        if ledger is None:
+            return True
+        limits = [*self.fixed]
+        if ledger.has_model_budgets:
+            limits += ledger.model_limits(self._tenant, model.name, self._moment_us)
+        bid = ledger.bid(self._tenant, model, needs, body) if limits else None
+        spare = 1 if ledger.purse is None else PREFETCH_HOLDS
+        return not any(_is_short(budget, account, bid, spare) for budget, account in limits)
 
     def raise_to(self, model: Model, needs: Needs, body: bytes = b"") -> Awaitable[None] | None:
         """Reserves what this model may cost in all; never less than before, but in budgets of another model.

@@ -222,6 +222,9 @@ class Hold(Protocol):
     def is_thrifty(self) -> bool:
         """Whether a budget is so near its end that cheaper models are to be preferred."""
 
+    def has_room(self, model: Model, needs: Needs, body: bytes = b"") -> bool:
+        """Whether this model would surely not be refused for money, as things are; nothing is reserved."""
+
     def raise_to(self, model: Model, needs: Needs, body: bytes = b"") -> Awaitable[None] | None:
         """Reserves what this model may cost in all. What must be awaited before the model is asked, or None.
 

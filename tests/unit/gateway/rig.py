@@ -191,7 +191,6 @@ class Rig:
             recorder=self.recorder,
             answers=Answers(cache=self.cache, clock=self.clock, spawn=self.supervisor.spawn),
             flights=self.flights,
-            ledger=self.ledger,
             limiter=self.limiter,
             once=self.once,
             dispatch=Dispatch(breakers=self.breakers, retries=RetryBudget(), clock=self.clock, sleep=self.sleep),
