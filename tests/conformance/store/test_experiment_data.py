@@ -75,6 +75,16 @@ async def test_single_latencies_are_taken_evenly(running: Store, monkeypatch: py
         assert max(later - former for former, later in pairwise(users)) <= 12
 
 
+async def test_a_small_arm_gives_all_its_latencies(running: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of them a large one leaves out."""
+    monkeypatch.setattr(results, "LATENCIES", 20)
+    await running.ingest.write([row(n, f"u{n}", "control" if n % 8 else "test", duration_us=n) for n in range(96)])
+    _, data = await running.experiments.data("acme", "exp-1")
+    control, test = data.cohorts
+    assert (len(control.requests), len(test.latency_us), len(test.requests)) == (84, 12, 12)
+    assert 10 <= len(control.latency_us) <= 20
+
+
 async def test_the_chart_has_so_many_points(running: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with the number of results up to it; beyond the plan there are none."""
     monkeypatch.setattr(results, "CHECKPOINTS", 8)

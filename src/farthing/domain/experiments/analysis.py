@@ -51,13 +51,16 @@ def evidence_of(panel: Panel) -> tuple[list[Metric], Evidence]:
     cappings = {arm: capped(panel, arm) for arm in treatments}
     effects = _adjusted(list(comparisons.values()))
     capped_effects = _adjusted([one.comparison if one else None for one in cappings.values()])
+    tables = [metrics(panel, arm) for arm in treatments]
+    watched = holm([1.0 if cost.p_anytime is None else cost.p_anytime for cost, *_ in tables])
     told: list[Metric] = []
     contests = []
-    for arm, effect, other in zip(treatments, effects, capped_effects, strict=True):
-        cost, *others = metrics(panel, arm)
+    for arm, table, always, effect, other in zip(treatments, tables, watched, effects, capped_effects, strict=True):
+        cost, *others = table
         comparison, capping = comparisons[arm], cappings[arm]
         if comparison is not None and effect is not None and capping is not None:
-            cost = replace(with_cost(cost, panel, comparison, capping), p_adjusted=effect.p)
+            adjusted = {"p_adjusted": effect.p, "p_anytime_adjusted": always}
+            cost = replace(with_cost(cost, panel, comparison, capping), **adjusted)
         contest = _contest(panel, cost, others, (effect, other))
         contests.append(contest)
         told += [cost, *others]

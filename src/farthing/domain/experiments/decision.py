@@ -81,7 +81,7 @@ def _alarm(evidence: Evidence, waiting: Verdict, *, is_full: bool) -> Verdict | 
         return _as(waiting, "inconclusive", reason=wording.lonely(lonely), is_final=True)
     if harmful is not None:
         reason = wording.harmed(next(one for one in harmful.guardrails if one.name == "errors"))
-        return _as(waiting, "stopped_harm", reason=reason, is_final=True, rule="harm")
+        return _as(waiting, "stopped_harm", reason=reason, about=harmful.cost.arm, is_final=True, rule="harm")
     return None
 
 
@@ -114,7 +114,7 @@ def _best(evidence: Evidence, cheaper: Sequence[Contest], waiting: Verdict) -> V
 
 def _cleared(evidence: Evidence, one: Contest, waiting: Verdict) -> Verdict:
     """Whether one arm that is cheaper than control wins."""
-    found, experiment = replace(waiting, significant=True), evidence.experiment
+    found, experiment = replace(waiting, significant=True, about=one.cost.arm), evidence.experiment
     if _is_negligible(evidence, one):
         return _as(found, "negligible", reason=wording.negligible(one.cost, experiment.min_effect))
     if failed := _of(one.guardrails, "fail"):
@@ -132,10 +132,11 @@ def _control(evidence: Evidence, passed: Sequence[Contest], waiting: Verdict) ->
     found, experiment = replace(waiting, significant=True), evidence.experiment
     small = next((one for one in passed if _is_negligible(evidence, one)), None)
     if small is not None:
-        return _as(found, "negligible", reason=wording.negligible(small.cost, experiment.min_effect))
+        reason = wording.negligible(small.cost, experiment.min_effect)
+        return _as(found, "negligible", reason=reason, about=small.cost.arm)
     flipped = next((one for one in passed if one.flips), None)
     if flipped is not None:
-        return _as(found, "outlier_driven", reason=wording.outliers(flipped.cost))
+        return _as(found, "outlier_driven", reason=wording.outliers(flipped.cost), about=flipped.cost.arm)
     reason = wording.kept([one.cost for one in passed])
     return _as(found, "winner", reason=reason, winner=experiment.control.name)
 

@@ -128,6 +128,11 @@ class Experiment(Struct, frozen=True, kw_only=True):
         return self.arm(verdict.winner)
 
     @property
+    def level(self) -> float:
+        """What each arm's difference may be held against whatever the others show: alpha over the arms (Bonferroni)."""
+        return self.alpha / max(1, len(self.arms) - 1)
+
+    @property
     def horizon(self) -> int:
         """The number of results, in their order of arrival, that may be analysed; all later ones are late."""
         return self.sample_size if self.decided_n is None else self.decided_n

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from farthing.domain.experiments.data import Cohort, Data
 from farthing.domain.experiments.definition import Experiment
@@ -45,7 +46,9 @@ def estimated(source: Source, cohort: Cohort) -> ArmMean | None:
     """One metric of one cohort in the column's own unit; None where nobody has it, or too few for a quantile."""
     sums, counts = getattr(cohort, source.sums), getattr(cohort, source.counts)
     if source is LATENCY_P95:
-        return arm_quantile(sums, counts, share=P95)
+        found = arm_quantile(sums, counts, share=P95)
+        # A phase weighs as much as it has requests, however many of them have their latency told.
+        return None if found is None else replace(found, requests=sum(cohort.requests))
     return arm_mean(sums, counts)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from msgspec.structs import replace
 
+from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.estimates import (
     COST,
     ERRORS,
@@ -18,12 +20,13 @@ from farthing.domain.experiments.estimates import (
     Source,
 )
 from farthing.domain.experiments.guardrails import guard, proportions
-from farthing.domain.experiments.results import Metric, Odds
+from farthing.domain.experiments.results import Metric, Missing, Odds
 from farthing.domain.experiments.sensitivity import Capped, cuped
 from farthing.domain.stats.beliefs import belief
 from farthing.domain.stats.distributions import LARGEST
 from farthing.domain.stats.means import ArmMean, Comparison, Effect
 from farthing.domain.stats.power import LARGEST_PLAN, power_at, results_needed, smallest_effect
+from farthing.domain.stats.proportions import ShareDifference
 from farthing.domain.stats.quantiles import ADVISED, fewest_requests
 from farthing.domain.stats.sequential import anytime
 
@@ -41,7 +44,7 @@ def with_cost(metric: Metric, panel: Panel, found: Comparison, capping: Capped) 
     """The primary metric with what only that has: power, and the same under other assumptions."""
     experiment = panel.experiment
     effect, base = found.absolute, abs(found.control.mean)
-    planned, level = experiment.planned_effect * base, experiment.alpha
+    planned, level = experiment.planned_effect * base, experiment.level
     n = pair_requests(panel, metric.arm)
     powered: dict[str, Any] = {}
     if effect.se and base:
@@ -49,8 +52,9 @@ def with_cost(metric: Metric, panel: Panel, found: Comparison, capping: Capped) 
         powered = {
             "power_at_planned_effect": power_at(planned, effect.se, alpha=level),
             "mde_80": smallest_effect(effect.se, alpha=level) / base,
-            "n_needed": needed if needed < LARGEST_PLAN else None,
         }
+        if needed < LARGEST_PLAN:
+            powered |= {"n_needed": needed, "n_missing": _missing(experiment, metric.arm, max(0, needed - n))}
     return replace(
         metric,
         winsorised=capping.shown,
@@ -58,6 +62,13 @@ def with_cost(metric: Metric, panel: Panel, found: Comparison, capping: Capped) 
         odds=_odds(effect),
         **_held(powered),
     )
+
+
+def _missing(experiment: Experiment, arm: str, results: int) -> Missing:
+    """So many results of the arm and control, as they will come."""
+    both = [one for one in experiment.arms if one.name in {arm, experiment.control.name}]
+    every = results / sum(one.share for one in both)
+    return Missing(arms={one.name: ceil(round(every * one.share, 6)) for one in both}, all=ceil(round(every, 6)))
 
 
 def _odds(effect: Effect) -> Odds:
@@ -80,6 +91,7 @@ def _metric(panel: Panel, source: Source, arm: str) -> Metric:
     found = panel.comparison(source, arm)
     singles = {name: panel.single(source, name) for name in (control, arm)}
     shown = singles if found is None else {control: found.control, arm: found.treatment}
+    shares = proportions(panel, arm, found, alpha=panel.experiment.alpha) if source is ERRORS else None
     plain = Metric(
         name=source.name,
         arm=arm,
@@ -92,10 +104,11 @@ def _metric(panel: Panel, source: Source, arm: str) -> Metric:
         mean={name: one.mean / source.scale if one else None for name, one in shown.items()},
         sd={name: one.sd / source.scale if one else None for name, one in shown.items()},
         coverage={name: _coverage(panel, source, name) for name in shown},
-        warnings=tuple(_warnings(source, shown, found)),
+        warnings=tuple(_warnings(source, shown, found, is_counted=shares is not None)),
     )
     if found is not None:
         plain = _compared(plain, panel, source, found)
+        plain = plain if shares is None else _counted(plain, shares, found)
     if source.role == "guardrail":
         judged = guard(panel, source, arm, found)
         plain = replace(plain, margin=judged.margin, bound=judged.bound, standing=judged.standing)
@@ -126,10 +139,14 @@ def _compared(metric: Metric, panel: Panel, source: Source, found: Comparison) -
         "ci_anytime": (always.low / scale, always.high / scale),
         "degenerate": found.degenerate,
     }
-    shares = proportions(panel, metric.arm, found, alpha=experiment.alpha) if source is ERRORS else None
-    if shares is not None:
-        figures |= {"unit": "request", "p_fixed": shares.p, "ci": (shares.low, shares.high)}
     return replace(metric, **_held(figures))
+
+
+def _counted(metric: Metric, shares: ShareDifference, found: Comparison) -> Metric:
+    """Shares of requests in the place of users' means: an interval of counts is one where nobody differs, too."""
+    always = None if found.degenerate else metric.ci_anytime
+    interval = shares.low, shares.high
+    return replace(metric, unit="request", p_fixed=shares.p, ci=interval, ci_anytime=always, degenerate=False)
 
 
 def _interval(effect: Effect, scale: float) -> tuple[float, float]:
@@ -158,15 +175,19 @@ def _coverage(panel: Panel, source: Source, arm: str) -> float | None:
     )
 
 
-def _warnings(source: Source, shown: Mapping[str, ArmMean | None], found: Comparison | None) -> list[str]:
-    """What makes the figures less than they seem."""
+def _warnings(
+    source: Source, shown: Mapping[str, ArmMean | None], found: Comparison | None, *, is_counted: bool
+) -> list[str]:
+    """What makes the figures less than they seem; `is_counted` where they are shares of requests."""
     if found is None:
         if source is LATENCY_P95:
             return [f"The 95th percentile needs more than {fewest_requests(P95):.0f} requests in each arm."]
         return ["There is nothing to compare before each arm has two users with this metric."]
     told = []
     ends = [one for one in shown.values() if one]
-    if found.degenerate:
+    if found.degenerate and is_counted:
+        told.append("Within each arm all requests ended alike, so that there is no interval that may be watched.")
+    elif found.degenerate:
         told.append(
             "Within each arm all users have the same value, so that the interval speaks of medians, not of means."
         )

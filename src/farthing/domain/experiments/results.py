@@ -85,6 +85,15 @@ class Cuped(Struct, frozen=True):
     ci: Interval
 
 
+class Missing(Struct, frozen=True, kw_only=True):
+    """Results that are still to come, at the planned shares, until there are as many as are needed."""
+
+    arms: Mapping[str, int]
+    """Of control and of the arm."""
+    all: int
+    """Of all arms of the experiment, until these two have theirs."""
+
+
 class Odds(Struct, frozen=True, kw_only=True):
     """What somebody would believe who knew nothing before; to show, never to decide by."""
 
@@ -136,11 +145,15 @@ class Metric(Struct, frozen=True, kw_only=True):
     """Valid however often one looks."""
     p_adjusted: float | None = None
     """For the number of arms (Holm); of the primary metric only."""
+    p_anytime_adjusted: float | None = None
+    """The same of the one that is valid however often one looks."""
     power_at_planned_effect: float | None = None
     mde_80: float | None = None
     """The smallest relative difference found in four of five such experiments."""
     n_needed: int | None = None
     """Results of the arm and control together for 80% power at the planned effect."""
+    n_missing: Missing | None = None
+    """Of those."""
     winsorised: Winsorised | None = None
     cuped: Cuped | None = None
     odds: Odds | None = None
@@ -182,9 +195,9 @@ class Results(Struct, frozen=True, kw_only=True):
 
     @property
     def headline(self) -> Metric:
-        """The cost of the arm that the verdict is about: the winner's, else the one that differs the most clearly."""
+        """The cost of the arm that the verdict's sentence is about, else of the one that differs the most clearly."""
         costs = [metric for metric in self.metrics if metric.role == "primary"]
-        named = next((metric for metric in costs if metric.arm == self.verdict.winner), None)
+        named = next((metric for metric in costs if metric.arm in (self.verdict.about, self.verdict.winner)), None)
         return named or min(costs, key=lambda metric: 1.0 if metric.p_fixed is None else metric.p_fixed)
 
     @property
@@ -200,7 +213,7 @@ class Results(Struct, frozen=True, kw_only=True):
         That is the ordinary one once the plan, or its early boundary, has decided. Before, and after an end by hand or
         by harm, it is the anytime-valid one.
         """
-        return self.headline.p_adjusted if self.is_planned else self.headline.p_anytime
+        return self.headline.p_adjusted if self.is_planned else self.headline.p_anytime_adjusted
 
     @property
     def interval(self) -> Interval | None:

@@ -36,10 +36,13 @@ def capped(panel: Panel, arm: str) -> Capped | None:
 
 
 def cuped(panel: Panel, arm: str) -> Cuped | None:
-    """None where the prompts foretell nothing, or where there are several phases."""
+    """None where the prompts foretell nothing, where an arm's are not known, or where there are several phases."""
     control = panel.cohort(panel.phases[0], panel.experiment.control.name)
     treatment = panel.cohort(panel.phases[0], arm)
     if len(panel.phases) != 1 or control is None or treatment is None:
+        return None
+    # Beside known ones zeros would pass for short prompts, and move the difference itself.
+    if not any(control.covariate) or not any(treatment.covariate):
         return None
     first, second = (Covaried(one.cost, one.requests, one.covariate) for one in (control, treatment))
     found = adjusted(first, second, alpha=panel.experiment.alpha)

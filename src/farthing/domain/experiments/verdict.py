@@ -30,6 +30,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     significant: bool = False
     winner: str | None = None
     """The arm's name."""
+    about: str | None = None
+    """The arm that the reason speaks of, beside control; None where it speaks of none, or of all."""
     reason: str
     """One sentence that needs no knowledge of statistics."""
     rule: Rule = "planned"

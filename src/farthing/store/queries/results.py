@@ -89,14 +89,9 @@ class _Reading:
         cohort.covariate.append(covariate)
 
     async def latencies(self, connection: AsyncConnection) -> None:
-        """Fills in single latencies: all of them, or as many as are taken, evenly."""
-        most = max((sum(cohort.requests) for cohort in self.cohorts.values()), default=0)
-        where = list(self._where)
-        if most > LATENCIES:
-            spread = (_TABLE.seq * _SPREADING) % _SPREAD_OVER
-            where.append(spread < LATENCIES * _SPREAD_OVER // most)
+        """Fills in single latencies: of each cohort all of them, or as many as are taken, evenly."""
         columns = _TABLE.phase, _TABLE.user_id, _TABLE.arm, _TABLE.latency_us
-        statement = sa.select(*columns).where(*where).order_by(_TABLE.seq)
+        statement = sa.select(*columns).where(*self._where, *self._taken()).order_by(_TABLE.seq)
         async with connection.stream(statement) as found:
             async for portion in found.partitions(PORTION):
                 for phase, user, arm, latency in portion:
@@ -106,6 +101,22 @@ class _Reading:
                         if len(cohort.latency_us) < LATENCIES:
                             cohort.latency_user.append(place)
                             cohort.latency_us.append(latency)
+
+    def _taken(self) -> list[sa.ColumnElement[bool]]:
+        """Which of the results single latencies are taken of, at a rate of each cohort's own; nothing for all."""
+        sizes = [(cohort, sum(cohort.requests)) for cohort in self.cohorts.values()]
+        if all(size <= LATENCIES for _, size in sizes):
+            return []
+        spread = (_TABLE.seq * _SPREADING) % _SPREAD_OVER
+        taken = [
+            sa.and_(
+                _TABLE.phase == cohort.phase,
+                _TABLE.arm == cohort.arm,
+                spread < LATENCIES * _SPREAD_OVER // max(size, LATENCIES),
+            )
+            for cohort, size in sizes
+        ]
+        return [sa.or_(*taken)]
 
     async def moves(self, connection: AsyncConnection) -> Moves | None:
         """Sums of the last phase by stretch of arrival, None where there may be too many."""

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from farthing.domain.experiments.analysis import analyse
 from farthing.domain.experiments.data import Cohort, Data, Moves
 from farthing.domain.experiments.definition import Experiment, Phase
-from farthing.domain.experiments.results import Metric, Results
+from farthing.domain.experiments.results import Metric, Missing, Results
 from tests.unit.domain.experiments.hostile import anything, figures, holds
 from tests.unit.domain.experiments.samples import cohort, data, experiment
 
@@ -150,6 +151,69 @@ def test_an_experiment_without_results_says_so() -> None:
     assert results.verdict.code == "collecting"
     assert (results.srm.e_value, results.arms["test"].avg_cost, results.p_value) == (None, None, None)
     assert figures(results)["experiment"]["n"] == 0
+
+
+def test_counts_have_an_interval_where_nobody_differs() -> None:
+    """Shares of requests are no point, so nothing is called one; only the interval that may be watched is missing."""
+    arms = cohort("control", [0.1] * 50, requests=[2] * 50), cohort("test", [0.1] * 50, requests=[2] * 50)
+    errors = found(analyse(experiment(sample_size=200), data(*arms)), "errors")
+    assert (errors.degenerate, errors.ci_anytime) == (False, None)
+    assert errors.ci == pytest.approx((-0.03699, 0.03699), abs=1e-5)
+    assert errors.warnings[0].startswith("Within each arm all requests ended alike, so that there is no interval")
+    cost = found(analyse(experiment(sample_size=200), data(*arms)), "cost")
+    assert (cost.degenerate, "speaks of medians" in cost.warnings[0]) == (True, True)
+
+
+def test_prompts_that_are_known_of_one_arm_alone_explain_nothing() -> None:
+    """Zeros beside known lengths would pass for short prompts and make the other arm dearer."""
+    known, unknown = some("test", 4, 300), some("control", 3, 300, covariate=[0] * 300)
+    assert found(analyse(experiment(), data(unknown, known)), "cost").cuped is None
+    assert found(analyse(experiment(), data(some("control", 3, 300), known)), "cost").cuped is not None
+
+
+def test_what_is_missing_is_told_by_arm_and_in_all() -> None:
+    """Of what is needed for 80% power, at the planned shares; nothing where there is enough."""
+    arms = [some("control", 3, 300), some("test", 4, 100)]
+    one = experiment(sample_size=9_000, shares=(0.75, 0.25))
+    cost = found(analyse(one, data(*arms)), "cost")
+    assert cost.n_needed is not None
+    assert cost.n_missing is not None
+    lacking = cost.n_needed - sum(cost.n_requests.values())
+    assert lacking > 1_000
+    assert cost.n_missing.all == lacking
+    assert cost.n_missing.arms == {"control": -(-lacking * 3 // 4), "test": -(-lacking // 4)}
+    enough = found(analyse(replace(one, planned_effect=5.0), data(*arms)), "cost")
+    assert enough.n_missing == Missing(arms={"control": 0, "test": 0}, all=0)
+
+
+def test_with_more_arms_more_is_needed() -> None:
+    """Power and need are counted at the level that each of two arms may be held against, the sum is of all arms."""
+    arms = [some(arm, seed, 200) for seed, arm in enumerate(("control", "test", "third"))]
+    several = analyse(experiment(sample_size=9_000, shares=(0.5, 0.25, 0.25)), data(*arms))
+    alone = analyse(experiment(sample_size=9_000, shares=(0.75, 0.25), alpha=0.025), data(*arms[:2]))
+    one, other = found(several, "cost"), found(alone, "cost")
+    assert (one.n_needed, one.mde_80, one.power_at_planned_effect) == (
+        other.n_needed,
+        other.mde_80,
+        other.power_at_planned_effect,
+    )
+    assert one.n_missing is not None
+    lacking = (one.n_needed or 0) - sum(one.n_requests.values())
+    assert one.n_missing.all == -(-lacking * 4 // 3)
+    assert one.n_missing.arms == {"control": -(-lacking * 2 // 3), "test": -(-lacking // 3)}
+
+
+def test_a_percentile_weighs_its_phases_by_their_requests() -> None:
+    """Of a large phase the latencies of a sample are told, and it weighs no less for that."""
+    arms = []
+    for phase, users, slow in ((0, 100, 1), (1, 900, 3)):
+        for arm in ("control", "test"):
+            micros = [slow * (100_000 + 1_000 * place) for place in range(100)]
+            one = cohort(arm, [0.1] * users, latency_user=list(range(100)), latency_us=micros)
+            arms.append(replace(one, phase=phase))
+    tail = found(analyse(phased((0.5, 0.5)), data(*arms)), "latency_p95")
+    assert tail.mean["test"] == pytest.approx(0.1 * 194 + 0.9 * 582)
+    assert (tail.n_requests["test"], tail.coverage["test"]) == (1_000, 0.2)
 
 
 def test_one_constant_arm_is_warned_of() -> None:

@@ -202,6 +202,37 @@ def test_of_several_arms_the_cheapest_that_is_sound_wins() -> None:
     assert first.p_adjusted == pytest.approx(2 * (first.p_fixed or 1), rel=1e-9)
 
 
+def test_headline_and_sentence_speak_of_the_same_arm() -> None:
+    """The arm that is named is the one whose figures are shown, though another differs more clearly."""
+    good: dict[str, Any] = {"quality": [4.5, 5.0] * 25, "rated": [1] * 50}
+    worse: dict[str, Any] = {"quality": [2.5, 3.0] * 25, "rated": [1] * 50}
+    dearest = cohort("third", [cost * 9 for cost in DEAR], **good)
+    results = judged(cohort("control", DEAR, **good), cohort("test", CHEAP, **worse), dearest)
+    assert told(results) == ("trade_off", None, True)
+    assert results.verdict.about == results.headline.arm == "test"
+    assert results.verdict.reason.startswith("Arm test costs")
+    failing = cohort("test", DEAR, errors=[1] * 50)
+    harmed = judged(cohort("control", DEAR, **good), failing, dearest)
+    assert (harmed.verdict.code, harmed.headline.arm) == ("stopped_harm", "test")
+    plain = [0.0001 + 0.000001 * (place % 7) for place in range(200)]
+    outlying = cohort("third", [0.01, 0.02, 0.03, *plain[3:]])
+    clear = cohort("test", [cost * 3 for cost in plain])
+    odd = judged(cohort("control", [cost * 1.01 for cost in plain]), clear, outlying, alpha=0.4)
+    assert (odd.verdict.code, odd.verdict.about, odd.headline.arm) == ("outlier_driven", "third", "third")
+
+
+def test_figures_that_may_be_watched_are_adjusted_for_the_arms_too() -> None:
+    """Of two arms the clearer one counts twice, whenever one looks."""
+    half = cohort("control", DEAR[:25]), cohort("test", CHEAP[:25]), cohort("third", DEAR[25:])
+    results = judged(*half, sample_size=300)
+    first = results.primary("test")
+    assert first is not None
+    assert results.headline == first
+    assert results.p_value == first.p_anytime_adjusted == pytest.approx(2 * (first.p_anytime or 1), rel=1e-12)
+    alone = judged(*half[:2], sample_size=300)
+    assert alone.p_value == alone.headline.p_anytime
+
+
 def test_control_wins_against_several_only_if_all_cost_more() -> None:
     """One arm without a shown difference leaves it open which is the cheapest."""
     same, dearer = cohort("test", DEAR[::-1]), cohort("third", [cost * 3 for cost in DEAR])
