@@ -60,6 +60,7 @@ ALERT_EVERY_S = 1.0
 KEEP_EVERY_S = 1.0
 LIMIT_EVERY_S = 1.0
 RENEW_EVERY_S = 5.0
+TURNS_EVERY_S = 1.0
 LEARN_EVERY_S = 0.5
 REPRICE_EVERY_S = 1.0
 LOOK_EVERY_S = 1.0
@@ -78,7 +79,8 @@ class Gateway:
         self._dice = Random()  # noqa: S311
         self._supervisor = Supervisor(grace_s=settings.server.drain_s)
         self._transport = HttpTransport()
-        self._storage = Storage(settings, self._clock)
+        worker = self.new_id()
+        self._storage = Storage(settings, self._clock, worker=worker)
         self._ledger = Ledger(self._clock)
         self._refresher = Refresher(
             settings=settings,
@@ -98,7 +100,6 @@ class Gateway:
         )
         self._late_rows = LateRows(self._storage.store, settings)
         self._flights = Flights()
-        worker = self.new_id()
         self._limiter = Limiter(
             clock=self._clock,
             spawn=self._supervisor.spawn,
@@ -272,6 +273,8 @@ class Gateway:
         every(ALERT_EVERY_S, self._alert, "telling of budgets")
         every(LIMIT_EVERY_S, self._limiter.beat, "agreeing on limits")
         every(RENEW_EVERY_S, self._once.beat, "keeping idempotency keys")
+        if self._settings.redis.url:
+            every(TURNS_EVERY_S, self._storage.cache.renew, "keeping turns")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
         every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
 

@@ -25,7 +25,8 @@ MEMORY_BYTES = 64 * 1024 * 1024
 class Storage:
     """Connects when first used; what is away is done without until it comes back."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, *, worker: str = "") -> None:
+        """`worker` is this process's own name among all of them."""
         self._url = settings.database.url.get_secret_value()
         self._clock = clock
         self._is_prepared = False
@@ -44,9 +45,9 @@ class Storage:
         if self.limits is None and not self.is_alone:
             self.limits = self.store.limits
         memory = MemoryLevel(clock=clock, capacity_bytes=MEMORY_BYTES)
-        shared = [RedisLevel(self._redis, secret=self.secret, clock=clock)] if self._redis else []
-        self._signed: tuple[RedisLevel | SqlCacheLevel, ...] = (*shared, self.store.cache_level)
-        self.cache = Tiered(memory, *self._signed)
+        shared = RedisLevel(self._redis, secret=self.secret, clock=clock, worker=worker) if self._redis else None
+        self._signed: tuple[RedisLevel | SqlCacheLevel, ...] = (*((shared,) if shared else ()), self.store.cache_level)
+        self.cache = Tiered(memory, self.store.cache_level, shared=shared)
 
     def corrupt(self) -> Mapping[str, int]:
         """For each shared level of kept answers how many were found that were not ours, or not whole."""

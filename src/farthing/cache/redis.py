@@ -37,12 +37,21 @@ JITTER = 0.1
 TOGETHER = 50
 """Answers put in one round trip."""
 TOMBSTONE_S = 31_536_000
+TURN_MS = 5_000
+"""After which an answer is anybody's to buy whose buyer died."""
+PAUSES_S = (0.01, 0.02, 0.03, 0.04)
+"""Between looks for an answer that another worker buys; the last one goes on."""
+LONGEST_WAIT_S = 120.0
+"""After which an answer is bought here as well, however long the other worker goes on."""
 PACKED_BYTES = range(1024, 1024 * 1024)
 """Lengths at which a stream is packed. It is kept as it came and repeats itself in every event: packed it takes a
 twentieth of the memory. Longer ones would hold up other requests."""
 _PACKED = b"\x78"
 """With which zlib begins, and msgpack never begins a map."""
 _TOMBSTONE = b"-"
+_TURN = b"~"
+"""With which the mark of a worker begins that buys the answer; no entry begins with it."""
+_TAKEN = 1
 
 _read_entry = msgspec.msgpack.Decoder(CacheEntry).decode
 _write_entry = msgspec.msgpack.Encoder().encode
@@ -132,31 +141,118 @@ class RedisLevel:
 
     name = "redis"
 
-    def __init__(self, link: RedisLink, *, secret: Secret[bytes], clock: Clock, dice: Random | None = None) -> None:
-        """`secret` signs the entries; all workers must have the same. Raises `ValueError` where it is empty."""
+    def __init__(
+        self, link: RedisLink, *, secret: Secret[bytes], clock: Clock, worker: str = "", dice: Random | None = None
+    ) -> None:
+        """`secret` signs the entries; all workers must have the same, and each its own name.
+
+        Raises `ValueError` where the secret is empty.
+        """
         if not secret.reveal():
             raise ValueError("the secret that signs answers in Redis must not be empty")
         self._link = link
         self._secret = secret
         self._clock = clock
         self._dice = dice or Random()  # noqa: S311 (spreads expiry, guards nothing)
+        self._mark = _TURN + worker.encode()
+        self._turns: set[str] = set()
+        """Keys whose answers this worker buys."""
+        self._watched: dict[str, asyncio.Future[bool]] = {}
+        """Keys whose answers others buy, and that one request here watches for all: whether it has seen the end."""
         self.corrupt = 0
         """Values that were found and were not ours, or not whole."""
 
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, unless it is expired, was voted down, or is not one of ours."""
-        raw = await self._link.ask(self._link.client.get(self._name(key)))
+        return await self._entry(key, await self._link.ask(self._link.client.get(self._name(key))))
+
+    async def take(self, key: str) -> CacheEntry | None:
+        """As `get`, but while another worker buys this answer, waits for it; None: it is for this worker to buy it.
+
+        Whoever takes a turn keeps it by `renew`, until the answer is put or the turn given up.
+        """
+        while (watched := self._watched.get(key)) is not None:
+            # What has come of it is near by now, or for this worker to buy, unless the watcher has left.
+            if await asyncio.shield(watched):
+                return None
+        raw = await self._take(key)
+        if not self._is_anothers(key, raw):
+            return await self._entry(key, raw)
+        if key in self._watched:
+            return await self.take(key)
+        watched = self._watched[key] = asyncio.get_running_loop().create_future()
+        try:
+            raw = await self._watch(key)
+        except BaseException:
+            watched.set_result(False)
+            raise
+        else:
+            watched.set_result(True)
+        finally:
+            del self._watched[key]
+        return await self._entry(key, raw)
+
+    async def _watch(self, key: str) -> object:
+        """What another worker's turn has come to."""
+        until, pauses = self._clock.monotonic() + LONGEST_WAIT_S, iter(PAUSES_S)
+        raw: object = None
+        while self._clock.monotonic() < until:
+            await asyncio.sleep(next(pauses, PAUSES_S[-1]))
+            raw = await self._take(key)
+            if not self._is_anothers(key, raw):
+                return raw
+        return None
+
+    async def _take(self, key: str) -> object:
+        """The value under the key; where there was none, it is this worker's mark now."""
+        mark = signed(self._secret, key, self._mark)
+        raw = await self._link.ask(self._link.client.eval(_TAKE, 1, self._name(key), mark, str(TURN_MS)))
+        if raw == _TAKEN:
+            self._turns.add(key)
+        return raw
+
+    def _is_anothers(self, key: str, raw: object) -> bool:
+        payload = payload_of(self._secret, key, raw) if isinstance(raw, bytes) else None
+        return payload is not None and payload.startswith(_TURN) and payload != self._mark
+
+    def has_turn(self, key: str) -> bool:
+        """Whether this worker buys the answer, and has neither got it nor given up."""
+        return key in self._turns
+
+    def bought(self, key: str) -> None:
+        """The answer is here, and is put in a moment; should that fail, the turn ends by itself."""
+        self._turns.discard(key)
+
+    async def give_up(self, key: str) -> None:
+        """There will be no answer: another may buy it."""
+        self._turns.discard(key)
+        await self._link.ask(self._link.client.eval(_REMOVE, 1, self._name(key), signed(self._secret, key, self._mark)))
+
+    async def renew(self) -> None:
+        """To be called more than twice in `TURN_MS`: this worker's turns go on."""
+        turns = list(self._turns)
+        for begin in range(0, len(turns), TOGETHER):
+            pipe = self._link.client.pipeline(transaction=False)
+            for key in turns[begin : begin + TOGETHER]:
+                pipe.eval(_RENEW, 1, self._name(key), signed(self._secret, key, self._mark), str(TURN_MS))
+            await self._link.ask(pipe.execute())
+
+    async def _entry(self, key: str, raw: object) -> CacheEntry | None:
+        """The entry in a value; a value that is not ours is removed."""
         if not isinstance(raw, bytes) or raw == _TOMBSTONE:
             return None
-        entry = self._read(key, raw)
+        payload = payload_of(self._secret, key, raw)
+        if payload is not None and payload.startswith(_TURN):
+            return None
+        entry = self._read(payload)
         if entry is None:
             await self._remove(key, raw)
             return None
         return entry if entry.expires_at_us > self._clock.now_us() else None
 
-    def _read(self, key: str, raw: bytes) -> CacheEntry | None:
-        """The entry in a value, None where it is not one that we have put under this key."""
-        payload = payload_of(self._secret, key, raw)
+    @staticmethod
+    def _read(payload: bytes | None) -> CacheEntry | None:
+        """The entry in what was signed, None where there is none."""
         if payload is None:
             return None
         try:
@@ -210,6 +306,16 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 """Puts an entry, in one step with the look for a tombstone."""
+
+_TAKE = """
+local found = redis.call('GET', KEYS[1])
+if found then return found end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+"""The value, or a mark in its place that one buys it."""
+
+_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
 
 _REMOVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from farthing.cache.memory import MemoryLevel
-from farthing.ports import CacheEntry, CacheLevel
+from farthing.ports import CacheEntry, CacheLevel, SharedLevel
 
 
 class Tiered:
     """Implements `ports.AnswerCache`."""
 
-    def __init__(self, memory: MemoryLevel, *farther: CacheLevel) -> None:
-        """`farther` levels from the nearest on."""
+    def __init__(self, memory: MemoryLevel, *farther: CacheLevel, shared: SharedLevel | None = None) -> None:
+        """`shared` comes after the memory, then the `farther` levels from the nearest on."""
         self._memory = memory
-        self._levels: tuple[CacheLevel, ...] = (memory, *farther)
+        self._shared = shared
+        self._levels: tuple[CacheLevel, ...] = (memory, *((shared,) if shared else ()), *farther)
         self._buried: set[str] = set()
 
     def near(self, key: str) -> tuple[CacheEntry, str] | None:
@@ -24,12 +25,15 @@ class Tiered:
         entry = self._memory.peek(key)
         return (entry, self._memory.name) if entry is not None else None
 
-    async def find(self, key: str) -> tuple[CacheEntry, str] | None:
-        """The entry and the name of the level that had it; nearer levels then have it too."""
+    async def find(self, key: str, *, waits: bool = False) -> tuple[CacheEntry, str] | None:
+        """The entry and the name of the level that had it; nearer levels then have it too.
+
+        With `waits` also an entry that another worker is buying; None then means that this worker is to buy it.
+        """
         if key in self._buried:
             return None
         for depth, level in enumerate(self._levels):
-            entry = await level.get(key)
+            entry = await (self._shared.take(key) if waits and level is self._shared else level.get(key))
             if entry is not None:
                 for nearer in self._levels[:depth]:
                     await nearer.put(key, entry)
@@ -41,6 +45,22 @@ class Tiered:
         """Keeps the entry in memory, unless its key was voted down."""
         if key not in self._buried:
             self._memory.hold(key, entry)
+            if self._shared is not None:
+                self._shared.bought(key)
+
+    def has_turn(self, key: str) -> bool:
+        """Whether other workers wait for this one to buy the answer."""
+        return self._shared is not None and self._shared.has_turn(key)
+
+    async def give_up(self, key: str) -> None:
+        """There will be no answer: another worker may buy it."""
+        if self._shared is not None:
+            await self._shared.give_up(key)
+
+    async def renew(self) -> None:
+        """Other workers go on waiting for what this one buys."""
+        if self._shared is not None:
+            await self._shared.renew()
 
     async def keep(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
         """Keeps the entries on every farther level, but for those whose key was voted down."""

@@ -32,12 +32,18 @@ class Answers:
         found = self._cache.near(key)
         return found is not None and found[0] is entry
 
-    async def find(self, key: str) -> tuple[CacheEntry, str] | None:
+    async def find(self, key: str, order: Order) -> tuple[CacheEntry, str] | None:
         """The entry and the name of the level that had it, or None.
 
-        Looks near once more at the end: an identical request may have been answered while we asked far away.
+        An answer that another worker buys at this moment is waited for, unless it is wanted as a stream: that would
+        be silent until its end. Looks near once more: an identical request may have been answered meanwhile.
         """
-        return await self._cache.find(key) or self._cache.near(key)
+        return await self._cache.find(key, waits=not order.chat.stream) or self._cache.near(key)
+
+    def leave(self, key: str) -> None:
+        """Nobody here is buying the answer any more: other workers need not wait for it."""
+        if self._cache.has_turn(key):
+            self._spawn(self._cache.give_up(key), "give up a turn")
 
     def keep(self, key: str, order: Order, bought: Exchange, body: bytes) -> None:
         """Keeps a complete answer under `key`, given as the upstream's own bytes."""

@@ -62,10 +62,18 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         return self.once.answer(order, self._answer) if order.call.directives.idempotency_key else self._answer(order)
 
     async def _answer(self, order: Order) -> Reply | StreamReply:
-        """The answer, kept elsewhere, shared or bought."""
+        """The answer, kept elsewhere, shared or bought; other workers need not wait for what was not."""
+        try:
+            return await self._find_or_buy(order)
+        finally:
+            key = order.draft.cache_key
+            if key and not order.chat.stream and not self.flights.find(order):
+                self.answers.leave(key)
+
+    async def _find_or_buy(self, order: Order) -> Reply | StreamReply:
         with order.draft as draft:
             key = draft.cache_key
-            if key and not self.flights.find(order) and (kept := await self.answers.find(key)):
+            if key and not self.flights.find(order) and (kept := await self.answers.find(key, order)):
                 return replay(order, *kept)
             while key and (flight := self.flights.find(order)):
                 if shared := await flight.join(draft):

@@ -150,6 +150,25 @@ class CacheLevel(Protocol):
         """Forgets the entry; a key voted down is refused by `put` from then on."""
 
 
+class SharedLevel(CacheLevel, Protocol):
+    """A level that all workers see, and over which they take turns: what one of them buys, the others wait for."""
+
+    async def take(self, key: str) -> CacheEntry | None:
+        """The entry, also one that another worker is buying. None: this worker is to buy it, or the level is away."""
+
+    def has_turn(self, key: str) -> bool:
+        """Whether this worker is to buy it, and has neither got it nor given up."""
+
+    def bought(self, key: str) -> None:
+        """The answer is here, and will be put."""
+
+    async def give_up(self, key: str) -> None:
+        """There will be no answer: another may buy it."""
+
+    async def renew(self) -> None:
+        """To be called every second: this worker's turns go on."""
+
+
 class SharedValues(Protocol):
     """Small values that all workers see, for a while. A store that is away has none and never raises."""
 
@@ -166,8 +185,17 @@ class AnswerCache(Protocol):
     def near(self, key: str) -> tuple[CacheEntry, str] | None:
         """As `find`, but without waiting: None where that would be needed."""
 
-    async def find(self, key: str) -> tuple[CacheEntry, str] | None:
-        """The entry and the name of the level that had it, or None."""
+    async def find(self, key: str, *, waits: bool = False) -> tuple[CacheEntry, str] | None:
+        """The entry and the name of the level that had it, or None.
+
+        With `waits` also an entry that another worker is buying; None then means that this worker is to buy it.
+        """
+
+    def has_turn(self, key: str) -> bool:
+        """Whether other workers wait for this one to buy the answer."""
+
+    async def give_up(self, key: str) -> None:
+        """There will be no answer: another worker may buy it."""
 
     def hold(self, key: str, entry: CacheEntry) -> None:
         """Keeps the entry where `near` looks."""

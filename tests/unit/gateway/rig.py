@@ -82,6 +82,7 @@ class DictCache:
     def __init__(self) -> None:
         self.entries: dict[str, CacheEntry] = {}
         self.kept: list[tuple[str, CacheEntry]] = []
+        self.turns: set[str] = set()
         self.look_up: Callable[[], Awaitable[None]] | None = None
 
     def near(self, key: str) -> tuple[CacheEntry, str] | None:
@@ -89,16 +90,27 @@ class DictCache:
         entry = self.entries.get(key)
         return (entry, "memory") if entry else None
 
-    async def find(self, key: str) -> tuple[CacheEntry, str] | None:
-        """The entry at once, or after `look_up`."""
+    async def find(self, key: str, *, waits: bool = False) -> tuple[CacheEntry, str] | None:
+        """The entry at once, or after `look_up`; who would wait for one takes a turn."""
         entry = self.entries.get(key)
+        if waits and entry is None:
+            self.turns.add(key)
         if self.look_up is not None:
             await self.look_up()
         return (entry, "memory") if entry else None
 
     def hold(self, key: str, entry: CacheEntry) -> None:
-        """Keeps it."""
+        """Keeps it, and the turn is over."""
         self.entries[key] = entry
+        self.turns.discard(key)
+
+    def has_turn(self, key: str) -> bool:
+        """Whether somebody was told to buy it."""
+        return key in self.turns
+
+    async def give_up(self, key: str) -> None:
+        """The turn is over."""
+        self.turns.discard(key)
 
     async def keep(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
         """Keeps them elsewhere, too."""
