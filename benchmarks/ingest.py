@@ -29,7 +29,7 @@ from farthing.domain.routing import STRATEGIES, concrete
 from farthing.domain.routing.plan import Plan
 from farthing.money.bookkeeper import Bookkeeper
 from farthing.money.journal import Journal
-from farthing.ports import CacheEntry
+from farthing.ports.answers import CacheEntry
 from farthing.store import Store, migrate, open_store
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres

@@ -27,7 +27,7 @@ from farthing.domain.secrets import digest, mint
 from farthing.domain.tokens import last_user_text
 from farthing.money.journal import Journal
 from farthing.money.ledger import Ledger
-from farthing.ports import CacheEntry
+from farthing.ports.answers import CacheEntry
 from farthing.telemetry.logs import LogSink
 from farthing.telemetry.prometheus import PrometheusSink
 

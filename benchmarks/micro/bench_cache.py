@@ -13,7 +13,7 @@ from benchmarks.micro.samples import VARIANTS, entry, key
 from farthing.background.clock import SystemClock
 from farthing.cache import MemoryLevel, RedisLevel, RedisLink
 from farthing.domain.secrecy import Secret
-from farthing.ports import CacheEntry, CacheLevel
+from farthing.ports.answers import CacheEntry, CacheLevel
 from tests.servers.redis import Redis
 
 KEYS = [key(number) for number in range(VARIANTS)]

@@ -12,7 +12,7 @@ from farthing.domain.chat import ChatRequest, Message, Text, Usage
 from farthing.domain.exchange import Attempt, Exchange
 from farthing.domain.ids import RANDOM_BITS, uuid7
 from farthing.domain.pricing import TOKEN_CLASSES, PriceSheet, Rates
-from farthing.ports import CacheEntry
+from farthing.ports.answers import CacheEntry
 
 NOON_US = 1_764_590_400_000_000
 """Noon of 1 December 2025 UTC."""

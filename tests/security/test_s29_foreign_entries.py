@@ -17,7 +17,7 @@ from farthing.background.clock import SystemClock
 from farthing.cache import RedisLevel, RedisLink
 from farthing.domain.authentic import SIGNATURE_BYTES, signed
 from farthing.domain.secrecy import Secret
-from farthing.ports import CacheEntry
+from farthing.ports.answers import CacheEntry
 from farthing.store import Store, migrate, open_store
 from farthing.store.schema import response_cache
 from tests.servers.redis import Redis

@@ -10,7 +10,8 @@ from typing import Any
 from farthing.cache import MemoryLevel, RedisLevel, RedisLimits, RedisLink, RedisValues, Tiered
 from farthing.domain.errors import Unavailable
 from farthing.domain.secrecy import Secret
-from farthing.ports import Clock, SharedValues
+from farthing.ports import Clock
+from farthing.ports.answers import SharedValues
 from farthing.ports.limits import SharedLimits
 from farthing.settings import Settings
 from farthing.store import is_current, migrate, open_store

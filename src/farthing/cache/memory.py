@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from farthing.ports import CacheEntry, Clock
+from farthing.ports import Clock
+from farthing.ports.answers import CacheEntry
 
 LONGEST_S = 60.0
 """An entry is asked for again at a lower level after this long, so that a vote elsewhere is heard of."""

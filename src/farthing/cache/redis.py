@@ -13,7 +13,8 @@ import msgspec
 
 from farthing.domain.authentic import payload_of, signed
 from farthing.domain.secrecy import Secret
-from farthing.ports import CacheEntry, Clock
+from farthing.ports import Clock
+from farthing.ports.answers import CacheEntry
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from farthing.cache.memory import MemoryLevel
-from farthing.ports import CacheEntry, CacheLevel, SharedLevel
+from farthing.ports.answers import CacheEntry, CacheLevel, SharedLevel
 
 
 class Tiered:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from farthing.domain.exchange import Exchange
 from farthing.domain.tokens import last_user_text
 from farthing.gateway.order import Order
-from farthing.ports import AnswerCache, CacheEntry, Clock, Spawn
+from farthing.ports import Clock, Spawn
+from farthing.ports.answers import AnswerCache, CacheEntry
 
 MOST_WAITING = 1000
 """Answers that wait to be kept far away; more are not, for they can be bought again."""

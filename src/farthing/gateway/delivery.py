@@ -16,7 +16,7 @@ from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
 from farthing.gateway.source import Pieces
 from farthing.gateway.whole import Whole
-from farthing.ports import CacheEntry
+from farthing.ports.answers import CacheEntry
 
 
 class Reply:

@@ -10,7 +10,7 @@ from farthing.gateway.call import Call
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
-from farthing.ports import CacheEntry
+from farthing.ports.answers import CacheEntry
 
 MOST = 512
 LONGEST_QUESTION = 4 * 1024

@@ -24,7 +24,8 @@ from farthing.gateway.call import Call
 from farthing.gateway.losses import NOTHING_LOST, Losses
 from farthing.gateway.trials import Part, part_facts
 from farthing.gateway.unheld import NothingHeld
-from farthing.ports import CacheEntry, Clock, Hold, Journal, Ledger, Meter, Sink
+from farthing.ports import Clock, Hold, Journal, Ledger, Meter, Sink
+from farthing.ports.answers import CacheEntry
 from farthing.ports.limits import Allowance
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,8 @@ from farthing.domain.experiments.data import Data
 from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.results import Results
 from farthing.domain.experiments.verdict import Code, Verdict
-from farthing.ports import Clock, SharedValues
+from farthing.ports import Clock
+from farthing.ports.answers import SharedValues
 from farthing.ports.experiments import Aftermath, Experiments, Kept, Spread
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from farthing.domain.errors import Unavailable
-from farthing.ports import Clock, Queries, SharedValues
+from farthing.ports import Clock, Queries
+from farthing.ports.answers import SharedValues
 
 NAME = "metrics:latest"
 KEPT_S = 30

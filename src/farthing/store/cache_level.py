@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from farthing.domain.authentic import payload_of, signed
 from farthing.domain.errors import Unavailable
 from farthing.domain.secrecy import Secret
-from farthing.ports import CacheEntry, Clock
+from farthing.ports import Clock
+from farthing.ports.answers import CacheEntry
 from farthing.store.engine import Engines
 from farthing.store.rows import storable
 from farthing.store.schema import response_cache

@@ -11,7 +11,7 @@ import pytest
 from farthing.background.clock import ManualClock
 from farthing.cache import MemoryLevel, RedisLevel, RedisLink, Tiered
 from farthing.domain.secrecy import Secret
-from farthing.ports import CacheEntry, CacheLevel
+from farthing.ports.answers import CacheEntry, CacheLevel
 from farthing.store import open_store
 
 SECRET = b"known to all workers"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from farthing.background.clock import ManualClock
-from farthing.ports import CacheLevel
+from farthing.ports.answers import CacheLevel
 from tests.conformance.cache.conftest import HOUR_US, entry
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from farthing.domain.chat import Usage
 from farthing.domain.exchange import Attempt, Exchange
 from farthing.domain.ids import RANDOM_BITS, uuid7
-from farthing.ports import CacheEntry
+from farthing.ports.answers import CacheEntry
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US

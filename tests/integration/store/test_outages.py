@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from farthing.domain.errors import Unavailable
-from farthing.ports import CacheEntry, Filter, Stretch
+from farthing.ports import Filter, Stretch
+from farthing.ports.answers import CacheEntry
 from farthing.store import Store
 from farthing.store.cache_level import REST_SECONDS
 from tests.conformance.store.samples import answer, exchange

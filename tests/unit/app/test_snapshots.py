@@ -22,7 +22,7 @@ from farthing.domain.secrets import digest
 from farthing.domain.tenancy import Tenant
 from farthing.gateway.admission import admit
 from farthing.money.ledger import Ledger
-from farthing.ports import CacheEntry
+from farthing.ports.answers import CacheEntry
 from farthing.providers.fake import FakeTransport
 from farthing.settings import Settings
 from tests.unit.app.conftest import SettingsOf

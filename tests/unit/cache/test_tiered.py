@@ -8,7 +8,7 @@ import sys
 
 from farthing.background.clock import ManualClock
 from farthing.cache import LEVELS, MemoryLevel, Tiered
-from farthing.ports import CacheEntry
+from farthing.ports.answers import CacheEntry
 from tests.conformance.cache.conftest import entry
 
 

@@ -32,7 +32,8 @@ from farthing.gateway.recording import Recorder
 from farthing.gateway.snapshot import Snapshot, Snapshots
 from farthing.money.ledger import Ledger
 from farthing.money.limiter import Limiter
-from farthing.ports import CacheEntry, Deadlines, Meter, Provider, UpstreamRequest
+from farthing.ports import Deadlines, Meter, Provider, UpstreamRequest
+from farthing.ports.answers import CacheEntry
 from farthing.ports.idempotency import KnownAnswer
 from farthing.providers.fake import Behaviour, ScriptedTransport
 
