@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
@@ -96,7 +97,7 @@ def shown_results(kept: Kept, results: Results) -> dict[str, Any]:
         "confidence_interval": None if results.interval is None else list(results.interval),
         "status": experiment.status,
         "reason": verdict.reason,
-        "metrics": _metrics(results),
+        "metrics": _metrics(results, kept.tally.hits),
         "series": msgspec.to_builtins(results.series),
         "verdict": msgspec.to_builtins(verdict),
     }
@@ -111,12 +112,18 @@ def _arm(prefix: str, facts: ArmFacts) -> dict[str, Any]:
     }
 
 
-def _metrics(results: Results) -> dict[str, Any]:
+def _metrics(results: Results, hits: Mapping[str, int]) -> dict[str, Any]:
     facts = msgspec.to_builtins(results.experiment)
     decided_us = results.experiment.decided_at
     return {
         "experiment": {**facts, "decided_at": None if decided_us is None else rfc3339(decided_us)},
         "srm": msgspec.to_builtins(results.srm),
-        "arms": msgspec.to_builtins(results.arms),
+        "arms": {name: _with_hits(facts, hits.get(name, 0)) for name, facts in results.arms.items()},
         "comparisons": msgspec.to_builtins(results.metrics),
     }
+
+
+def _with_hits(facts: ArmFacts, hits: int) -> dict[str, Any]:
+    """An arm's figures beside how many of its requests the cache answered, which are none of its results."""
+    asked = facts.results + hits
+    return {**msgspec.to_builtins(facts), "hits": hits, "hit_rate": hits / asked if asked else None}

@@ -51,6 +51,9 @@ class Tally(Struct, frozen=True, kw_only=True):
     """How often somebody has rated a result that is analysed."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     """By arm, requests that were assigned and have no result: refused by us, or without a known price."""
+    hits: Mapping[str, int] = field(default_factory=dict)
+    """By arm, requests that the cache answered before the verdict: they cost nothing, whatever the arm, and so are no
+    results."""
 
     @property
     def version(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import count, groupby
 from operator import attrgetter
 from typing import Any
 
@@ -34,6 +34,13 @@ class _Decision(Struct, frozen=True):
     experiment: _Part = _Part()
 
 
+class Lost(Struct, frozen=True):
+    """By arm, requests that have no result: refused or of unknown cost, and answered by the cache."""
+
+    dropped: Mapping[str, int] = {}
+    hits: Mapping[str, int] = {}
+
+
 _read = msgspec.json.Decoder(_Decision).decode
 
 
@@ -47,25 +54,40 @@ async def settle(connection: AsyncConnection, exchanges: Sequence[Exchange]) -> 
 
     Whoever else writes results of the same experiments waits until its end: in the order of their ids, and after all
     other locks that a writer of rows takes, so that nobody waits in a circle. Where a winner was promoted they are only
-    counted: it answers for good.
+    counted: it answers for good. What the cache had is noted until the verdict, as no result.
     """
     mine = sorted(exchanges, key=lambda each: (each.experiment_id or "", each.request_id))
     groups = {name: list(group) for name, group in groupby(mine, key=attrgetter("experiment_id"))}
     statement = (
-        sa.select(_TABLE.experiment_id, _TABLE.tenant, _TABLE.n, _TABLE.lost, _TABLE.aftermath)
+        sa.select(*(_TABLE[name] for name in ("experiment_id", "tenant", "n", "decided_n", "lost", "aftermath")))
         .where(_TABLE.experiment_id.in_(groups))
         .order_by(_TABLE.experiment_id)
         .with_for_update()
     )
     for row in (await connection.execute(statement)).all():
         own = [each for each in groups[row.experiment_id] if each.tenant == row.tenant]
+        bought = [each for each in own if not _is_hit(each)]
         if row.aftermath is not None:
-            await _follow(connection, row.experiment_id, row.aftermath, own)
-            continue
-        results = [result for each in own if (result := _result(each)) is not None]
-        dropped = Counter(row.lost or {}) + Counter(each.arm for each in own if _is_dropped(each))
-        added, duplicates = await _add(connection, row.experiment_id, row.n, results)
-        await _count(connection, row.experiment_id, n=row.n + added, duplicates=duplicates, dropped=dropped)
+            await _follow(connection, row.experiment_id, row.aftermath, bought)
+        else:
+            await _take(connection, row, bought, [each for each in own if _is_hit(each)])
+
+
+async def _take(
+    connection: AsyncConnection, row: sa.Row[Any], bought: Sequence[Exchange], hits: Sequence[Exchange]
+) -> None:
+    """Adds results, and counts what is none."""
+    before, name = lost(row), row.experiment_id
+    if row.decided_n is None:
+        await _add(connection, name, count(-1 - sum(before.hits.values()), -1), _results(hits))
+    else:
+        hits = ()
+    added, duplicates = await _add(connection, name, count(row.n + 1), _results(bought))
+    now = Lost(
+        dropped=Counter(before.dropped) + Counter(each.arm or "" for each in bought if _is_dropped(each)),
+        hits=Counter(before.hits) + Counter(each.arm or "" for each in hits),
+    )
+    await _count(connection, name, n=row.n + added, duplicates=duplicates, without=now)
 
 
 async def _follow(
@@ -86,7 +108,7 @@ async def _follow(
 
 async def keep(connection: AsyncConnection, row: sa.Row[Any], result: Result) -> int | None:
     """Adds one result to the experiment of this row, which is locked; its number, None where it is known already."""
-    added, duplicates = await _add(connection, row.experiment_id, row.n, [result])
+    added, duplicates = await _add(connection, row.experiment_id, count(row.n + 1), [result])
     await _count(connection, row.experiment_id, n=row.n + added, duplicates=duplicates)
     return row.n + 1 if added else None
 
@@ -98,7 +120,7 @@ async def rate(connection: AsyncConnection, experiment_id: str, request_id: str,
     if row is None or row.decided_n is not None:
         return
     change = sa.update(experiment_results).where(
-        _RESULT.experiment_id == experiment_id, _RESULT.request_id == request_id
+        _RESULT.experiment_id == experiment_id, _RESULT.request_id == request_id, _RESULT.seq > 0
     )
     if (await connection.execute(change.values(quality=round(quality * MILLION)))).rowcount:
         more = sa.update(experiments).where(_TABLE.experiment_id == experiment_id)
@@ -106,9 +128,9 @@ async def rate(connection: AsyncConnection, experiment_id: str, request_id: str,
 
 
 async def _add(
-    connection: AsyncConnection, experiment_id: str, last: int, results: Sequence[Result]
+    connection: AsyncConnection, experiment_id: str, numbers: Iterable[int], results: Sequence[Result]
 ) -> tuple[int, int]:
-    """How many of the results are new, and how many are not."""
+    """How many of the results are new, which get these numbers, and how many are not."""
     ids = [result.request_id for result in results]
     known: set[str] = set()
     for start in range(0, len(ids), TOGETHER):
@@ -118,7 +140,7 @@ async def _add(
         known.update((await connection.execute(statement)).scalars())
     new = [result for result in results if result.request_id not in known]
     if new:
-        rows = [_row(experiment_id, number, result) for number, result in enumerate(new, last + 1)]
+        rows = [_row(experiment_id, number, result) for number, result in zip(numbers, new, strict=False)]
         await connection.execute(sa.insert(experiment_results), rows)
     return len(new), len(results) - len(new)
 
@@ -129,13 +151,13 @@ async def _count(
     *,
     n: int,
     duplicates: int,
-    dropped: Mapping[str | None, int] | None = None,
+    without: Lost | None = None,
 ) -> None:
     values: dict[str, Any] = {"n": n}
     if duplicates:
         values["duplicates"] = _TABLE.duplicates + duplicates
-    if dropped:
-        values["lost"] = dict(dropped)
+    if without is not None and (without.dropped or without.hits):
+        values["lost"] = msgspec.to_builtins(without)
     await connection.execute(sa.update(experiments).where(_TABLE.experiment_id == experiment_id).values(**values))
 
 
@@ -159,9 +181,23 @@ def _row(experiment_id: str, number: int, result: Result) -> dict[str, Any]:
     }
 
 
+def lost(row: sa.Row[Any]) -> Lost:
+    """What is counted beside the results of the experiment of this row."""
+    return msgspec.convert(row.lost or {}, Lost)
+
+
+def _is_hit(exchange: Exchange) -> bool:
+    """Whether nothing was bought: it has no price and no latency of the arm's own."""
+    return exchange.status == "cached"
+
+
 def _is_dropped(exchange: Exchange) -> bool:
     """Whether it was assigned and cannot be analysed: refused before it began, or of unknown cost."""
     return exchange.status == "rejected" or exchange.cost is None
+
+
+def _results(exchanges: Iterable[Exchange]) -> list[Result]:
+    return [result for each in exchanges if (result := _result(each)) is not None]
 
 
 def _result(exchange: Exchange) -> Result | None:

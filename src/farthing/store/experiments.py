@@ -17,7 +17,7 @@ from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.verdict import Verdict
 from farthing.ports.experiments import Kept, Recorded, Result, Spread, Tally
 from farthing.store.engine import Engines
-from farthing.store.experiment_results import keep
+from farthing.store.experiment_results import keep, lost
 from farthing.store.queries.quality import of_tenant
 from farthing.store.queries.results import read
 from farthing.store.queries.variance import variance
@@ -210,7 +210,7 @@ def kept(row: sa.Row[Any]) -> Kept:
         duplicates=row.duplicates,
         invalid=row.invalid,
         ratings=row.ratings,
-        dropped=row.lost or {},
+        **msgspec.structs.asdict(lost(row)),
     )
     counts = row.aftermath
     aftermath = None if counts is None else {arm: (requests, errors) for arm, (requests, errors) in counts.items()}

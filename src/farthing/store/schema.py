@@ -354,7 +354,7 @@ experiments = sa.Table(
     sa.Column("invalid", sa.BigInteger, nullable=False, server_default="0"),
     # How often a result that is analysed was rated.
     sa.Column("ratings", sa.BigInteger, nullable=False, server_default="0"),
-    # By arm, requests without a result.
+    # Requests without a result: by arm those that were `dropped`, and the `hits` of the cache.
     sa.Column("lost", Json),
     # The last result that is analysed; NULL while it runs.
     sa.Column("decided_n", sa.BigInteger),
@@ -376,7 +376,7 @@ experiment_results = sa.Table(
     sa.Column("experiment_id", sa.Text, primary_key=True),
     # Of the ledger, or whatever whoever reports from outside calls it.
     sa.Column("request_id", sa.Text, primary_key=True),
-    # From 1, in the order of arrival.
+    # From 1, in the order of arrival; from -1 down what the cache answered, which is no result.
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("user_id", sa.Text, nullable=False),
     sa.Column("arm", sa.Text, nullable=False),

@@ -66,6 +66,14 @@ class Moves(Struct, frozen=True, kw_only=True):
     """For each stretch the number of results, of all arms, up to its end."""
 
 
+class Served(Struct, frozen=True, kw_only=True):
+    """Users of an arm in a phase who have no result, since the cache had all their answers: assigned all the same."""
+
+    arm: str
+    phase: int
+    users: int
+
+
 class Data(Struct, frozen=True, kw_only=True):
     """The results of an experiment up to its horizon, in order of arrival at the store."""
 
@@ -83,5 +91,7 @@ class Data(Struct, frozen=True, kw_only=True):
     """Results that were refused for a value that is none."""
     dropped: Mapping[str, int] = {}
     """For each arm, results that were lost on their way."""
+    served: tuple[Served, ...] = ()
+    """At most one for each arm and phase."""
     moves: Moves | None = None
     """None where no chart is wanted, or there would be more than `MOVES` lines."""

@@ -83,8 +83,10 @@ def _told(found: Balance) -> Ratio:
 
 
 def _users(panel: Panel, phase: int, arm: str) -> int:
+    """All that were assigned, those without a result too: an arm with more users finds more answers in the cache."""
     cohort = panel.cohort(phase, arm)
-    return 0 if cohort is None else len(cohort.requests)
+    served = sum(one.users for one in panel.data.served if (one.phase, one.arm) == (phase, arm))
+    return served + (0 if cohort is None else len(cohort.requests))
 
 
 def harmfulness(panel: Panel, arm: str) -> float:

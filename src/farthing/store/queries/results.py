@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from farthing.domain.experiments.data import CHECKPOINTS, LATENCIES, MOVES, Cohort, Data, Moves
+from farthing.domain.experiments.data import CHECKPOINTS, LATENCIES, MOVES, Cohort, Data, Moves, Served
 from farthing.ports.experiments import Kept
 from farthing.store.schema import experiment_results
 
@@ -26,6 +27,7 @@ async def read(connection: AsyncConnection, kept: Kept, *, moves: bool) -> Data:
     reading = _Reading(kept, n)
     await reading.users(connection)
     await reading.latencies(connection)
+    served = await reading.served(connection) if kept.tally.hits else ()
     return Data(
         n=n,
         cohorts=tuple(cohort for _, cohort in sorted(reading.cohorts.items())),
@@ -34,6 +36,7 @@ async def read(connection: AsyncConnection, kept: Kept, *, moves: bool) -> Data:
         duplicates=kept.tally.duplicates,
         invalid_values=kept.tally.invalid,
         dropped=kept.tally.dropped,
+        served=served,
         moves=await reading.moves(connection) if moves else None,
     )
 
@@ -45,7 +48,8 @@ class _Reading:
         experiment = kept.experiment
         self._n = n
         self._phase = experiment.phase
-        self._where = _TABLE.experiment_id == experiment.id, _TABLE.seq <= n
+        self._hits = _TABLE.experiment_id == experiment.id, _TABLE.seq < 0
+        self._where = _TABLE.experiment_id == experiment.id, _TABLE.seq.between(1, n)
         self._arms = {arm.name: place for place, arm in enumerate(experiment.arms)}
         self.cohorts: dict[tuple[int, int], Cohort] = {}
         self._places: dict[tuple[int, str], tuple[str, int]] = {}
@@ -117,6 +121,21 @@ class _Reading:
             for cohort, size in sizes
         ]
         return [sa.or_(*taken)]
+
+    async def served(self, connection: AsyncConnection) -> tuple[Served, ...]:
+        """Users who are in no cohort, since the cache had all their answers; those of another arm's cross over."""
+        who = _TABLE.phase, _TABLE.user_id, _TABLE.arm
+        statement = sa.select(*who).where(*self._hits).group_by(*who).order_by(sa.func.max(_TABLE.seq).desc())
+        counts: Counter[tuple[int, str]] = Counter()
+        async with connection.stream(statement) as found:
+            async for portion in found.partitions(PORTION):
+                for phase, user, arm in portion:
+                    home = self._places.setdefault((phase, user), (arm, -1))
+                    if home[0] != arm:
+                        self.crossovers.add((phase, user))
+                    elif home[1] < 0:
+                        counts[phase, arm] += 1
+        return tuple(Served(arm=arm, phase=phase, users=users) for (phase, arm), users in sorted(counts.items()))
 
     async def moves(self, connection: AsyncConnection) -> Moves | None:
         """Sums of the last phase by stretch of arrival, None where there may be too many."""
