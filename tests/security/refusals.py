@@ -14,12 +14,14 @@ from tests.servers.gateway import Gateway
 ANTHROPIC_TYPES: Mapping[int, str] = {
     400: "invalid_request_error",
     401: "authentication_error",
+    402: "billing_error",
     404: "not_found_error",
     405: "invalid_request_error",
     408: "timeout_error",
     413: "request_too_large",
     414: "invalid_request_error",
     415: "invalid_request_error",
+    429: "rate_limit_error",
     431: "invalid_request_error",
     503: "overloaded_error",
 }

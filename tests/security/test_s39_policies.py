@@ -1,4 +1,4 @@
-"""S39, S55: every policy holds on every way in, streaming or not, and before the provider hears of a request."""
+"""S39, S55, B38 to B41, B45: every policy holds on every way in, and before the provider hears of a request."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import pytest
 from msgspec import Struct
 
 from tests.security.conftest import make_key
-from tests.security.refusals import ANTHROPIC_TYPES
+from tests.security.refusals import refused
 from tests.security.test_keys import until
 from tests.security.wire import JSON, Answer, Pairs, Wire
 from tests.servers.gateway import Gateway
 
 MASTER = "the-master-key-of-the-policies"
+PAYMENT_REQUIRED = 402
+NARROW = "context_tokens = 8192"
 SAID = [{"role": "user", "content": "x"}]
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "chat": ("/v1/chat/completions", {"messages": SAID}),
@@ -27,15 +29,17 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "native": ("/complete", {"prompt": "x"}),
     "embeddings": ("/v1/embeddings", {"input": "x"}),
 }
+INVALID, QUOTA, RATE = "invalid_request_error", "insufficient_quota", "rate_limit_error"
 POLICIES = {
-    "no key": (401, "missing_api_key"),
-    "a wrong key": (401, "invalid_api_key"),
-    "a revoked key": (401, "invalid_api_key"),
-    "another model's key": (404, "model_not_found"),
-    "a spent budget": (402, "insufficient_quota"),
-    "a used rate": (429, "rate_limit_exceeded"),
-    "a cost ceiling": (400, "cost_limit_exceeded"),
+    "no key": (401, "missing_api_key", INVALID, None),
+    "a wrong key": (401, "invalid_api_key", INVALID, None),
+    "a revoked key": (401, "invalid_api_key", INVALID, None),
+    "another model's key": (404, "model_not_found", INVALID, "model"),
+    "a spent budget": (402, "insufficient_quota", QUOTA, None),
+    "a used rate": (429, "rate_limit_exceeded", RATE, None),
+    "a cost ceiling": (400, "cost_limit_exceeded", INVALID, None),
 }
+"""Status, code, type and `param` of each."""
 
 
 class Door(Struct, frozen=True):
@@ -64,7 +68,9 @@ def limit(gateway: Gateway, key: str, amount: str) -> None:
 @pytest.fixture(scope="module")
 def door(settings: str, started: Callable[[Gateway], Gateway]) -> Door:
     """With every policy in force."""
-    gateway = started(Gateway(settings, environment={"THERE_KEY": "k", "FARTHING_MASTER_KEY": MASTER}))
+    narrow = settings.replace('name = "large"', 'name = "narrow"').replace("context_tokens = 100000000", NARROW)
+    models = narrow[narrow.rindex("[[models]]") :]
+    gateway = started(Gateway(settings + models, environment={"THERE_KEY": "k", "FARTHING_MASTER_KEY": MASTER}))
     options = {
         "a revoked key": (),
         "another model's key": ("--model", "large"),
@@ -72,6 +78,7 @@ def door(settings: str, started: Callable[[Gateway], Gateway]) -> Door:
         "a used rate": ("--rpm", "1"),
         "a cost ceiling": (),
         "a small budget": (),
+        "a narrow window": (),
     }
     keys: dict[str, str | None] = {name: make_key(gateway, name, *more) for name, more in options.items()}
     chat, body = WAYS["chat"]
@@ -92,18 +99,46 @@ def door(settings: str, started: Callable[[Gateway], Gateway]) -> Door:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("way", WAYS)
 def test_every_policy_holds_on_every_way(door: Door, policy: str, way: str) -> None:
-    """The same status and code, in the caller's dialect, and no call."""
+    """B39 to B41: the same status and code, in the caller's dialect, when to try again or not at all, and no call."""
     path, body = WAYS[way]
-    status, code = POLICIES[policy]
+    status, code, type_, param = POLICIES[policy]
     ceiling: Pairs = (("x-farthing-max-cost-usd", "0.000000001"),) if policy == "a cost ceiling" else ()
     new = {"prompt": f"{policy} {way}"} if way == "native" else {}
     answer = ask(door.gateway, path, door.keys[policy], {**body, **new, "model": "small"}, ceiling)
-    assert answer.status == status, answer.body
-    if path == "/v1/messages":
-        types = {**ANTHROPIC_TYPES, 402: "billing_error", 429: "rate_limit_error"}
-        assert answer.json["error"]["type"] == types[status]
-    else:
-        assert answer.json["error"]["code"] == code
+    refused(answer, status, code, dialect="anthropic" if path == "/v1/messages" else "openai", param=param, type_=type_)
+    assert ("retry-after" in answer.headers) == (policy == "a used rate")
+    assert answer.headers.get("x-should-retry") == ("false" if status == PAYMENT_REQUIRED else None)
+
+
+@pytest.mark.usefixtures("upstream")
+@pytest.mark.parametrize("way", ["chat", "chat stream", "messages", "messages stream"])
+def test_what_no_window_holds_is_refused(door: Door, way: str) -> None:
+    """B38: with the code at which clients shorten the conversation, and no call."""
+    path, body = WAYS[way]
+    long = [{"role": "user", "content": "word " * 20_000}]
+    answer = ask(door.gateway, path, door.keys["a narrow window"], {**body, "messages": long, "model": "narrow"})
+    dialect = "anthropic" if path == "/v1/messages" else "openai"
+    refused(answer, 400, "context_length_exceeded", dialect=dialect, param="messages")
+
+
+@pytest.mark.usefixtures("upstream")
+@pytest.mark.parametrize("key", ["", "k" * 256, "a\tb"])
+def test_an_idempotency_key_that_is_none_is_refused(door: Door, key: str) -> None:
+    """B45: empty, too long, or with a control character."""
+    path, body = WAYS["chat"]
+    bearer = door.keys["a narrow window"]
+    answer = ask(door.gateway, path, bearer, {**body, "model": "small"}, (("idempotency-key", key),))
+    refused(answer, 400, "invalid_idempotency_key", param="idempotency-key")
+
+
+def test_an_idempotency_key_used_for_something_else_is_refused(door: Door) -> None:
+    """B45: 409, and the provider is not asked for the second."""
+    path, body = WAYS["chat"]
+    bearer = door.keys["a narrow window"]
+    name: Pairs = (("idempotency-key", "the-same"),)
+    assert ask(door.gateway, path, bearer, {**body, "model": "small"}, name).status == 200
+    answer = ask(door.gateway, path, bearer, {**body, "model": "small", "max_tokens": 3}, name)
+    refused(answer, 409, "idempotency_conflict", param="idempotency-key")
 
 
 DEAR: dict[str, dict[str, Any]] = {
