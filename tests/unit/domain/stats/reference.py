@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farthing.domain.stats import means, ratios
+from farthing.domain.stats.columns import Numbers
 from farthing.domain.stats.cuped import Moved
 from farthing.domain.stats.means import ArmMean, Effect
 from farthing.domain.stats.proportions import Share
@@ -58,7 +59,7 @@ def normal(effect: Effect) -> Effect:
     return means.effect(effect.estimate, effect.se)
 
 
-def raw(first: list[float], second: list[float]) -> means.Comparison:
+def raw(first: Numbers, second: Numbers) -> means.Comparison:
     """Two arms of users with one request each."""
     arms = [means.arm_mean(values, [1] * len(values)) for values in (first, second)]
     assert arms[0] is not None
@@ -75,6 +76,14 @@ def with_covariance(n: int, centres: list[float], matrix: NDArray[Any]) -> NDArr
     orthogonal = np.linalg.qr(basis.T)[0][:, 1:].T
     rows: NDArray[Any] = np.linalg.cholesky(matrix) @ orthogonal * sqrt(n - 1) + np.array(centres)[:, None]
     return rows
+
+
+def with_moments(arm: Row) -> NDArray[Any]:
+    """Users with a figure and its covariate, told as sums, sums of squares and of products."""
+    n, y, x = arm["n"], arm["y_sum"], arm["x_sum"]
+    terms = [(arm["y_sq"], y, y), (arm["xy"], x, y), (arm["x_sq"], x, x)]
+    first, crossed, second = (covariance(n, *term) for term in terms)
+    return with_covariance(n, [y / n, x / n], np.array([[first, crossed], [crossed, second]]))
 
 
 def delta_moved(s: NDArray[Any], n: NDArray[Any], x: NDArray[Any], m: NDArray[Any]) -> Moved:
