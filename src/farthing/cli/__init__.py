@@ -11,6 +11,7 @@ from farthing.cli.budgets import BUDGETS
 from farthing.cli.credentials import CREDENTIALS
 from farthing.cli.demo import demo
 from farthing.cli.doctor import doctor
+from farthing.cli.evaluate import EVALUATIONS
 from farthing.cli.experiments import EXPERIMENTS
 from farthing.cli.invoice import invoice
 from farthing.cli.keys import KEYS
@@ -39,6 +40,7 @@ PROGRAM.add_typer(TENANTS, name="tenants")
 PROGRAM.add_typer(BUDGETS, name="budgets")
 PROGRAM.add_typer(CREDENTIALS, name="credentials")
 PROGRAM.add_typer(EXPERIMENTS, name="experiments")
+PROGRAM.add_typer(EVALUATIONS, name="eval")
 
 
 @PROGRAM.callback(invoke_without_command=True)

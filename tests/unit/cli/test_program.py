@@ -11,6 +11,7 @@ GROUPS = {
     "budgets": ["create", "list", "set", "delete"],
     "credentials": ["set", "list", "delete", "reseal"],
     "experiments": ["plan", "start", "create", "list", "show", "stop", "results"],
+    "eval": ["routing"],
     "keys": ["create", "list", "revoke"],
     "tenants": ["create", "list", "set"],
 }

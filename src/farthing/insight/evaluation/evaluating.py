@@ -1,0 +1,151 @@
+"""Scores every router on recorded outcomes that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+from time import perf_counter_ns
+
+import numpy as np
+from msgspec import Struct
+
+from farthing.insight.evaluation.costs import priced
+from farthing.insight.evaluation.figures import PUBLISHED_BUDGETS, Figure, Sample, Scored, figures, sample
+from farthing.insight.evaluation.routers import BASELINES, RANKS, Fit, Fitted, knowing
+from farthing.insight.evaluation.sweep import singles, sweep
+from farthing.insight.evaluation.table import Array, Table, alike, folds, tabulate
+from farthing.insight.learning.labels import BadLabels, Labelled
+
+_TIMED = 200
+"""Decisions that are timed, each for one prompt alone."""
+
+
+class Single(Struct, frozen=True):
+    """A model that answers everything."""
+
+    quality: float
+    cost_usd: float
+    """Per request."""
+
+
+class Standing(Struct, frozen=True):
+    """How one router did."""
+
+    figures: Mapping[str, Figure | Mapping[str, Figure]]
+    decision_us_p50: float | None
+    """Microseconds for one prompt; `None` where nothing is decided."""
+
+
+class Evaluation(Struct, frozen=True, kw_only=True):
+    """All routers on one file."""
+
+    rows: int
+    left_out: int
+    """Rows that lack a model of the pool."""
+    folds: int
+    """As many parts the rows were cross-fitted in; 0 where the routers were fitted on other files."""
+    train_rows: int
+    train_dropped: int
+    """Rows of the other files that were not trained on, because their prompts are scored."""
+    models: Mapping[str, Single]
+    best_single: str
+    routers: Mapping[str, Standing]
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What is scored, and how."""
+
+    rows: Sequence[Labelled]
+    train: Sequence[Labelled] = ()
+    """What the routers learn from, but for prompts that are scored; if none are left, the rows themselves, in parts."""
+    learners: Mapping[str, Fit] = {}
+    """Routers beside the baselines."""
+    prices: Mapping[str, float] = {}
+    """US dollars per million tokens, for outcomes without a cost."""
+    budgets: Sequence[float] = PUBLISHED_BUDGETS
+    """US dollars per request, for `reward_at`."""
+
+
+class _Trial(Struct, frozen=True, kw_only=True):
+    """The rows of an evaluation in their parts."""
+
+    table: Table
+    place: Mapping[str, int]
+    """Folds of the prompts."""
+    rows: Sequence[Labelled]
+    """Also those that are not scored."""
+    train: Sequence[Labelled]
+
+
+def evaluate(question: Question) -> Evaluation:
+    """Fits and scores ZERO, the baselines, the learners and ORACLE. Raises `BadLabels`."""
+    rows = priced(question.rows, question.prices)
+    table, place = tabulate(rows), folds(rows)
+    train = [row for row in priced(question.train, question.prices) if alike(row.prompt) not in place]
+    parts = len(set(place.values()))
+    if not train and parts == 1:
+        raise BadLabels("nothing is left to learn from: give more rows, or others with --train")
+    if train and (lacking := sorted(set(table.models) - {model for row in train for model in row.outcomes})):
+        raise BadLabels(f"the rows to train on hold no outcome of {', '.join(lacking)}, which is to be scored")
+    trial = _Trial(table=table, place=place, rows=rows, train=train)
+    of = sample(table, [place[alike(row.prompt)] for row in table.rows])
+    return Evaluation(
+        rows=len(table.rows),
+        left_out=table.left_out,
+        folds=0 if train else parts,
+        train_rows=len(train),
+        train_dropped=len(question.train) - len(train),
+        models=_singles(table),
+        best_single=table.models[table.best],
+        routers=_standings(trial, of, question),
+    )
+
+
+def _singles(table: Table) -> dict[str, Single]:
+    means = zip(table.models, table.quality.mean(axis=0), table.cost.mean(axis=0), strict=True)
+    return {model: Single(round(float(quality), 6), round(float(cost), 9)) for model, quality, cost in means}
+
+
+def _standings(trial: _Trial, of: Sample, question: Question) -> dict[str, Standing]:
+    zero = Scored(sweep=singles(trial.table), gain=np.zeros(len(trial.table.rows)))
+    found = {"zero": Standing(figures(zero, of, question.budgets), None)}
+    for name, fit in {**BASELINES, **question.learners}.items():
+        quality, cost, fitted = _predicted(fit, trial)
+        scored = _scored(quality, cost, trial.table)
+        if name in RANKS:
+            scored = replace(scored, gain=RANKS[name](trial.table.rows))
+        found[name] = Standing(figures(scored, of, question.budgets), _decision_us(fitted, trial.table.rows))
+    known = _scored(*knowing((), trial.table.models).predict(trial.table.rows), trial.table)
+    return found | {"oracle": Standing(figures(known, of, question.budgets), None)}
+
+
+def _scored(quality: Array, cost: Array, table: Table) -> Scored:
+    return Scored(sweep=sweep(quality, cost, table), gain=quality[:, table.best] - quality[:, 0])
+
+
+def _predicted(fit: Fit, trial: _Trial) -> tuple[Array, Array, Fitted]:
+    """Quality and cost of every scored row by a router that has not seen it, and such a router."""
+    models, scored = trial.table.models, trial.table.rows
+    if trial.train:
+        fitted = fit(trial.train, models)
+        return *fitted.predict(scored), fitted
+    quality, cost = np.empty(trial.table.quality.shape), np.empty(trial.table.cost.shape)
+    fold_of_each = [trial.place[alike(row.prompt)] for row in scored]
+    each = []
+    for fold in sorted(set(fold_of_each)):
+        fitted = fit([row for row in trial.rows if trial.place[alike(row.prompt)] != fold], models)
+        inside = [at for at, own in enumerate(fold_of_each) if own == fold]
+        quality[inside], cost[inside] = fitted.predict([scored[at] for at in inside])
+        each.append(fitted)
+    return quality, cost, each[0]
+
+
+def _decision_us(fitted: Fitted, rows: Sequence[Labelled]) -> float:
+    """The median time of a decision, in microseconds."""
+    taken = []
+    for row in rows[: _TIMED + 1]:
+        began = perf_counter_ns()
+        fitted.predict([row])
+        taken.append((perf_counter_ns() - began) / 1000)
+    return round(median(taken), 1)
