@@ -75,6 +75,23 @@ def test_anthropic_takes_part_by_extra_headers(anthropic: Anthropic, experiment:
     assert raw.parse().content[0].type == "text"
 
 
+def test_both_take_part_by_a_field_of_the_body(openai: OpenAI, anthropic: Anthropic, experiment: str) -> None:
+    """As an extra field, which no vendor is sent; the same user has the same arm."""
+    more = {"experiment_id": experiment}
+    raw = openai.chat.completions.with_raw_response.create(
+        model="auto", messages=[{"role": "user", "content": "Say hello"}], user="ada", extra_body=more
+    )
+    other = anthropic.messages.with_raw_response.create(
+        model="auto",
+        max_tokens=100,
+        messages=[{"role": "user", "content": "Say hello"}],
+        metadata={"user_id": "ada"},
+        extra_body=more,
+    )
+    arms = [raw.headers["x-farthing-experiment-arm"], other.headers["x-farthing-experiment-arm"]]
+    assert arms[0] == arms[1] != ""
+
+
 def test_an_experiment_that_is_not_there_is_an_error_of_the_client(openai: OpenAI) -> None:
     """Told before anything is bought."""
     headers = {"x-farthing-experiment": "none", "x-farthing-user": "ada"}

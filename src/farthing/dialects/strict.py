@@ -65,6 +65,7 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MEMBER_START = re.compile(rb'[\s,]*"[^"\\]*(?:\\.[^"\\]*)*"\s*:\s*')
+_NEXT = re.compile(rb"\s*,?")
 _PLAIN_TEXT = re.compile(rb'[ \t\r\n]*("[^"\\]*")')
 _BACKSLASH = 0x5C
 _TAIL = 512
@@ -136,6 +137,22 @@ def splice(body: bytes, changes: Mapping[str, Any]) -> bytes:
         copied = at
     pieces.append(body[copied:])
     return b"".join(pieces)
+
+
+def without(body: bytes, name: str) -> bytes:
+    """The object in `body` without this top-level member, which it has, and every other byte as it was.
+
+    `body` must be one that `decode` accepts.
+    """
+    first = at = before = body.index(b"{") + 1
+    for member, raw in _RAW_MEMBERS.decode(body).items():
+        at = _MEMBER_START.match(body, at).end() + memoryview(raw).nbytes  # type: ignore[union-attr]
+        if member == name:
+            break
+        before = at
+    if before == first:
+        at = _NEXT.match(body, at).end()  # type: ignore[union-attr]
+    return body[:before] + body[at:]
 
 
 def _at_an_edge(body: bytes, name: str) -> tuple[int, int] | None:

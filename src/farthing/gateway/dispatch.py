@@ -173,7 +173,7 @@ class Dispatch:
         call, chat = order.call, order.chat
         is_same = call.dialect.name == dialect.name
         if is_same:
-            wire = dialect.pass_through(call.body, order.reading.tree, chat, model.upstream)
+            wire = dialect.pass_through(order.reading.body, order.reading.tree, chat, model.upstream)
         else:
             wire = dialect.write_request(chat, model.upstream)
         forward = call.forward if is_same else ()

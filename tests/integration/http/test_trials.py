@@ -52,7 +52,7 @@ def arms_of(gateway: Gateway, experiment: str, users: int) -> list[str | None]:
                 body = {"model": "auto", "max_tokens": 20, "messages": turns, "stream": stream}
                 of_one.add(ask(gateway, "POST", path, body, **wishes)[1])
         native = {"prompt": f"What is {number}?", "experiment_id": experiment, "user_id": f"u{number}"}
-        said, arm = ask(gateway, "POST", "/complete", native)
+        said, arm = ask(gateway, "POST", "/complete", native, x_farthing_cache="off")
         of_one |= {arm, json.loads(said)["experiment_assignment"]}
         assert len(of_one) == 1, of_one
         found.append(of_one.pop())

@@ -47,6 +47,23 @@ def test_the_end_user_may_be_named_for_safety() -> None:
     assert Reading(OPENAI, question()).safety_identifier is None
 
 
+@pytest.mark.parametrize("said", ["exp-1", None, 17, "x" * LONGEST_NAME])
+def test_an_experiment_is_named_to_the_gateway_alone(said: str | int | None) -> None:
+    """In a vendor's dialect as in our own; what goes on to the vendor is the rest of the body, byte for byte."""
+    reading = Reading(OPENAI, question(experiment_id=said))
+    assert reading.extras == {"experiment_id": None if said is None else str(said)}
+    assert (reading.body, reading.tree) == (question(), msgspec.json.decode(question()))
+    assert Reading(OPENAI, question()).body == question()
+
+
+@pytest.mark.parametrize("said", ["", True, 1.5, [], {}, "x" * (LONGEST_NAME + 1)])
+def test_what_is_no_experiments_id_is_refused(said: object) -> None:
+    """With what to send."""
+    with pytest.raises(InvalidRequest, match="`experiment_id` must be an experiment's id") as refused:
+        Reading(OPENAI, question(experiment_id=said))
+    assert refused.value.param == "experiment_id"
+
+
 def test_what_cannot_be_read_is_refused() -> None:
     """With the dialect's own error."""
     with pytest.raises(InvalidRequest):

@@ -237,6 +237,30 @@ def test_splice_keeps_every_other_byte(body: bytes, changes: dict[str, Any], exp
     assert strict.splice(body, changes) == expected
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"x":1}', b"{}"),
+        (b'{ "x" : [1, "x"] , "a":2}', b'{ "a":2}'),
+        (b'{"a":{"x":1} , "x":2 }', b'{"a":{"x":1} }'),
+        (b'{"a":1,\n "\\u0078": {"x": "}"},\n "b":2}', b'{"a":1,\n "b":2}'),
+        (b' {"a":1}', b' {"a":1}'),
+    ],
+)
+def test_a_member_is_left_out_with_its_comma(body: bytes, expected: bytes) -> None:
+    """However its name is written; whitespace around others and nested namesakes stay as they were."""
+    assert strict.without(body, "x") == expected
+
+
+@given(members, st.sampled_from(["", " ", "\n\t"]), st.booleans())
+def test_what_is_left_out_is_all_that_is_missing(tree: dict[str, Any], gap: str, ascii_only: bool) -> None:
+    """Any member of any body."""
+    body = text_of(Pairs(tree.items()), ascii_only=ascii_only, gap=gap).encode()
+    for name in tree:
+        rest = [(other, value) for other, value in json.loads(body).items() if other != name]
+        assert list(json.loads(strict.without(body, name)).items()) == rest
+
+
 class Inner(msgspec.Struct):
     """A nested field."""
 

@@ -37,9 +37,9 @@ def experiment(**changes: Any) -> Experiment:
     return Experiment(**{**fields, **changes})
 
 
-def running(*experiments: Experiment, script: Any = None) -> Rig:
+def running(*experiments: Experiment, script: Any = None, **snapshot: Any) -> Rig:
     """A rig with these experiments, whose models always answer."""
-    rig = Rig(script or (lambda _: answer(completion())))
+    rig = Rig(script or (lambda _: answer(completion())), **snapshot)
     rig.snapshots.swap(replace(rig.snapshots.current, trials=known(*experiments)))
     return rig
 
