@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from farthing.domain.errors import Unavailable
 from farthing.gateway.trials import Trial, Trials
 from farthing.store.experiments import Experiments
@@ -18,7 +16,6 @@ class FollowedTrials:
         self._source = source
         self._known: dict[str, Trial] = {}
         self._number: int | None = None
-        self._lock = asyncio.Lock()
 
     @property
     def is_known(self) -> bool:
@@ -26,17 +23,19 @@ class FollowedTrials:
         return self._number is not None
 
     async def refresh(self) -> bool:
-        """Whether anything is different now for requests. While the database is away the last ones stay."""
-        # Of two at once, the one that read first may end last, and would bring back what the other saw ended.
-        async with self._lock:
-            try:
-                changes = await self._source.changes(self._number)
-            except Unavailable:
-                return False
-            if changes is None:
-                return False
-            found = {each.id: Trial.of(each) for each in changes.experiments}
-            self._known = found if changes.has_all else {**self._known, **found}
-            self._number = changes.number
-            self.trials = Trials(self._known.values())
-            return True
+        """Whether anything is different now for requests. While the database is away the last ones stay.
+
+        To be called by one at a time: of two, the one that read first may end last, and would bring back what the other
+        saw ended.
+        """
+        try:
+            changes = await self._source.changes(self._number)
+        except Unavailable:
+            return False
+        if changes is None:
+            return False
+        found = {each.id: Trial.of(each) for each in changes.experiments}
+        self._known = found if changes.has_all else {**self._known, **found}
+        self._number = changes.number
+        self.trials = Trials(self._known.values())
+        return True

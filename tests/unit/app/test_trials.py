@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -74,23 +75,42 @@ async def test_while_the_database_is_away_the_last_ones_stay(storage: Storage, m
     assert (ids(followed), late.is_known) == (["exp-1"], False)
 
 
-async def test_of_two_looks_at_once_none_brings_back_the_past(storage: Storage) -> None:
-    """They take turns."""
-    store = storage.store.experiments
-    await store.create(experiment())
-    followed = FollowedTrials(store)
-    assert sorted(await asyncio.gather(followed.refresh(), followed.refresh())) == [False, True]
-
-
-async def test_the_next_request_meets_a_new_experiment(storage: Storage, settings_of: SettingsOf) -> None:
-    """As soon as the snapshot was refreshed."""
-    refresher = Refresher(
+def refresher_of(storage: Storage, settings_of: SettingsOf) -> Refresher:
+    """What keeps the snapshot of a gateway with this database."""
+    return Refresher(
         settings=settings_of(),
         storage=storage,
         ledger=Ledger(ManualClock(NOON_US)),
         transport=FakeTransport(),
         clock=ManualClock(NOON_US),
     )
+
+
+async def test_of_two_looks_at_once_none_brings_back_the_past(
+    storage: Storage, settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one asks when the first one's answer is in force, however long that took."""
+    store = storage.store.experiments
+    await store.create(experiment())
+    refresher = refresher_of(storage, settings_of)
+    read, asked = store.changes, []
+
+    async def slowly(since: int | None) -> Any:
+        asked.append(since)
+        found = await read(since)
+        for _ in range(50 if len(asked) == 1 else 0):
+            await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(store, "changes", slowly)
+    await asyncio.gather(refresher.refresh(), refresher.refresh())
+    assert asked == [None, 1]
+    assert [each.id for each in refresher.snapshots.current.trials.experiments] == ["exp-1"]
+
+
+async def test_the_next_request_meets_a_new_experiment(storage: Storage, settings_of: SettingsOf) -> None:
+    """As soon as the snapshot was refreshed."""
+    refresher = refresher_of(storage, settings_of)
     await refresher.first_refresh()
     await storage.store.experiments.create(experiment())
     await refresher.refresh()
