@@ -10,8 +10,10 @@ from time import perf_counter_ns
 import numpy as np
 from msgspec import Struct
 
+from farthing.insight.evaluation.cascade import cascade
 from farthing.insight.evaluation.costs import priced
 from farthing.insight.evaluation.figures import PUBLISHED_BUDGETS, Figure, Sample, Scored, figures, sample
+from farthing.insight.evaluation.nesting import Learner, firsts, foretell
 from farthing.insight.evaluation.routers import BASELINES, RANKS, Fit, Fitted, knowing
 from farthing.insight.evaluation.sweep import singles, sweep
 from farthing.insight.evaluation.table import Array, Table, alike, folds, tabulate
@@ -61,6 +63,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """What the routers learn from, but for prompts that are scored; if none are left, the rows themselves, in parts."""
     learners: Mapping[str, Fit] = {}
     """Routers beside the baselines."""
+    cascades: Mapping[str, Learner] = {}
+    """Routers that may ask a first model before they decide; scored where its answers are recorded."""
     prices: Mapping[str, float] = {}
     """US dollars per million tokens, for outcomes without a cost."""
     budgets: Sequence[float] = PUBLISHED_BUDGETS
@@ -117,6 +121,10 @@ def _standings(trial: _Trial, of: Sample, question: Question) -> dict[str, Stand
             scored = replace(scored, gain=RANKS[name](trial.table.rows))
         found[name] = Standing(figures(scored, of, question.budgets), _decision_us(fitted, trial.table.rows))
     known = _scored(*knowing((), trial.table.models).predict(trial.table.rows), trial.table)
+    train = trial.train or trial.rows
+    for name, learner in question.cascades.items() if firsts(trial.table, train) else ():
+        scored, checked = _cascaded(learner, trial)
+        found[name] = Standing(figures(scored, of, question.budgets), _decision_us(checked, trial.table.rows))
     return found | {"oracle": Standing(figures(known, of, question.budgets), None)}
 
 
@@ -127,18 +135,37 @@ def _scored(quality: Array, cost: Array, table: Table) -> Scored:
 def _predicted(fit: Fit, trial: _Trial) -> tuple[Array, Array, Fitted]:
     """Quality and cost of every scored row by a router that has not seen it, and such a router."""
     models, scored = trial.table.models, trial.table.rows
-    if trial.train:
-        fitted = fit(trial.train, models)
-        return *fitted.predict(scored), fitted
     quality, cost = np.empty(trial.table.quality.shape), np.empty(trial.table.cost.shape)
-    fold_of_each = [trial.place[alike(row.prompt)] for row in scored]
     each = []
-    for fold in sorted(set(fold_of_each)):
-        fitted = fit([row for row in trial.rows if trial.place[alike(row.prompt)] != fold], models)
-        inside = [at for at, own in enumerate(fold_of_each) if own == fold]
-        quality[inside], cost[inside] = fitted.predict([scored[at] for at in inside])
+    for train, places in _parts(trial):
+        fitted = fit(train, models)
+        quality[places], cost[places] = fitted.predict([scored[place] for place in places])
         each.append(fitted)
     return quality, cost, each[0]
+
+
+def _cascaded(learner: Learner, trial: _Trial) -> tuple[Scored, Fitted]:
+    """The curve of a router that judges first answers, and such a router."""
+    found = [foretell(learner, trial.table, train, places) for train, places in _parts(trial)]
+    gain = np.empty(len(trial.table.rows))
+    for part, _ in found:
+        after = part.judged[0].quality
+        gain[part.rows] = after[:, trial.table.best] - after[:, part.judged[0].first]
+    return Scored(sweep=cascade([part for part, _ in found], trial.table), gain=gain), found[0][1]
+
+
+def _parts(trial: _Trial) -> list[tuple[Sequence[Labelled], list[int]]]:
+    """What is learned from, and the places of the rows that are then scored."""
+    if trial.train:
+        return [(trial.train, list(range(len(trial.table.rows))))]
+    own = [trial.place[alike(row.prompt)] for row in trial.table.rows]
+    return [
+        (
+            [row for row in trial.rows if trial.place[alike(row.prompt)] != fold],
+            [place for place, one in enumerate(own) if one == fold],
+        )
+        for fold in sorted(set(own))
+    ]
 
 
 def _decision_us(fitted: Fitted, rows: Sequence[Labelled]) -> float:

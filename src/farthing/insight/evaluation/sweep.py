@@ -74,7 +74,12 @@ def _cheapest(quality: Array, cost: Array) -> NDArray[np.int64]:
 
 
 def singles(table: Table) -> Sweep:
-    """Each model of the non-decreasing concave hull of mean cost and quality, for all rows: mixing them is ZERO."""
+    """Each model of the hull, for all rows: mixing them is ZERO."""
+    return taken(np.repeat(np.array(hull(table))[:, None], len(table.rows), axis=1), table)
+
+
+def hull(table: Table) -> list[int]:
+    """The columns of the models on the non-decreasing concave hull of mean cost and quality, the cheapest first."""
     at = 0
     quality, cost = table.quality.mean(axis=0), table.cost.mean(axis=0)
     columns = [at]
@@ -82,7 +87,6 @@ def singles(table: Table) -> Sweep:
         more_quality, more_cost = quality - quality[at], cost - cost[at]
         better = (more_quality > 0) & (more_cost > 0)
         if not better.any():
-            break
+            return columns
         at = int(np.divide(more_quality, more_cost, out=np.zeros_like(quality), where=better).argmax())
         columns.append(at)
-    return taken(np.repeat(np.array(columns)[:, None], len(table.rows), axis=1), table)

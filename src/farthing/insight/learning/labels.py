@@ -71,7 +71,7 @@ def fold_of(row_id: str, folds: int = FOLDS) -> int:
     """The part 0..folds-1 that a row belongs to: its id's first eight hexadecimal digits, or those of its SHA-256."""
     head = row_id[:_FOLD_DIGITS]
     if len(head) < _FOLD_DIGITS or head.strip(hexdigits):
-        head = sha256(row_id.encode("utf-8", "surrogatepass")).hexdigest()[:_FOLD_DIGITS]
+        head = sha256(row_id.encode()).hexdigest()[:_FOLD_DIGITS]
     return int(head, 16) % folds
 
 
