@@ -34,6 +34,10 @@ class Gateway:
         """The JSON object that answers this one. Raises `CommandError`."""
         return self._told("POST", path, json.dumps(body).encode())
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON object that answers a change. Raises `CommandError`."""
+        return self._told("PATCH", path, json.dumps(body).encode())
+
     def _told(self, method: str, target: str, sent: bytes | None) -> dict[str, Any]:
         status, body = self._exchange(method, target, sent)
         try:

@@ -15,6 +15,7 @@ EXPERIMENTS = typer.Typer(help="Plan, start, watch and stop A/B tests.", no_args
 
 _PATH = "/experiments"
 _SHARE = re.compile(r"[01]?\.[0-9]+|[01]")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 _BAR = 41
 """Characters of an interval."""
 
@@ -88,6 +89,14 @@ class Start:
     min_effect: Annotated[float | None, typer.Option(help="The smallest difference worth acting on.")] = None
     strict: Annotated[bool, typer.Option("--strict", help="No winner while a guardrail is unclear.")] = False
     traffic: Annotated[float | None, typer.Option(help="The share of users who take part: 0.1 is 10 %.")] = None
+    alpha: Annotated[float | None, typer.Option(help="The chance of a winner where there is none.")] = None
+    margin: Annotated[
+        list[str] | None, typer.Option(help="How much worse an arm may be: quality=, errors= or latency=NUMBER.")
+    ] = None
+    namespace: Annotated[
+        str | None, typer.Option(help="NAME:START-END in 0 to 1: others elsewhere in it never share a user.")
+    ] = None
+    salt: Annotated[str | None, typer.Option(help="What users are hashed with; its id, if not said.")] = None
     scope: Annotated[
         str | None, typer.Option(help="Requests that take part unasked: key:ID, route:/v1/messages, tag:NAME=VALUE.")
     ] = None
@@ -122,6 +131,10 @@ class Start:
             "min_effect": self.min_effect,
             "policy": "strict" if self.strict else None,
             "traffic": self.traffic,
+            "alpha": self.alpha,
+            "margins": dict(map(_margin, self.margin)) if self.margin else None,
+            "namespace": _namespace(self.namespace) if self.namespace else None,
+            "salt": self.salt,
             "scope": _scope(self.scope) if self.scope else None,
             "promote": self.promote or None,
         }
@@ -153,6 +166,25 @@ def show(
         print_json(found)
     else:
         _print_settings(found)
+
+
+@EXPERIMENTS.command()
+def ramp(
+    experiment: ExperimentId,
+    share: Annotated[float, typer.Argument(help="The share of users who take part: 0.1 is 10 %.")],
+    *,
+    url: GatewayUrl = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let more or fewer users take part in a running experiment; nobody changes arms by it."""
+    from farthing.cli.configured import gateway_for
+
+    found = gateway_for(url, config).patch(_path(experiment), {"traffic": share})
+    if as_json:
+        print_json(found)
+    else:
+        print(f"{found['traffic']:.0%} of users take part in experiment {found['id']}")
 
 
 @EXPERIMENTS.command()
@@ -202,6 +234,26 @@ def _arm(text: str) -> dict[str, Any]:
     if before and _SHARE.fullmatch(share):
         return {"name": name, "strategy": before, "share": float(share)}
     return {"name": name, "strategy": strategy}
+
+
+def _margin(text: str) -> tuple[str, float]:
+    """NAME=NUMBER. Raises `CommandError`."""
+    name, _, number = text.partition("=")
+    if name not in {"quality", "errors", "latency"} or not _NUMBER.fullmatch(number):
+        raise CommandError(f'"{text}" is no margin: expected quality=0.2, errors=0.01 or latency=0.25')
+    return name, float(number)
+
+
+def _namespace(text: str) -> dict[str, Any]:
+    """NAME:START-END, or NAME for all of it. Raises `CommandError`."""
+    # A name may have a colon in it.
+    name, _, part = text.rpartition(":")
+    start, _, end = part.partition("-")
+    if name and _SHARE.fullmatch(start) and _SHARE.fullmatch(end):
+        return {"name": name, "start": float(start), "end": float(end)}
+    if name:
+        raise CommandError(f'"{text}" is no namespace: expected NAME or NAME:START-END, as in chat:0-0.5')
+    return {"name": text}
 
 
 def _scope(text: str) -> dict[str, str]:

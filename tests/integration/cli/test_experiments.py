@@ -120,6 +120,9 @@ async def answer(request: web.Request) -> web.StreamResponse:
         return web.json_response({**TRIAL, "id": "e/1", "status": "cancelled"})
     if request.path == "/experiments/e3/stop":
         return web.json_response(BACK)
+    if request.method == "PATCH":
+        body = await request.json()
+        return web.json_response({**RUNNING, **body, "sent": body})
     if request.method == "POST":
         body = await request.json()
         if body["sample_size"] < 2:
@@ -194,7 +197,10 @@ def test_all_that_is_fixed_at_the_start_can_be_said(farthing: Farthing, url: str
     arms = ["--arm", "today=large", "--arm", "a=hybrid@0.25", "--arm", "b=models/x@home", "--arm", "c=y@z@.5"]
     rules = ["--early-stop", "--effect", "0.2", "--min-effect", "0.02", "--strict", "--traffic", "0.5"]
     texts = ["--hypothesis", "h", "--description", "d", "--scope", "tag:team=support", "--promote"]
-    said = farthing("experiments", "start", "x", "--size", "99", *arms, *rules, *texts, "--json", FARTHING_URL=url)
+    margins = ["--alpha", "0.01", "--margin", "quality=.5", "--margin", "errors=0.02", "--salt", "s"]
+    place = ["--namespace", "team:chat:0-0.5"]
+    more = [*arms, *rules, *texts, *margins, *place]
+    said = farthing("experiments", "start", "x", "--size", "99", *more, "--json", FARTHING_URL=url)
     assert json.loads(said.out)["sent"] == {
         "name": "x",
         "sample_size": 99,
@@ -211,9 +217,16 @@ def test_all_that_is_fixed_at_the_start_can_be_said(farthing: Farthing, url: str
         "min_effect": 0.02,
         "policy": "strict",
         "traffic": 0.5,
+        "alpha": 0.01,
+        "margins": {"quality": 0.5, "errors": 0.02},
+        "namespace": {"name": "team:chat", "start": 0.0, "end": 0.5},
+        "salt": "s",
         "scope": {"where": "tag", "value": "team=support"},
         "promote": True,
     }
+    plain = ["Small", "--size", "10", "--namespace", "chat", "--json"]
+    said = farthing("experiments", "start", *plain, FARTHING_URL=url)
+    assert json.loads(said.out)["sent"]["namespace"] == {"name": "chat"}
 
 
 @pytest.mark.parametrize(
@@ -223,6 +236,9 @@ def test_all_that_is_fixed_at_the_start_can_be_said(farthing: Farthing, url: str
         (["--arm", "=hybrid"], '"=hybrid" is no arm'),
         (["--scope", "moon:x"], '"moon:x" is no scope'),
         (["--scope", "key:"], '"key:" is no scope'),
+        (["--margin", "cost=0.1"], '"cost=0.1" is no margin'),
+        (["--margin", "errors"], '"errors" is no margin'),
+        (["--namespace", "chat:half"], '"chat:half" is no namespace'),
         (["--size", "1"], "`sample_size` is wrong."),
     ],
 )
@@ -285,6 +301,16 @@ def test_an_experiment_is_stopped(farthing: Farthing, url: str) -> None:
     """Whatever its id is made of."""
     assert farthing("experiments", "stop", "e/1", FARTHING_URL=url).out == "experiment e/1 is cancelled\n"
     assert json.loads(farthing("experiments", "stop", "e/1", "--json", FARTHING_URL=url).out)["status"] == "cancelled"
+
+
+def test_more_users_are_let_in(farthing: Farthing, url: str) -> None:
+    """The share is sent, and told as the gateway has it."""
+    assert (
+        farthing("experiments", "ramp", "e2", "0.25", FARTHING_URL=url).out
+        == "25% of users take part in experiment e2\n"
+    )
+    said = farthing("experiments", "ramp", "e2", "0.25", "--json", FARTHING_URL=url)
+    assert json.loads(said.out)["sent"] == {"traffic": 0.25}
 
 
 def test_results_begin_with_the_verdict(farthing: Farthing, url: str) -> None:

@@ -10,7 +10,7 @@ from tests.servers.command import Farthing
 GROUPS = {
     "budgets": ["create", "list", "set", "delete"],
     "credentials": ["set", "list", "delete", "reseal"],
-    "experiments": ["plan", "start", "create", "list", "show", "stop", "results"],
+    "experiments": ["plan", "start", "create", "list", "show", "ramp", "stop", "results"],
     "eval": ["routing"],
     "keys": ["create", "list", "revoke"],
     "tenants": ["create", "list", "set"],
