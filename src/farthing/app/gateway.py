@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 from secrets import token_bytes
 from typing import Any
@@ -323,7 +324,7 @@ class Gateway:
             forget=self._forget,
             metrics=metrics.latest,
             live=live,
-            flush=bookkeeper.flush,
+            flush=partial(bookkeeper.catch_up, self._supervisor.spawn),
             reprice=self._late_rows.reprice,
             health=self._storage.health,
             metrics_text=self._prometheus.text,

@@ -15,13 +15,16 @@ from farthing.money import folder
 from farthing.money.journal import Journal
 from farthing.money.reader import Batch
 from farthing.money.recovery import Estate
-from farthing.ports import Clock
+from farthing.ports import Clock, Spawn
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+RETRY_AFTER_S = 2.0
+PATIENCE_S = 0.8
+"""For which somebody who wants to see the latest rows waits for them."""
 SEARCH_EVERY_S = 5.0
 """How often to look for journals whose worker has died."""
 
@@ -62,6 +65,8 @@ class Bookkeeper:
         self._committed = committed
         self._bury = bury
         self._lock = asyncio.Lock()
+        self._attempt: asyncio.Task[int] | None = None
+        """To catch up, which has not begun yet."""
         self._estate: Estate | None = None
         self._recovered = 0
         self._is_certain = True
@@ -71,10 +76,33 @@ class Bookkeeper:
     async def flush(self) -> int:
         """Commits everything settled by this worker so far; the number of new rows. Raises what `write` raises."""
         async with self._lock:
-            self._is_certain = False
-            rows = await self._move(self._journal, self._committed)
-            self._is_certain = True
-            return rows
+            return await self._flush()
+
+    async def catch_up(self, spawn: Spawn) -> None:
+        """As `flush`, for people: all who ask before it begins share one, and nobody waits long.
+
+        Raises `Unavailable` as soon as it fails, or after `PATIENCE_S`, while it goes on.
+        """
+        if self._attempt is None:
+            self._attempt = spawn(self._try(), "catching up with the journal")
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.shield(self._attempt)
+        except TimeoutError:
+            message = "The latest requests are not in the database yet. Try again shortly."
+            raise Unavailable(message, retry_after=RETRY_AFTER_S) from None
+
+    async def _try(self) -> int:
+        async with self._lock:
+            # Whoever asks from now on may have settled more.
+            self._attempt = None
+            return await self._flush()
+
+    async def _flush(self) -> int:
+        self._is_certain = False
+        rows = await self._move(self._journal, self._committed)
+        self._is_certain = True
+        return rows
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[bool]:

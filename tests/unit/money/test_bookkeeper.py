@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from farthing.background.clock import ManualClock
+from farthing.background.supervisor import Supervisor
 from farthing.domain.errors import Unavailable
 from farthing.domain.exchange import Exchange
 from farthing.money import bookkeeper as module
@@ -26,12 +27,14 @@ class Database:
         self.batches: list[int] = []
         self.tries = 0
         self.away: Exception | None = None
+        self.asked = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def write(self, exchanges: Sequence[Exchange], worker: str = "me") -> int:
         """Commits what is new."""
         self.tries += 1
+        self.asked.set()
         await self.gate.wait()
         if self.away:
             raise self.away
@@ -102,6 +105,52 @@ async def test_two_flushes_at_once_write_each_row_once(
     database.gate.set()
     assert tuple(await flushes) == (10, 0)
     assert database.batches == [10]
+
+
+async def test_people_who_ask_at_once_share_one_attempt(
+    bookkeeper: Bookkeeper, journal: Journal, database: Database
+) -> None:
+    """Those who come when it has begun get another: they may have seen rows that it has not."""
+    async with Supervisor() as supervisor:
+        spend(journal, 1)
+        database.gate.clear()
+        first = [asyncio.ensure_future(bookkeeper.catch_up(supervisor.spawn)) for _ in range(50)]
+        await database.asked.wait()
+        spend(journal, 2)
+        second = [asyncio.ensure_future(bookkeeper.catch_up(supervisor.spawn)) for _ in range(50)]
+        database.gate.set()
+        await asyncio.gather(*first, *second)
+    assert database.batches == [1, 1]
+
+
+async def test_people_hear_soon_that_the_database_says_nothing(
+    bookkeeper: Bookkeeper, journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many ask, and however long it stays silent; what was begun goes on."""
+    monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+    async with Supervisor() as supervisor:
+        spend(journal, 1)
+        database.gate.clear()
+        asked = [bookkeeper.catch_up(supervisor.spawn) for _ in range(50)]
+        heard = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(error) for error in heard} == {Unavailable}
+        assert database.tries == 1
+        database.gate.set()
+    assert len(database.rows) == 1
+
+
+async def test_people_hear_at_once_that_the_database_is_away(
+    bookkeeper: Bookkeeper, journal: Journal, database: Database
+) -> None:
+    """And those who ask when it is back are served."""
+    async with Supervisor() as supervisor:
+        spend(journal, 1)
+        database.away = AWAY
+        heard = await asyncio.gather(*(bookkeeper.catch_up(supervisor.spawn) for _ in range(5)), return_exceptions=True)
+        assert heard == [AWAY] * 5
+        database.away = None
+        await bookkeeper.catch_up(supervisor.spawn)
+    assert len(database.rows) == 1
 
 
 async def test_a_flush_whose_caller_left_is_made_up_for(
