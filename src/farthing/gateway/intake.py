@@ -23,7 +23,7 @@ from farthing.gateway.trials import Part
 
 THRIFT = Thrift()
 NEVER_KEPT = frozenset({"embeddings", "count_tokens"})
-"""Dialects whose answers are never kept."""
+"""Dialects whose answers are never kept, and whose requests are in no experiment."""
 TOLD_AGAIN = ("metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "user")
 """Fields of `POST /v1/responses` that its vendor repeats in the answer, or that change what can be done with it."""
 

@@ -25,6 +25,7 @@ from farthing.domain.experiments.proposal import (
 )
 from farthing.domain.permissions import may
 from farthing.domain.pricing import NANO
+from farthing.gateway.intake import NEVER_KEPT
 from farthing.http.admin.fields import Body, Model, Name, Page
 from farthing.http.admin.paging import Listing
 from farthing.http.desk import HOT
@@ -36,6 +37,8 @@ from farthing.ports.experiments import Kept, Result
 
 SMALLEST_EFFECT = 0.001
 LONGEST_LOOK_DAYS = 400
+TAKING_PART = [route for route, dialect in HOT.items() if dialect not in NEVER_KEPT]
+"""Routes whose requests may be in an experiment."""
 DAY_US = 86_400_000_000
 HIGHEST_COST = 10_000.0
 """US dollars of one result."""
@@ -309,8 +312,8 @@ def _check_scope(experiment: Experiment) -> None:
     """Raises `InvalidRequest` for a scope that no request can be in."""
     scope = experiment.scope
     remedy = None
-    if scope is not None and scope.where == "route" and scope.value not in HOT:
-        remedy = f"one of {', '.join(HOT)}"
+    if scope is not None and scope.where == "route" and scope.value not in TAKING_PART:
+        remedy = f"one of {', '.join(TAKING_PART)}"
     elif scope is not None and scope.where == "tag" and not all(scope.value.partition("=")):
         remedy = "`name=value`"
     if remedy is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -33,6 +34,10 @@ _STATE = ("status", "completed_us", "decided_n", "verdict", "rolled_back_us", "r
 _PROMOTED = _TABLE.status == "completed", _TABLE.aftermath.is_not(None), _TABLE.rolled_back_at.is_(None)
 
 
+class _Lost(Exception):
+    """Somebody else was first: nothing is to be changed any more."""
+
+
 class Changes(Struct, frozen=True, kw_only=True):
     """Experiments that changed, whatever their status, and the number of the last change."""
 
@@ -56,8 +61,7 @@ class Experiments:
             "created_at": experiment.created_us,
             "definition": _definition(experiment),
         }
-        async with self._engines.writing() as connection:
-            number = await note_change(self._engines, connection, COUNTER)
+        async with self._changing() as (connection, number):
             await connection.execute(sa.insert(experiments).values(**row, changed=number))
 
     async def get(self, tenant: str | None, experiment_id: str) -> Kept:
@@ -80,8 +84,7 @@ class Experiments:
 
     async def change(self, experiment: Experiment, *, before: Experiment) -> Experiment:
         """Gives a running experiment what this one says. Raises `NotFound`, `Conflict`, `Unavailable`."""
-        async with self._engines.writing() as connection:
-            number = await note_change(self._engines, connection, COUNTER)
+        async with self._changing() as (connection, number):
             now = kept(await _one(connection, experiment.tenant, experiment.id, lock=True)).experiment
             if now.status != "running":
                 raise Conflict("This experiment has ended and cannot be changed any more.", param="status")
@@ -93,16 +96,17 @@ class Experiments:
 
     async def stop(self, tenant: str | None, experiment_id: str, *, at_us: int) -> Kept:
         """Cancels a running experiment, and rolls back a promoted one. Raises `NotFound`, `Unavailable`."""
-        async with self._engines.writing() as connection:
-            number = await note_change(self._engines, connection, COUNTER)
-            row = await _one(connection, tenant, experiment_id, lock=True)
-            if row.status == "running":
-                last = min(row.n, kept(row).experiment.sample_size)
-                ended = {"status": "cancelled", "completed_at": at_us, "decided_n": last, "changed": number}
-                await connection.execute(_update(experiment_id).values(**ended))
-            else:
-                await connection.execute(_return(experiment_id, at_us=at_us, reason=BY_HAND, number=number))
-            return kept(await _one(connection, tenant, experiment_id))
+        with suppress(_Lost):
+            async with self._changing() as (connection, number):
+                row = await _one(connection, tenant, experiment_id, lock=True)
+                if row.status == "running":
+                    last = min(row.n, kept(row).experiment.sample_size)
+                    ended = {"status": "cancelled", "completed_at": at_us, "decided_n": last, "changed": number}
+                    await connection.execute(_update(experiment_id).values(**ended))
+                else:
+                    back = _return(experiment_id, at_us=at_us, reason=BY_HAND, number=number)
+                    await _one_row(connection, back)
+        return await self.get(tenant, experiment_id)
 
     async def record(self, tenant: str | None, experiment_id: str, result: Result) -> Recorded:
         """Keeps a result from outside. Raises `NotFound`, `Unavailable`, `InvalidRequest` for what cannot be stored."""
@@ -114,11 +118,11 @@ class Experiments:
         return "late" if number > kept(row).experiment.horizon else "counted"
 
     async def refuse(self, tenant: str | None, experiment_id: str) -> None:
-        """Counts a result whose value is none. Raises `NotFound`, `Unavailable`."""
-        more = _update(experiment_id).where(*of_tenant(_TABLE.tenant, tenant)).values(invalid=_TABLE.invalid + 1)
+        """Counts a result whose value is none, until the verdict. Raises `NotFound`, `Unavailable`."""
+        more = _update(experiment_id).where(*of_tenant(_TABLE.tenant, tenant), _TABLE.decided_n.is_(None))
         async with self._engines.writing() as connection:
-            if (await connection.execute(more)).rowcount == 0:
-                raise _unknown()
+            if (await connection.execute(more.values(invalid=_TABLE.invalid + 1))).rowcount == 0:
+                await _one(connection, tenant, experiment_id)
 
     async def data(self, tenant: str | None, experiment_id: str, *, moves: bool = False) -> tuple[Kept, Data]:
         """What is to be analysed, and the experiment as it was then. Raises `NotFound`, `Unavailable`."""
@@ -136,23 +140,24 @@ class Experiments:
     async def decide(self, kept: Kept, verdict: Verdict, *, at_us: int) -> bool:
         """Completes a running experiment with this verdict; True for one caller only. Raises `Unavailable`."""
         experiment = kept.experiment
-        async with self._engines.writing() as connection:
-            number = await note_change(self._engines, connection, COUNTER)
-            ended = {
-                "status": "completed",
-                "completed_at": at_us,
-                "decided_n": min(kept.tally.n, experiment.sample_size),
-                "verdict": msgspec.to_builtins(verdict),
-                "changed": number,
-            }
-            if replace(experiment, status="completed", verdict=verdict).promoted is not None:
-                ended["aftermath"] = {}
-            still = _update(experiment.id).where(
-                _TABLE.status == "running",
-                _TABLE.ratings == kept.tally.ratings,
-                _TABLE.changed == kept.revision,
-            )
-            return (await connection.execute(still.values(**ended))).rowcount == 1
+        ended = {
+            "status": "completed",
+            "completed_at": at_us,
+            "decided_n": min(kept.tally.n, experiment.sample_size),
+            "verdict": msgspec.to_builtins(verdict),
+        }
+        if replace(experiment, status="completed", verdict=verdict).promoted is not None:
+            ended["aftermath"] = {}
+        still = _update(experiment.id).where(
+            _TABLE.status == "running",
+            _TABLE.ratings == kept.tally.ratings,
+            _TABLE.changed == kept.revision,
+        )
+        with suppress(_Lost):
+            async with self._changing() as (connection, number):
+                await _one_row(connection, still.values(**ended, changed=number))
+            return True
+        return False
 
     async def watched(self) -> Sequence[Kept]:
         """Experiments whose winner is promoted. Raises `Unavailable`."""
@@ -162,10 +167,11 @@ class Experiments:
 
     async def roll_back(self, experiment_id: str, *, at_us: int, reason: str) -> bool:
         """Gives everybody control again; True for one caller only. Raises `Unavailable`."""
-        async with self._engines.writing() as connection:
-            number = await note_change(self._engines, connection, COUNTER)
-            change = _return(experiment_id, at_us=at_us, reason=reason, number=number)
-            return (await connection.execute(change)).rowcount == 1
+        with suppress(_Lost):
+            async with self._changing() as (connection, number):
+                await _one_row(connection, _return(experiment_id, at_us=at_us, reason=reason, number=number))
+            return True
+        return False
 
     async def spread(
         self,
@@ -198,6 +204,12 @@ class Experiments:
             found = [kept(row).experiment for row in await connection.execute(newest)]
         return Changes(number=number, has_all=has_all, experiments=found)
 
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[tuple[AsyncConnection, int]]:
+        """A transaction and the number of its change, which nobody is told of where the block raises."""
+        async with self._engines.writing() as connection:
+            yield connection, await note_change(self._engines, connection, COUNTER)
+
 
 def kept(row: sa.Row[Any]) -> Kept:
     """The experiment of a row."""
@@ -225,6 +237,11 @@ def _definition(experiment: Experiment) -> dict[str, Any]:
 def _return(experiment_id: str, *, at_us: int, reason: str, number: int) -> sa.Update:
     values = {"rolled_back_at": at_us, "rolled_back_for": reason, "changed": number}
     return _update(experiment_id).where(*_PROMOTED).values(**values)
+
+
+async def _one_row(connection: AsyncConnection, change: sa.Update) -> None:
+    if (await connection.execute(change)).rowcount == 0:
+        raise _Lost
 
 
 def _update(experiment_id: str) -> sa.Update:

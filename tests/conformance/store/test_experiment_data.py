@@ -108,6 +108,9 @@ async def test_the_ledger_tells_how_costs_vary(running: Store) -> None:
             row(6, "bob", cost=None),
             row(7, "bob", status="rejected"),
             row(8, "bob", created_at_us=NOON_US - 1),
+            row(9, "bob", status="cached", cost=0),
+            row(10, "bob", dialect="embeddings", cost=1),
+            row(11, "bob", dialect="count_tokens", cost=0),
         ]
     )
     wanted = {"model": "small", "strategy": "complexity", "route": "/v1/chat/completions"}

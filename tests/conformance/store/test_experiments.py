@@ -187,6 +187,30 @@ async def test_nobody_decides_on_what_has_changed(running: Store) -> None:
         await running.experiments.change(wider, before=wider)
 
 
+async def test_whoever_comes_too_late_changes_no_number(running: Store) -> None:
+    """Nobody reads anew what nobody has changed: a decision that is lost, a second stop, a roll-back of nothing."""
+    before = await kept(running)
+    await running.experiments.stop(None, "exp-1", at_us=NOON_US)
+    first = await running.experiments.changes(None)
+    assert first is not None
+    assert not await running.experiments.decide(before, WINNER, at_us=NOON_US)
+    assert not await running.experiments.roll_back("exp-1", at_us=NOON_US, reason="it fails")
+    await running.experiments.stop(None, "exp-1", at_us=NOON_US)
+    with pytest.raises(NotFound):
+        await running.experiments.stop("other", "exp-1", at_us=NOON_US)
+    assert await running.experiments.changes(first.number) is None
+
+
+async def test_after_the_verdict_nothing_is_refused_any_more(running: Store) -> None:
+    """What is told of the values that were none stays as it was decided on; another tenant's are still not there."""
+    await running.experiments.refuse("acme", "exp-1")
+    await running.experiments.stop(None, "exp-1", at_us=NOON_US)
+    await running.experiments.refuse("acme", "exp-1")
+    assert (await kept(running)).tally.invalid == 1
+    with pytest.raises(NotFound):
+        await running.experiments.refuse("other", "exp-1")
+
+
 async def test_stopping_freezes_and_stopping_again_changes_nothing(running: Store) -> None:
     """Results go on being kept, and are late."""
     assert (await running.experiments.stop(None, "exp-1", at_us=NOON_US)).experiment.decided_n == 0

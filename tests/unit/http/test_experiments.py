@@ -36,6 +36,8 @@ NO_EXPERIMENTS: list[tuple[str, Any]] = [
     ("policy", "lax"),
     ("description", "\x00"),
     ("scope", {"where": "route", "value": "/nowhere"}),
+    ("scope", {"where": "route", "value": "/v1/embeddings"}),
+    ("scope", {"where": "route", "value": "/v1/messages/count_tokens"}),
     ("scope", {"where": "tag", "value": "support"}),
     ("scope", {"where": "moon", "value": "x"}),
     ("namespace", {"name": "n", "start": 0.5, "end": 0.5}),

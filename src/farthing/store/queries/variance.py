@@ -12,17 +12,22 @@ from farthing.ports.experiments import Spread
 from farthing.store.columns import Moment
 from farthing.store.schema import requests
 
+APART = ("embeddings", "count_tokens")
+"""Dialects whose requests are in no experiment."""
+
 
 async def variance(connection: AsyncConnection, since_us: int, wanted: Mapping[str, str | None]) -> Spread:
-    """Of answered requests with a known cost; `wanted` names columns and their values, None for any.
+    """Of requests that can be in an experiment, were bought and have a known cost.
 
+    `wanted` names columns and their values, None for any.
     Sums of squares come from whole nano-dollars in floating point, around a mean that is taken first (two passes).
     """
     table = requests.c
     where = [
         table.created_at >= sa.literal(since_us, Moment),
         table.cost.is_not(None),
-        table.status != "rejected",
+        table.status.not_in(("rejected", "cached")),
+        table.dialect.not_in(APART),
         *(table[name] == value for name, value in wanted.items() if value is not None),
     ]
     unit = sa.func.coalesce(table.user_id, sa.cast(table.request_id, sa.Text))
