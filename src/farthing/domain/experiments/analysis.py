@@ -21,6 +21,7 @@ from farthing.domain.stats.fingerprint import fingerprint
 from farthing.domain.stats.means import Comparison, Effect
 from farthing.domain.stats.multiplicity import holm
 from farthing.domain.stats.sequential import early_rule, planned_rule
+from farthing.domain.stats.skewness import decisive_p
 
 HASHED = ("requests", "cost", "latency", "errors", "rated", "quality", "covariate")
 """Columns of a cohort whose content the hash is of."""
@@ -79,8 +80,8 @@ def evidence_of(panel: Panel) -> tuple[list[Metric], Evidence]:
 
 
 def _adjusted(comparisons: Sequence[Comparison | None]) -> list[Effect | None]:
-    """The differences in cost with p-values for as many arms as there are, those without results included."""
-    p = holm([1.0 if one is None else one.p for one in comparisons])
+    """The differences in cost with the p-values that decide, for as many arms as there are, with results or without."""
+    p = holm([1.0 if one is None else decisive_p(one) for one in comparisons])
     return [None if one is None else replace(one.absolute, p=much) for one, much in zip(comparisons, p, strict=True)]
 
 

@@ -34,6 +34,8 @@ class ArmMean(Struct, frozen=True):
     """Standard error of the mean, clustered by user; 0 for a single user, of whom it is unknown."""
     effective_users: float
     """(Σn)²/Σn²: how many equally busy users would tell as much."""
+    skew: float = 0.0
+    """Of the mean's error, in size at most √users: over 0 where few users are far above the others."""
 
     @property
     def freedom(self) -> float:
@@ -114,7 +116,9 @@ def mean_by_user(s: NDArray[Any], n: NDArray[Any]) -> ArmMean:
     """As `arm_mean`, of columns already read: at least one user, none without a request."""
     every = int(n.sum())
     mean = total(s) / every
-    return ArmMean(int(n.size), every, mean, spread(left_out(s, n), mean), _effective(n))
+    moved = left_out(s, n)
+    se = spread(moved, mean)
+    return ArmMean(int(n.size), every, mean, se, _effective(n), leaning(moved) if se else 0.0)
 
 
 def left_out(s: NDArray[Any], n: NDArray[Any]) -> NDArray[Any]:
@@ -152,6 +156,17 @@ def spread(moved: NDArray[Any], mean: float) -> float:
     away = scaled - scaled.mean()
     se = size * sqrt((users - 1) / users * squares(away))
     return se if se >= NEGLIGIBLE * abs(mean) else 0.0
+
+
+def leaning(moved: NDArray[Any]) -> float:
+    """−Σd³/(Σd²)^1.5, where d are the L − L̄ of `spread`: the skewness of the sum of as many independent parts."""
+    import numpy as np
+
+    away = moved / float(np.abs(moved).max())
+    away -= away.mean()
+    squared = away * away
+    whole = float(squared.sum())
+    return -float((squared * away).sum()) / (whole * sqrt(whole))
 
 
 def _effective(n: NDArray[Any]) -> float:

@@ -45,4 +45,5 @@ def _weighted(arms: Sequence[ArmMean], weights: Sequence[float]) -> ArmMean:
     freedom = 1 / spread if spread else sum(arm.freedom for arm in arms)
     mean = sum(weight * arm.mean for arm, weight in zip(arms, weights, strict=True))
     users, requests = sum(arm.users for arm in arms), sum(arm.requests for arm in arms)
-    return ArmMean(users, requests, mean, se, freedom + 1)
+    skew = sum((error / se) ** 3 * arm.skew for arm, error in zip(arms, errors, strict=True)) if se else 0.0
+    return ArmMean(users, requests, mean, se, freedom + 1, skew)
