@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.experiments.checking import coverage, inferior, ratio_alarms, tripped, uneven
 from benchmarks.experiments.deciding import Outcome, outcome
+from benchmarks.experiments.following import EACH, HELD_BACK, taken_back
 from benchmarks.experiments.paths import Scenario
 from benchmarks.experiments.spreading import Spread, moved, spread
 from farthing.domain.experiments.analysis import analyse
@@ -56,6 +57,7 @@ def checks(scale: float) -> list[Check]:
         partial(_few, runs),
         partial(_guards, runs),
         partial(_switch, max(20, runs // 5)),
+        partial(_promoted, max(20, runs // 20)),
         partial(_time, max(1_000, round(100_000 * scale))),
     ]
 
@@ -65,7 +67,7 @@ def _quiet() -> Iterator[Scenario]:
     for planned in (100, 1_000, 5_000):
         for name, (kind, sigma) in KINDS.items():
             yield Scenario(name=f"{name}, N {planned:,}", planned=planned, kind=kind, sigma=sigma)
-    for planned in (1_000, 5_000):
+    for planned in (100, 1_000, 5_000):
         for name, (kind, sigma) in KINDS.items():
             called = f"{name}, 5 requests of each user, N {planned:,}"
             own = 0.7 if kind == "normal" else 1.0
@@ -138,6 +140,19 @@ def _switch(runs: int) -> list[Row]:
     ]
 
 
+def _promoted(runs: int) -> list[Row]:
+    """A winner against users held back, looked at 40 times: no worse, worse by its margins, dearer."""
+    alike, _ = taken_back(runs, seed=18)
+    edge, _ = taken_back(runs, seed=19, latency=1.25, quality=-0.2)
+    found, look = taken_back(max(20, runs // 10), seed=20, cost=1.5)
+    seen = f"{found:.1%}, after {look * HELD_BACK * EACH:.0f} requests held back"
+    return [
+        Row("promoted winner, no worse: taken back", "≤ 5%", f"{alike:.1%}", alike <= 0.05),
+        Row("promoted winner, worse by its margins: taken back", "≤ 5%", f"{edge:.1%}", edge <= 0.05),
+        Row("promoted winner, half as dear again: taken back", "≥ 95%", seen, found >= 0.95),
+    ]
+
+
 def _spread(users: int, experiments: int) -> list[Row]:
     return spreads(spread(users, experiments), users, experiments)
 
@@ -146,7 +161,7 @@ def spreads(found: Spread, users: int, experiments: int) -> list[Row]:
     """How users were spread, as rows."""
     changed = moved(users // 10)
     each = f"{users:,} users, {experiments} experiments"
-    seen = f"smallest {found.smallest_p:.4f}, of all {found.p_of_all:.3f}"
+    seen = f"smallest {found.smallest_p:.5f}, of all {found.p_of_all:.3f}"
     largest = found.largest_correlation
     return [
         Row(f"evenly spread, χ² p: {each}", "> .001", seen, found.smallest_p > 0.001),

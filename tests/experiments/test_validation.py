@@ -8,6 +8,7 @@ import pytest
 from benchmarks.experiments.checking import coverage, half_widths, inferior, log_ratio_evidence, ratio_alarms, tripped
 from benchmarks.experiments.checking import uneven as few
 from benchmarks.experiments.deciding import contests, outcome
+from benchmarks.experiments.following import taken_back
 from benchmarks.experiments.goals import checks
 from benchmarks.experiments.paths import Scenario, drawn, running, welch
 from benchmarks.experiments.spreading import moved, spread
@@ -112,6 +113,12 @@ def test_guards_let_little_pass() -> None:
     assert tripped((0.02, 0.10), 30, seed=10)[1] <= 450
 
 
+def test_a_promoted_winner_is_taken_back_for_a_reason() -> None:
+    """One that is worse by no more than its margins stays, one that is half as dear again does not."""
+    assert taken_back(8, seed=11, looks=10, latency=1.25, quality=-0.2)[0] <= 0.125
+    assert taken_back(4, seed=12, cost=1.5)[0] == 1.0
+
+
 def test_users_are_spread_evenly_and_stay() -> None:
     """Ten thousand users in four experiments: no part is fuller, none follows another, a ramp moves nobody."""
     found = spread(10_000, 4)
@@ -124,4 +131,4 @@ def test_every_promise_is_checked() -> None:
     """The whole run asks all of them; the shortest is played here as it is."""
     rows = checks(0.001)[-1]()
     assert [(row.goal, row.is_kept) for row in rows] == [("≤ 50 ms of CPU", True)]
-    assert len(checks(0.001)) >= 26
+    assert len(checks(0.001)) >= 30

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from farthing.domain.experiments.data import MILLION, Followed
 from farthing.domain.experiments.plan import Planned
 from farthing.domain.experiments.results import ArmFacts, Results
 from farthing.domain.pricing import NANO
@@ -56,8 +57,18 @@ def shown_experiment(kept: Kept) -> dict[str, Any]:
 def _aftermath(kept: Kept) -> dict[str, Any] | None:
     if kept.aftermath is None:
         return None
-    counts = kept.aftermath.items()
-    return {arm: {"requests": requests, "errors": errors} for arm, (requests, errors) in counts}
+    return {arm: _followed(one) for arm, one in kept.aftermath.items()}
+
+
+def _followed(arm: Followed) -> dict[str, Any]:
+    requests, priced, rated = (sum(column) for column in (arm.requests, arm.priced, arm.rated))
+    return {
+        "requests": requests,
+        "errors": sum(arm.errors),
+        "avg_cost": sum(arm.cost) / priced / NANO if priced else None,
+        "avg_latency": sum(arm.latency) / requests / 1e3 if requests else None,
+        "avg_quality": sum(arm.quality) / rated / MILLION if rated else None,
+    }
 
 
 def shown_plan(planned: Planned | None, spread: Spread) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
-from farthing.domain.experiments.data import Data
+from farthing.domain.experiments.data import Data, Followed
 from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.verdict import Verdict
 
@@ -62,8 +62,8 @@ class Tally(Struct, frozen=True, kw_only=True):
         return f"{self.n}-{self.duplicates}-{self.invalid}-{self.ratings}-{dropped}"
 
 
-Aftermath: TypeAlias = Mapping[str, tuple[int, int]]
-"""By arm, requests since the winner was promoted, and how many of them failed."""
+Aftermath: TypeAlias = Mapping[str, Followed]
+"""By arm, what it has answered since the winner was promoted."""
 
 
 class Kept(Struct, frozen=True, kw_only=True):

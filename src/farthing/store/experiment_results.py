@@ -14,6 +14,8 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.exchange import Exchange
+from farthing.domain.experiments.assignment import group
+from farthing.domain.experiments.data import Followed
 from farthing.ports.experiments import Result
 from farthing.store.schema import experiment_results, experiments
 
@@ -68,7 +70,7 @@ async def settle(connection: AsyncConnection, exchanges: Sequence[Exchange]) -> 
         own = [each for each in groups[row.experiment_id] if each.tenant == row.tenant]
         bought = [each for each in own if not _is_hit(each)]
         if row.aftermath is not None:
-            await _follow(connection, row.experiment_id, row.aftermath, bought)
+            await _follow(connection, row, bought)
         else:
             await _take(connection, row, bought, [each for each in own if _is_hit(each)])
 
@@ -90,20 +92,23 @@ async def _take(
     await _count(connection, name, n=row.n + added, duplicates=duplicates, without=now)
 
 
-async def _follow(
-    connection: AsyncConnection,
-    experiment_id: str,
-    aftermath: Mapping[str, Sequence[int]],
-    exchanges: Sequence[Exchange],
-) -> None:
-    """Counts what the arms answered since one of them was promoted, and how much of it failed."""
-    counts = {arm: (requests, errors) for arm, (requests, errors) in aftermath.items()}
+async def _follow(connection: AsyncConnection, row: sa.Row[Any], exchanges: Sequence[Exchange]) -> None:
+    """Sums what the arms answered since one of them was promoted."""
+    sums = followed(row) or {}
     for each in exchanges:
         if each.arm and each.status != "rejected":
-            requests, errors = counts.get(each.arm, (0, 0))
-            counts[each.arm] = requests + 1, errors + (each.status == "error")
+            sums.setdefault(each.arm, Followed()).add(
+                group(each.user or each.request_id),
+                cost=each.cost,
+                latency_us=each.duration_us,
+                is_error=each.status == "error",
+            )
+    await _sum(connection, row.experiment_id, sums)
+
+
+async def _sum(connection: AsyncConnection, experiment_id: str, sums: Mapping[str, Followed]) -> None:
     change = sa.update(experiments).where(_TABLE.experiment_id == experiment_id)
-    await connection.execute(change.values(aftermath=counts))
+    await connection.execute(change.values(aftermath=msgspec.to_builtins(sums)))
 
 
 async def keep(connection: AsyncConnection, row: sa.Row[Any], result: Result) -> int | None:
@@ -113,11 +118,21 @@ async def keep(connection: AsyncConnection, row: sa.Row[Any], result: Result) ->
     return row.n + 1 if added else None
 
 
-async def rate(connection: AsyncConnection, experiment_id: str, request_id: str, quality: float) -> None:
-    """Gives a result its quality, from 1 to 5, while it can still be part of a verdict to come."""
-    locked = sa.select(_TABLE.decided_n).where(_TABLE.experiment_id == experiment_id).with_for_update()
+async def rate(
+    connection: AsyncConnection, request: Mapping[Any, Any], quality: float, *, before: float | None
+) -> None:
+    """Gives the result of this row of the ledger its quality, from 1 to 5, in the place of what it had before.
+
+    As long as it can be part of a verdict to come; where a winner was promoted its arm has the quality.
+    """
+    experiment_id, request_id = request["experiment_id"], request["request_id"]
+    columns = (_TABLE[name] for name in ("experiment_id", "decided_n", "completed_at", "aftermath"))
+    locked = sa.select(*columns).where(_TABLE.experiment_id == experiment_id).with_for_update()
     row = (await connection.execute(locked)).first()
-    if row is None or row.decided_n is not None:
+    if row is None:
+        return
+    if row.decided_n is not None:
+        await _rate_arm(connection, row, request, quality, before=before)
         return
     change = sa.update(experiment_results).where(
         _RESULT.experiment_id == experiment_id, _RESULT.request_id == request_id, _RESULT.seq > 0
@@ -125,6 +140,23 @@ async def rate(connection: AsyncConnection, experiment_id: str, request_id: str,
     if (await connection.execute(change.values(quality=round(quality * MILLION)))).rowcount:
         more = sa.update(experiments).where(_TABLE.experiment_id == experiment_id)
         await connection.execute(more.values(ratings=_TABLE.ratings + 1))
+
+
+async def _rate_arm(
+    connection: AsyncConnection,
+    row: sa.Row[Any],
+    request: Mapping[Any, Any],
+    quality: float,
+    *,
+    before: float | None,
+) -> None:
+    """Adds the quality to those of an arm that is followed, unless the request is none of those that are."""
+    sums = followed(row) or {}
+    arm = sums.get(request["arm"])
+    if arm is None or request["status"] == "cached" or request["created_at"] < row.completed_at:
+        return
+    arm.rate(group(request["user_id"] or request["request_id"]), quality, before=before)
+    await _sum(connection, row.experiment_id, sums)
 
 
 async def _add(
@@ -179,6 +211,11 @@ def _row(experiment_id: str, number: int, result: Result) -> dict[str, Any]:
         "model": result.model,
         "created_at": result.created_at_us,
     }
+
+
+def followed(row: sa.Row[Any]) -> dict[str, Followed] | None:
+    """By arm, what was answered since the winner of the experiment of this row was promoted."""
+    return msgspec.convert(row.aftermath, dict[str, Followed] | None)
 
 
 def lost(row: sa.Row[Any]) -> Lost:

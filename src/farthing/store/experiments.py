@@ -18,7 +18,7 @@ from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.verdict import Verdict
 from farthing.ports.experiments import Kept, Recorded, Result, Spread, Tally
 from farthing.store.engine import Engines
-from farthing.store.experiment_results import keep, lost
+from farthing.store.experiment_results import followed, keep, lost
 from farthing.store.queries.quality import of_tenant
 from farthing.store.queries.results import read
 from farthing.store.queries.variance import variance
@@ -224,9 +224,7 @@ def kept(row: sa.Row[Any]) -> Kept:
         ratings=row.ratings,
         **msgspec.structs.asdict(lost(row)),
     )
-    counts = row.aftermath
-    aftermath = None if counts is None else {arm: (requests, errors) for arm, (requests, errors) in counts.items()}
-    return Kept(experiment=experiment, tally=tally, revision=row.changed, aftermath=aftermath)
+    return Kept(experiment=experiment, tally=tally, revision=row.changed, aftermath=followed(row))
 
 
 def _definition(experiment: Experiment) -> dict[str, Any]:

@@ -84,12 +84,13 @@ class Feedback:
         async with self._engines.writing() as connection:
             row = await find(connection, tenant, request_id)
             rating = {"request_id": request_id, "quality": (grade - 1) / 4, "principal": principal}
+            here = response_feedback.c.request_id == request_id
+            before = await self._verdict(connection, here) if row["experiment_id"] and row["arm"] else None
             await self._keep(connection, "request_id", rating | dict(details or {}) | _origin(row))
-            verdict = await self._verdict(connection, response_feedback.c.request_id == request_id)
-            if row["experiment_id"] and row["arm"]:
-                await experiment_results.rate(
-                    connection, row["experiment_id"], request_id, 1 + 4 * verdict.quality_score
-                )
+            verdict = await self._verdict(connection, here)
+            if before is not None:
+                former = _points(before) if before.votes else None
+                await experiment_results.rate(connection, row, _points(verdict), before=former)
             return verdict
 
     async def tombstones(self) -> frozenset[str]:
@@ -108,7 +109,12 @@ class Feedback:
     async def _verdict(self, connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> Verdict:
         statement = sa.select(sa.func.avg(response_feedback.c.quality), sa.func.count()).where(*where)
         mean, votes = (await connection.execute(statement)).one()
-        return Verdict(float(mean), votes)
+        return Verdict(float(mean or 0), votes)
+
+
+def _points(verdict: Verdict) -> float:
+    """The score on the scale of an experiment's results, 1 to 5."""
+    return 1 + 4 * verdict.quality_score
 
 
 def _origin(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from farthing.domain.experiments.analysis import analyse
 from farthing.domain.experiments.data import Served
 from farthing.store import Store
 from tests.conformance.store.samples import NOON_US
-from tests.conformance.store.trials import WINNER, experiment, result, row
+from tests.conformance.store.trials import WINNER, counted, experiment, result, row
 
 NOBODY: dict[str, int] = {}
 
@@ -76,7 +76,7 @@ async def test_hits_are_frozen_with_the_verdict(running: Store) -> None:
     await running.experiments.create(experiment(id="exp-2", promote=True))
     assert await running.experiments.decide(await running.experiments.get(None, "exp-2"), WINNER, at_us=NOON_US)
     await running.ingest.write([hit(5, experiment_id="exp-2"), row(6, experiment_id="exp-2", status="error")])
-    assert (await running.experiments.get(None, "exp-2")).aftermath == {"control": (1, 1)}
+    assert counted(await running.experiments.get(None, "exp-2")) == {"control": (1, 1)}
 
 
 async def test_a_rating_of_a_hit_rates_no_arm(running: Store) -> None:

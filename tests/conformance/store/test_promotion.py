@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from farthing.domain.experiments.assignment import group
 from farthing.domain.experiments.definition import Arm
 from farthing.ports.experiments import Kept
 from farthing.store import Store
+from farthing.store.feedback import Grade
 from tests.conformance.store.samples import NOON_US
 from tests.conformance.store.test_experiments import patient
-from tests.conformance.store.trials import WINNER, experiment, result, row
+from tests.conformance.store.trials import WINNER, counted, experiment, result, row
 
 
 async def decided(store: Store, **fields: Any) -> Kept:
@@ -62,9 +64,37 @@ async def test_what_a_promoted_winner_answers_is_counted_and_not_kept(store: Sto
     await store.ingest.write([row(1, arm="test"), row(2, arm="test", status="error", cost=None), row(3)])
     await store.ingest.write([row(1, arm="test"), row(4, arm="test"), row(5, status="rejected"), row(6, tenant="x")])
     now = await kept(store)
-    assert now.aftermath == {"test": (3, 1), "control": (1, 0)}
+    assert counted(now) == {"test": (3, 1), "control": (1, 0)}
+    assert now.aftermath is not None
+    test = now.aftermath["test"]
+    assert (sum(test.priced), sum(test.cost), sum(test.latency)) == (2, 600, 7_500)
+    assert test.requests[group("ann")] == 3
     assert replace(now, aftermath={}) == before
     assert await store.experiments.watched() == [now]
+
+
+async def test_what_people_think_of_a_promoted_winner_is_counted(store: Store) -> None:
+    """Each request once, by what all together think of it; not what was answered before, nor what the cache had."""
+    await decided(store, promote=True)
+    rows = [row(n, user, "test", created_at_us=NOON_US + n) for n, user in ((1, "bob"), (2, None))]
+    before = row(3, "bob", "test", created_at_us=NOON_US - 1)
+    await store.ingest.write([*rows, before, row(4, "bob", "test", status="cached")])
+    opinions: tuple[tuple[int, Grade, str], ...] = (
+        (1, 5, "k1"),
+        (1, 2, "k2"),
+        (1, 4, "k2"),
+        (2, 3, "k1"),
+        (3, 1, "k1"),
+        (4, 1, "k1"),
+    )
+    for number, grade, principal in opinions:
+        await store.feedback.rate(row(number).request_id, grade, tenant="acme", principal=principal)
+    now = (await kept(store)).aftermath
+    assert now is not None
+    test, lone = now["test"], group(rows[1].request_id)
+    assert (test.rated[group("bob")], test.quality[group("bob")]) == (1, 4_500_000)
+    assert (test.rated[lone], test.quality[lone], sum(test.rated)) == (1, 3_000_000, 2)
+    assert await store.experiments.roll_back("exp-1", at_us=NOON_US, reason="it is bad")
 
 
 async def test_many_writers_count_every_request(store: Store) -> None:
@@ -72,7 +102,7 @@ async def test_many_writers_count_every_request(store: Store) -> None:
     await decided(store, promote=True)
     batches = [[row(number * 10 + place, arm="test") for place in range(5)] for number in range(1, 7)]
     await asyncio.gather(*(patient(partial(store.ingest.write, batch)) for batch in batches))
-    assert (await kept(store)).aftermath == {"test": (30, 0)}
+    assert counted(await kept(store)) == {"test": (30, 0)}
 
 
 async def test_of_many_who_roll_back_one_is_first(store: Store) -> None:
@@ -91,7 +121,7 @@ async def test_of_many_who_roll_back_one_is_first(store: Store) -> None:
     assert (back.promoted, await store.experiments.watched()) == (None, [])
     await store.experiments.stop("acme", "exp-1", at_us=NOON_US + 9)
     after = await kept(store)
-    assert (after.experiment, after.aftermath) == (back, {"test": (1, 0)})
+    assert (after.experiment, counted(after)) == (back, {"test": (1, 0)})
 
 
 async def test_stopping_takes_a_promoted_winner_back(store: Store) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from farthing.domain.exchange import Exchange
 from farthing.domain.experiments.definition import Arm, Experiment, Phase
 from farthing.domain.experiments.verdict import Verdict
-from farthing.ports.experiments import Result
+from farthing.ports.experiments import Kept, Result
 from tests.conformance.store.samples import NOON_US, exchange
 
 WINNER = Verdict(code="winner", significant=True, winner="test", reason="Test is cheaper.", is_final=True)
@@ -27,6 +27,11 @@ def experiment(**changes: Any) -> Experiment:
         "created_us": NOON_US,
     }
     return Experiment(**{**fields, **changes})
+
+
+def counted(kept: Kept) -> dict[str, tuple[int, int]]:
+    """By arm, requests since a winner was promoted, and those that failed."""
+    return {arm: (sum(one.requests), sum(one.errors)) for arm, one in (kept.aftermath or {}).items()}
 
 
 def result(request_id: str, user: str = "ann", arm: str = "control", **changes: Any) -> Result:

@@ -45,7 +45,13 @@ async def test_a_promoted_winner_answers_for_the_default_until_it_is_stopped(cli
     assert (found["promote"], found["promoted"], found["rolled_back_at"]) == (True, "test", None)
     await told(acme, experiment)
     found = (await acme.get(f"/experiments/{experiment}")).json
-    assert found["aftermath"] == {"test": {"requests": 1, "errors": 0}}
+    (followed,) = found["aftermath"].items()
+    assert (followed[0], followed[1]["requests"], followed[1]["errors"]) == ("test", 1, 0)
+    assert (followed[1]["avg_cost"] > 0, followed[1]["avg_latency"] > 0, followed[1]["avg_quality"]) == (
+        True,
+        True,
+        None,
+    )
     assert (await acme.post(f"/experiments/{experiment}/stop", {})).status == 403
     stopped = (await admin.post(f"/experiments/{experiment}/stop", {})).json
     assert (stopped["status"], stopped["promoted"], stopped["verdict"]["winner"]) == ("completed", None, "test")

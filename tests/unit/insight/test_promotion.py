@@ -10,11 +10,12 @@ from farthing.domain.experiments.verdict import Verdict
 from farthing.insight import experiments
 from farthing.insight.experiments import RECENT_US, Analyses
 from farthing.ports.experiments import Aftermath
+from tests.unit.domain.experiments.samples import followed
 from tests.unit.insight.test_experiments import World, experiment
 
 WINNER = Verdict(code="winner", winner="test", reason="Test is cheaper.", is_final=True)
-HARMFUL: Aftermath = {"test": (9_800, 400), "control": (200, 0)}
-HARMLESS: Aftermath = {"test": (9_800, 392), "control": (200, 8)}
+HARMFUL: Aftermath = {"test": followed(9_800, 400), "control": followed(200)}
+HARMLESS: Aftermath = {"test": followed(9_800, 392), "control": followed(200, 8)}
 BACK = "experiment:e1:rolled_back"
 
 
@@ -86,7 +87,7 @@ async def test_equal_errors_leave_the_winner_where_it_is(monkeypatch: pytest.Mon
     monkeypatch.setattr(experiments, "_regretted", counted)
     for _ in range(3):
         await worker.look()
-    count(world, {**HARMLESS, "test": (9_900, 396)})
+    count(world, {**HARMLESS, "test": followed(9_900, 396)})
     await worker.look()
     assert len(looks) == 2
     assert (present(world).rolled_back_us, BACK in world.announced) == (None, False)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from farthing.domain.experiments.data import GROUPS
 from farthing.domain.experiments.definition import Experiment, Namespace
 
 HELD_BACK = 0.02
@@ -89,3 +90,8 @@ def assign(experiment: Experiment, unit: str) -> str | None:
 def is_held_back(experiment: Experiment, unit: str) -> bool:
     """Whether this user keeps control's strategy after another arm was promoted."""
     return point(f"{experiment.salt}:held-back:".encode(), unit) < _scaled(HELD_BACK)
+
+
+def group(unit: str) -> int:
+    """The group, from 0, in which a user is followed after a promotion: the same for every experiment."""
+    return point(b"followed:", unit) * GROUPS >> 64

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 LATENCIES = 20_000
 """Single latencies of an arm that are handed over at most: they place the 95th percentile to 0.3% of the ranks."""
@@ -95,3 +95,48 @@ class Data(Struct, frozen=True, kw_only=True):
     """At most one for each arm and phase."""
     moves: Moves | None = None
     """None where no chart is wanted, or there would be more than `MOVES` lines."""
+
+
+GROUPS = 32
+"""Into which users fall by a hash once a winner was promoted: their sums stay as small however many there are, and have
+in them how alike the requests of a user are."""
+MILLION = 1_000_000
+Following = Literal["cost", "latency", "quality"]
+
+
+def _zeros() -> list[int]:
+    return [0] * GROUPS
+
+
+class Followed(Struct, kw_only=True):
+    """What one arm has answered since the winner was promoted. Every column has an entry for each group of users."""
+
+    requests: list[int] = field(default_factory=_zeros)
+    errors: list[int] = field(default_factory=_zeros)
+    priced: list[int] = field(default_factory=_zeros)
+    """Requests whose cost is known."""
+    cost: list[int] = field(default_factory=_zeros)
+    """Nano-dollars of those."""
+    latency: list[int] = field(default_factory=_zeros)
+    """Microseconds of all requests."""
+    rated: list[int] = field(default_factory=_zeros)
+    quality: list[int] = field(default_factory=_zeros)
+    """Of those that are rated from 1 to 5, in millionths of a point."""
+
+    def add(self, at: int, *, cost: int | None, latency_us: int, is_error: bool) -> None:
+        """One request of a user of the group `at`."""
+        self.requests[at] += 1
+        self.errors[at] += is_error
+        self.latency[at] += latency_us
+        if cost is not None:
+            self.priced[at] += 1
+            self.cost[at] += cost
+
+    def rate(self, at: int, quality: float, *, before: float | None) -> None:
+        """What is thought of a request of the group `at`, from 1 to 5, in the place of what was thought before."""
+        self.rated[at] += before is None
+        self.quality[at] += round(quality * MILLION) - (0 if before is None else round(before * MILLION))
+
+    def counts(self, column: Following) -> list[int]:
+        """The requests that a column is the sum over."""
+        return {"cost": self.priced, "latency": self.requests, "quality": self.rated}[column]

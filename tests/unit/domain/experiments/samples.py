@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from farthing.domain.experiments.data import Cohort, Data
+from farthing.domain.experiments.data import Cohort, Data, Followed
 from farthing.domain.experiments.definition import Arm, Experiment, Phase
 
 NAMES = ("control", "test", "third", "fourth")
@@ -48,6 +48,14 @@ def cohort(arm: str, costs: Sequence[float], *, requests: Sequence[int] | None =
         for name, value in changed.items()
     }
     return Cohort(arm=arm, **columns | given)
+
+
+def followed(requests: int, errors: int = 0) -> Followed:
+    """An arm after a promotion: so many requests of one group of users, at no cost and in no time."""
+    found = Followed()
+    for number in range(requests):
+        found.add(0, cost=0, latency_us=0, is_error=number < errors)
+    return found
 
 
 def data(*cohorts: Cohort, **changed: Any) -> Data:
