@@ -104,7 +104,7 @@ class Experiments(Protocol):
     """
 
     async def create(self, experiment: Experiment) -> None:
-        """Keeps a new experiment."""
+        """Keeps a new experiment. Raises `Conflict` where too many of the tenant's are running."""
 
     async def get(self, tenant: str | None, experiment_id: str) -> Kept:
         """One of them. Raises `NotFound`."""

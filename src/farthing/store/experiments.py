@@ -27,6 +27,8 @@ from farthing.store.tenancy import note_change
 
 COUNTER = "experiments"
 """Counts changes of everything but results, so that nobody reads what has not changed."""
+MOST_RUNNING = 100
+"""Of one tenant at a time: requests are asked of each that has a scope, and each is analysed as it goes."""
 BY_HAND = "it was stopped by hand"
 _TABLE = experiments.c
 _STATE = ("status", "completed_us", "decided_n", "verdict", "rolled_back_us", "rolled_back_for")
@@ -53,7 +55,7 @@ class Experiments:
         self._engines = engines
 
     async def create(self, experiment: Experiment) -> None:
-        """Keeps a new experiment. Raises `Unavailable`."""
+        """Keeps a new experiment. Raises `Conflict` where the tenant has too many that run, `Unavailable`."""
         row = {
             "experiment_id": experiment.id,
             "tenant": experiment.tenant,
@@ -61,7 +63,14 @@ class Experiments:
             "created_at": experiment.created_us,
             "definition": _definition(experiment),
         }
+        running = sa.select(sa.func.count()).where(_TABLE.tenant == experiment.tenant, _TABLE.status == "running")
         async with self._changing() as (connection, number):
+            # Whoever begins another waits for this transaction, so nobody counts what is about to be one more.
+            if (await connection.execute(running)).scalar_one() >= MOST_RUNNING:
+                raise Conflict(
+                    f"{MOST_RUNNING} experiments are running here, and more would tell little of each: end one first.",
+                    code="too_many_experiments",
+                )
             await connection.execute(sa.insert(experiments).values(**row, changed=number))
 
     async def get(self, tenant: str | None, experiment_id: str) -> Kept:

@@ -15,7 +15,7 @@ from farthing.background.clock import ManualClock
 from farthing.domain.errors import Conflict, NotFound, Unavailable
 from farthing.domain.experiments.definition import Phase
 from farthing.ports.experiments import Kept
-from farthing.store import Store, open_store
+from farthing.store import Store, experiments, open_store
 from farthing.store.schema import experiment_results
 from tests.conformance.store.samples import NOON_US
 from tests.conformance.store.trials import WINNER, experiment, result, row
@@ -71,6 +71,20 @@ async def test_the_newest_experiments_come_first(store: Store) -> None:
     assert await page(limit=2) == ["e2", "e1"]
     assert await page(after="e1") == ["e0"]
     assert len(await store.experiments.list(None)) == 4
+
+
+async def test_a_tenant_has_so_many_running_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are begun at once; others' are not counted, and what has ended makes room."""
+    monkeypatch.setattr(experiments, "MOST_RUNNING", 3)
+    await store.experiments.create(experiment(id="theirs", tenant="other"))
+    begun = [patient(partial(store.experiments.create, experiment(id=f"e{number}"))) for number in range(5)]
+    found = await asyncio.gather(*begun, return_exceptions=True)
+    refused = [error for error in found if isinstance(error, Conflict)]
+    assert (len(refused), {error.code for error in refused}) == (2, {"too_many_experiments"})
+    running = await store.experiments.list("acme")
+    await store.experiments.stop(None, running[0].experiment.id, at_us=NOON_US)
+    await store.experiments.create(experiment(id="another"))
+    assert len(await store.experiments.list("acme")) == 4
 
 
 async def test_rows_of_the_ledger_become_results_in_their_order(running: Store) -> None:
