@@ -38,7 +38,7 @@ async def test_a_crowd_buys_one_answer(rig: Rig, redis_database: str, postgres_d
         replace(ask, user=f"l{place}", wish=replace(ask.wish, nonce=f"left-{ask.holder.tenant if ask.holder else ''}"))
         for place, ask in enumerate(asks)
     ]
-    first = [replace(ask, user=f"f{place}", leave_after_s=0.1) for place, ask in enumerate(leaving[:20])]
+    first = [replace(ask, user=f"f{place}", leave_after_s=0.3) for place, ask in enumerate(leaving[:20])]
     gone = asyncio.ensure_future(together(first, site.ports))
     await asyncio.sleep(0.05)
     left = await together(leaving, site.ports)

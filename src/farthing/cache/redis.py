@@ -158,8 +158,6 @@ class RedisLevel:
         self._mark = _TURN + worker.encode()
         self._turns: set[str] = set()
         """Keys whose answers this worker buys."""
-        self._watched: dict[str, asyncio.Future[bool]] = {}
-        """Keys whose answers others buy, and that one request here watches for all: whether it has seen the end."""
         self.corrupt = 0
         """Values that were found and were not ours, or not whole."""
 
@@ -172,37 +170,14 @@ class RedisLevel:
 
         Whoever takes a turn keeps it by `renew`, until the answer is put or the turn given up.
         """
-        while (watched := self._watched.get(key)) is not None:
-            # What has come of it is near by now, or for this worker to buy, unless the watcher has left.
-            if await asyncio.shield(watched):
-                return None
-        raw = await self._take(key)
-        if not self._is_anothers(key, raw):
-            return await self._entry(key, raw)
-        if key in self._watched:
-            return await self.take(key)
-        watched = self._watched[key] = asyncio.get_running_loop().create_future()
-        try:
-            raw = await self._watch(key)
-        except BaseException:
-            watched.set_result(False)
-            raise
-        else:
-            watched.set_result(True)
-        finally:
-            del self._watched[key]
-        return await self._entry(key, raw)
-
-    async def _watch(self, key: str) -> object:
-        """What another worker's turn has come to."""
         until, pauses = self._clock.monotonic() + LONGEST_WAIT_S, iter(PAUSES_S)
-        raw: object = None
-        while self._clock.monotonic() < until:
+        raw = await self._take(key)
+        while self._is_anothers(key, raw):
+            if self._clock.monotonic() >= until:
+                return None
             await asyncio.sleep(next(pauses, PAUSES_S[-1]))
             raw = await self._take(key)
-            if not self._is_anothers(key, raw):
-                return raw
-        return None
+        return await self._entry(key, raw)
 
     async def _take(self, key: str) -> object:
         """The value under the key; where there was none, it is this worker's mark now."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from farthing.cache.memory import MemoryLevel
 from farthing.ports.answers import CacheEntry, CacheLevel, SharedLevel
+
+Found = tuple[CacheEntry, str]
+"""An entry, and the name of the level that had it."""
 
 
 class Tiered:
@@ -17,19 +21,36 @@ class Tiered:
         self._shared = shared
         self._levels: tuple[CacheLevel, ...] = (memory, *((shared,) if shared else ()), *farther)
         self._buried: set[str] = set()
+        self._asking: dict[tuple[str, bool], asyncio.Future[tuple[Found | None] | None]] = {}
+        """Who is looking for an entry: what was found, None where nobody looks any more."""
 
-    def near(self, key: str) -> tuple[CacheEntry, str] | None:
+    def near(self, key: str) -> Found | None:
         """As `find`, but asks the nearest level only, and does not wait."""
         if key in self._buried:
             return None
         entry = self._memory.peek(key)
         return (entry, self._memory.name) if entry is not None else None
 
-    async def find(self, key: str, *, waits: bool = False) -> tuple[CacheEntry, str] | None:
+    async def find(self, key: str, *, waits: bool = False) -> Found | None:
         """The entry and the name of the level that had it; nearer levels then have it too.
 
         With `waits` also an entry that another worker is buying; None then means that this worker is to buy it.
         """
+        asked = key, waits
+        while (asking := self._asking.get(asked)) is not None:
+            # One asks for all who come meanwhile; should it leave, another does.
+            if (heard := await asyncio.shield(asking)) is not None:
+                return None if key in self._buried else heard[0]
+        asking = self._asking[asked] = asyncio.get_running_loop().create_future()
+        heard = None
+        try:
+            heard = (await self._find(key, waits=waits),)
+            return heard[0]
+        finally:
+            del self._asking[asked]
+            asking.set_result(heard)
+
+    async def _find(self, key: str, *, waits: bool) -> Found | None:
         if key in self._buried:
             return None
         for depth, level in enumerate(self._levels):
