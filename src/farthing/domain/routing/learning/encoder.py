@@ -1,0 +1,103 @@
+"""How a prompt looks to a predictor: weighted terms, and its likeness to prompts that stand for all it has seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
+
+from farthing.domain.routing.learning.reading import Reading
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_FARTHEST = 4.0
+"""Standard deviations from the mean that a trait counts for at most."""
+
+
+class Seen(NamedTuple):
+    """One prompt."""
+
+    places: NDArray[Any]
+    """int64, those of its terms that are known, each once."""
+    weights: NDArray[Any]
+    """float32, of these terms; their squares sum to 1."""
+    likeness: NDArray[Any]
+    """float32, 0..1: in traits, then in meaning, to each landmark."""
+
+
+class Encoder(Struct, frozen=True):
+    """What the prompts were like that a predictor was fitted to."""
+
+    rarity: NDArray[Any]
+    """float32 by a term's place: the logarithm of how many prompts go to one that has it; 0 where it is not known."""
+    piece_rarity: NDArray[Any]
+    """float32, the same by piece of the vocabulary."""
+    vectors: NDArray[Any]
+    """int8, pieces by dimensions: the vocabulary's."""
+    means: NDArray[Any]
+    """float32, by trait."""
+    scales: NDArray[Any]
+    """float32, by trait: one over its standard deviation."""
+    centre: NDArray[Any]
+    """float32, by dimension: the mean meaning."""
+    traits: NDArray[Any]
+    """float32, landmarks by traits, as `standard` gives them."""
+    meanings: NDArray[Any]
+    """float32, landmarks by dimensions, as `meaning` gives them."""
+
+    def encode(self, reading: Reading) -> Seen:
+        """What of a prompt weighs with the predictor."""
+        import numpy as np
+
+        places, weights = self.terms(reading)
+        traits = likeness(self.standard(np.array([reading.traits], dtype=np.float32)), self.traits)
+        meanings = likeness(self.meaning([reading.pieces]), self.meanings)
+        return Seen(places, weights, np.concatenate((traits[0], meanings[0])))
+
+    def terms(self, reading: Reading) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Places of the known terms and their weights: (1 + ln count) · rarity, scaled to length 1."""
+        import numpy as np
+
+        places, counts = np.unique(np.array(reading.places, dtype=np.int64), return_counts=True)
+        weights = (1 + np.log(counts, dtype=np.float32)) * self.rarity[places]
+        known = weights > 0
+        weights = weights[known]
+        return places[known], weights / (float(np.sqrt((weights * weights).sum())) or 1.0)
+
+    def standard(self, traits: NDArray[Any]) -> NDArray[Any]:
+        """Traits, prompts by traits, scaled so that the squared distance of two prompts is about 1."""
+        import numpy as np
+
+        apart = np.clip((traits - self.means) * self.scales, -_FARTHEST, _FARTHEST)
+        scaled: NDArray[Any] = apart * np.float32((2 * len(self.means)) ** -0.5)
+        return scaled
+
+    def meaning(self, pieces: list[list[int]]) -> NDArray[Any]:
+        """What prompts are about, prompts by dimensions, of length 1: rare pieces count for more than common ones."""
+        import numpy as np
+
+        sums = np.zeros((len(pieces), self.vectors.shape[1]), dtype=np.float32)
+        for row, those in enumerate(pieces):
+            rows = np.array(those, dtype=np.int64)
+            sums[row] = self.piece_rarity[rows] @ self.vectors[rows]
+        apart = unit(sums) - self.centre
+        return unit(apart)
+
+
+def unit(rows: NDArray[Any]) -> NDArray[Any]:
+    """Each row scaled to length 1; one of zeros stays."""
+    import numpy as np
+
+    lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+    scaled: NDArray[Any] = rows / np.where(lengths > 0, lengths, 1)
+    return scaled
+
+
+def likeness(rows: NDArray[Any], landmarks: NDArray[Any]) -> NDArray[Any]:
+    """exp(-d²), d being the distance of each row from each landmark: rows by landmarks, 0..1."""
+    import numpy as np
+
+    squares = (rows * rows).sum(axis=1)[:, None] + (landmarks * landmarks).sum(axis=1) - 2 * rows @ landmarks.T
+    alike: NDArray[Any] = np.exp(-np.maximum(squares, 0))
+    return alike

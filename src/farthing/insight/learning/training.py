@@ -1,0 +1,96 @@
+"""Fits a predictor to recorded outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farthing.domain.routing.learning.predictor import Predictor
+from farthing.domain.routing.learning.reading import read
+from farthing.domain.routing.learning.terms import PLACES
+from farthing.insight.learning.design import Design, design_of, encoder_of
+from farthing.insight.learning.labels import Labelled
+from farthing.insight.learning.solving import solve
+from farthing.insight.learning.vocabulary import vocabulary
+
+MOST_ROWS = 50_000
+"""Of more prompts the last are learned from."""
+
+_SHARES = (1 / 3, 1 / 3, 1 / 3)
+"""Of what two prompts have in common: terms, traits, meaning."""
+_QUALITY_RIDGE, _COST_RIDGE = 4.0, 0.5
+"""Variance of one answer's quality, and of the logarithm of its cost, to that of what prompts tell of it."""
+_LEAST_COST = 1e-9
+"""US dollars: a thousandth of the price of a short answer by the cheapest model."""
+
+
+def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None) -> Predictor:
+    """A predictor for the given models, or for all that the rows know.
+
+    Raises:
+        ValueError: There are no rows.
+    """
+    if not rows:
+        raise ValueError("a predictor is fitted to one prompt at least")
+    rows = rows[-MOST_ROWS:]
+    names = tuple(models if models is not None else sorted({model for row in rows for model in row.outcomes}))
+    words = vocabulary()
+    readings = [read(row.prompt, words) for row in rows]
+    encoder = encoder_of(readings, words)
+    design = design_of(readings, encoder)
+    values, known = outputs_of(rows, names)
+    means = (values * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    ridge = np.repeat(np.array([_QUALITY_RIDGE, _COST_RIDGE], dtype=np.float32), len(names))
+    of_terms, of_likeness = _weights(design, ((values - means) * known).astype(np.float32), known, ridge)
+    return Predictor(
+        models=names,
+        vocabulary=words,
+        encoder=encoder,
+        of_terms=of_terms,
+        of_likeness=of_likeness,
+        means=means,
+        levels=_levels(rows, names, means[len(names) :]),
+    )
+
+
+def outputs_of(rows: Sequence[Labelled], models: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Qualities and logarithms of costs, rows by outputs, 0 where not recorded; and 1 where recorded, float32."""
+    width = len(models)
+    values, known = np.zeros((len(rows), 2 * width)), np.zeros((len(rows), 2 * width), dtype=np.float32)
+    for place, model in enumerate(models):
+        for number, row in enumerate(rows):
+            outcome = row.outcomes.get(model)
+            if outcome is None:
+                continue
+            values[number, place], known[number, place] = outcome.quality, 1
+            if outcome.cost is not None:
+                values[number, width + place] = np.log(max(outcome.cost, _LEAST_COST))
+                known[number, width + place] = 1
+    return values, known
+
+
+def _weights(
+    design: Design, values: NDArray[Any], known: NDArray[Any], ridge: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """By place in the table and by landmark."""
+    scales = np.sqrt(np.array(_SHARES, dtype=np.float32))
+    blocks = [design.terms * scales[0], design.traits * scales[1], design.meanings * scales[2]]
+    terms, traits, meanings = solve(blocks, values, known, ridge)
+    of_terms = np.zeros((PLACES, values.shape[1]), dtype=np.float32)
+    of_terms[design.used] = terms * scales[0]
+    turned = [design.turns[0] @ (traits * scales[1]), design.turns[1] @ (meanings * scales[2])]
+    return of_terms, np.concatenate(turned).astype(np.float32)
+
+
+def _levels(rows: Sequence[Labelled], models: Sequence[str], means: NDArray[Any]) -> NDArray[Any]:
+    """What makes of the mean logarithm of a model's cost its mean cost; 0 where none is recorded."""
+    found = np.zeros(len(models))
+    for place, model in enumerate(models):
+        costs = [row.outcomes[model].cost for row in rows if model in row.outcomes]
+        recorded = [cost for cost in costs if cost is not None]
+        if recorded:
+            found[place] = np.mean(recorded) / np.exp(means[place])
+    return found

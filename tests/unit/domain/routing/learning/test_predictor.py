@@ -1,0 +1,101 @@
+"""What a predictor makes of its weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from farthing.domain.routing.learning.encoder import Encoder, likeness, unit
+from farthing.domain.routing.learning.predictor import Forecast, Predictor
+from farthing.domain.routing.learning.reading import read
+from farthing.domain.routing.learning.terms import PLACES, places_of
+from farthing.domain.routing.learning.traits import NAMES
+from farthing.domain.routing.learning.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary({"red": 0, "blue": 1}, np.array([[3, 0], [0, 5]], dtype=np.int8))
+RED, BLUE, PAIR = places_of(["red", "blue"])
+
+
+def encoder() -> Encoder:
+    """Knows two words and not their pair; one landmark of traits, two of meaning."""
+    rarity = np.zeros(PLACES, dtype=np.float32)
+    rarity[[RED, BLUE]] = 3, 4
+    return Encoder(
+        rarity=rarity,
+        piece_rarity=np.array([1, 2], dtype=np.float32),
+        vectors=VOCABULARY.vectors,
+        means=np.zeros(len(NAMES), dtype=np.float32),
+        scales=np.ones(len(NAMES), dtype=np.float32),
+        centre=np.zeros(2, dtype=np.float32),
+        traits=np.zeros((1, len(NAMES)), dtype=np.float32),
+        meanings=np.array([[1, 0], [0, 1]], dtype=np.float32),
+    )
+
+
+def predictor() -> Predictor:
+    """Two models; red speaks for the first, likeness to the meaning of blue for the second."""
+    of_terms = np.zeros((PLACES, 4), dtype=np.float32)
+    of_terms[RED] = 0.25, 0, 1, 0
+    of_likeness = np.zeros((3, 4), dtype=np.float32)
+    of_likeness[2, 1] = 2.0
+    return Predictor(
+        models=("small", "large"),
+        vocabulary=VOCABULARY,
+        encoder=encoder(),
+        of_terms=of_terms,
+        of_likeness=of_likeness,
+        means=np.array([0.5, 0.25, 0.0, np.log(2.0)]),
+        levels=np.array([1.5, 0.0]),
+    )
+
+
+def test_known_terms_weigh_by_rarity_at_length_one() -> None:
+    """3 and 4 make 0.6 and 0.8; the pair, which is not known, is left out."""
+    places, weights = encoder().terms(read("red blue", VOCABULARY))
+    assert dict(zip(places.tolist(), weights.tolist(), strict=True)) == {
+        RED: pytest.approx(0.6),
+        BLUE: pytest.approx(0.8),
+    }
+
+
+def test_a_term_that_is_repeated_weighs_by_its_logarithm() -> None:
+    """Three times as often counts 1 + ln 3 times."""
+    places, weights = encoder().terms(read("red red red blue", VOCABULARY))
+    found = dict(zip(places.tolist(), weights.tolist(), strict=True))
+    assert found[RED] / found[BLUE] == pytest.approx((1 + np.log(3)) * 3 / 4)
+
+
+def test_traits_count_up_to_four_deviations() -> None:
+    """The squared distance of two prompts is about 1: each trait is divided by the root of twice their number."""
+    far = np.full((1, len(NAMES)), 9, dtype=np.float32)
+    assert encoder().standard(far)[0, 0] == pytest.approx(4 / np.sqrt(2 * len(NAMES)))
+
+
+def test_rare_pieces_decide_what_a_prompt_is_about() -> None:
+    """Of one red and one blue the rarer blue has 10 against 3."""
+    meaning = encoder().meaning([[0, 1], []])
+    assert meaning[0].tolist() == pytest.approx([3 / np.hypot(3, 10), 10 / np.hypot(3, 10)])
+    assert meaning[1].tolist() == [0, 0]
+
+
+def test_likeness_falls_with_the_square_of_the_distance() -> None:
+    """1 to itself, 1/e at distance 1."""
+    found = likeness(np.array([[0.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 0.0]]))
+    assert found.ravel().tolist() == pytest.approx([1, np.exp(-1)])
+    assert unit(np.array([[0.0, 2.0]])).tolist() == [[0, 1]]
+
+
+def test_a_forecast_is_mean_and_what_terms_and_likeness_add() -> None:
+    """Quality stays within 0..1; cost is the exponential at the model's level, 0 where none is known."""
+    found = predictor().predict("red")
+    alike = np.exp(-2.0)
+    assert found["small"] == pytest.approx(Forecast(0.75, 1.5 * np.e))
+    assert found["large"] == pytest.approx(Forecast(0.25 + 2 * alike, 0))
+    assert predictor().predict("blue")["large"].quality == 1
+
+
+def test_many_are_foretold_as_each_alone() -> None:
+    """Rows by models."""
+    quality, cost = predictor().predict_many(["red", "blue"])
+    assert quality.shape == cost.shape == (2, 2)
+    assert quality[1].tolist() == [forecast.quality for forecast in predictor().predict("blue").values()]
