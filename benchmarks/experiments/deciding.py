@@ -12,7 +12,7 @@ from benchmarks.experiments.paths import Reals, Running, Runs, Scenario, chunks,
 from farthing.domain.stats.means import ArmMean, Effect, compare
 from farthing.domain.stats.multiplicity import holm
 from farthing.domain.stats.sequential import EARLIEST, EARLY_USERS, early_rule, information, planned_rule
-from farthing.domain.stats.skewness import decisive_p
+from farthing.domain.stats.tails import decisive_p
 
 PEEKED = 1.96
 AT_THE_PLAN, EARLY = planned_rule(), early_rule()

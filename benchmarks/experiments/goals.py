@@ -57,7 +57,7 @@ def checks(scale: float) -> list[Check]:
         partial(_few, runs),
         partial(_guards, runs),
         partial(_switch, max(20, runs // 5)),
-        partial(_promoted, max(20, runs // 20)),
+        partial(_promoted, max(20, runs // 10)),
         partial(_time, max(1_000, round(100_000 * scale))),
     ]
 
@@ -144,7 +144,7 @@ def _promoted(runs: int) -> list[Row]:
     """A winner against users held back, looked at 40 times: no worse, worse by its margins, dearer."""
     alike, _ = taken_back(runs, seed=18)
     edge, _ = taken_back(runs, seed=19, latency=1.25, quality=-0.2)
-    found, look = taken_back(max(20, runs // 10), seed=20, cost=1.5)
+    found, look = taken_back(runs, seed=20, cost=1.5)
     seen = f"{found:.1%}, after {look * HELD_BACK * EACH:.0f} requests held back"
     return [
         Row("promoted winner, no worse: taken back", "≤ 5%", f"{alike:.1%}", alike <= 0.05),

@@ -114,9 +114,9 @@ def test_guards_let_little_pass() -> None:
 
 
 def test_a_promoted_winner_is_taken_back_for_a_reason() -> None:
-    """One that is worse by no more than its margins stays, one that is half as dear again does not."""
+    """One that is worse by no more than its margins stays, one that is twice as dear does not."""
     assert taken_back(8, seed=11, looks=10, latency=1.25, quality=-0.2)[0] <= 0.125
-    assert taken_back(4, seed=12, cost=1.5)[0] == 1.0
+    assert taken_back(4, seed=12, cost=2.0)[0] == 1.0
 
 
 def test_users_are_spread_evenly_and_stay() -> None:

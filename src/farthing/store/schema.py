@@ -189,7 +189,8 @@ keys = sa.Table(
 counters = sa.Table(
     "counters",
     metadata,
-    # `tenancy` counts changes of keys, tenants and teams.
+    # `tenancy` counts changes of keys, tenants and teams, `experiments` those of experiments; `experiment:ID:…` says
+    # until when (microseconds since 1970) somebody looks at one, and how much of it was seen.
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
 )
@@ -358,8 +359,9 @@ experiments = sa.Table(
     sa.Column("lost", Json),
     # The last result that is analysed; NULL while it runs.
     sa.Column("decided_n", sa.BigInteger),
+    # While it runs what speaks against it, and how many results that rests on.
     sa.Column("verdict", Json),
-    # By arm, requests and failures since the winner was promoted; NULL where none was.
+    # By arm, sums over groups of users since the winner was promoted; NULL where none was.
     sa.Column("aftermath", Json),
     sa.Column("rolled_back_at", Moment),
     sa.Column("rolled_back_for", sa.Text),

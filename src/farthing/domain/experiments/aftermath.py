@@ -14,7 +14,7 @@ from farthing.domain.experiments.wording import usd
 from farthing.domain.stats.harm import harm
 from farthing.domain.stats.means import Comparison, Effect, Side, arm_mean, compare
 from farthing.domain.stats.sequential import anytime_bound
-from farthing.domain.stats.skewness import decisive_p
+from farthing.domain.stats.tails import decisive_p
 
 FEWEST_GROUPS = 25
 """With requests, in each arm, below which nothing but failures is compared."""

@@ -21,7 +21,7 @@ from farthing.domain.stats.fingerprint import fingerprint
 from farthing.domain.stats.means import Comparison, Effect
 from farthing.domain.stats.multiplicity import holm
 from farthing.domain.stats.sequential import early_rule, planned_rule
-from farthing.domain.stats.skewness import decisive_p
+from farthing.domain.stats.tails import decisive_p
 
 HASHED = ("requests", "cost", "latency", "errors", "rated", "quality", "covariate")
 """Columns of a cohort whose content the hash is of."""

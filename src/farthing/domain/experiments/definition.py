@@ -62,6 +62,14 @@ class Namespace(Struct, frozen=True):
     """Over `start`, up to 1; itself outside."""
 
 
+class Doubt(Struct, frozen=True):
+    """Why nothing can be concluded from a running experiment as it stands."""
+
+    n: int
+    """Results that it rests on."""
+    verdict: Verdict
+
+
 class Experiment(Struct, frozen=True, kw_only=True):
     """An experiment as it was defined, and how far it has come."""
 
@@ -102,6 +110,8 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """How many results the verdict rests on, once it is final."""
     verdict: Verdict | None = None
     """None until it is final."""
+    doubt: Doubt | None = None
+    """What its users should know before; None while there is nothing, and once it has ended."""
     rolled_back_us: int | None = None
     """When the winner that was promoted gave way to control again."""
     rolled_back_for: str = ""

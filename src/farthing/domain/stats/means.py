@@ -36,11 +36,18 @@ class ArmMean(Struct, frozen=True):
     """(Σn)²/Σn²: how many equally busy users would tell as much."""
     skew: float = 0.0
     """Of the mean's error, in size at most √users: over 0 where few users are far above the others."""
+    tails: float | None = None
+    """Degrees of freedom that the users' kurtosis leaves the standard error; None where it is not known."""
 
     @property
     def freedom(self) -> float:
         """Degrees of freedom of the standard error: effective users − 1, and at least 1."""
         return max(1.0, self.effective_users - 1)
+
+    @property
+    def tail_freedom(self) -> float:
+        """The same, no more than the users' kurtosis leaves."""
+        return self.freedom if self.tails is None else min(self.freedom, self.tails)
 
     @property
     def sd(self) -> float:
@@ -118,7 +125,7 @@ def mean_by_user(s: NDArray[Any], n: NDArray[Any]) -> ArmMean:
     mean = total(s) / every
     moved = left_out(s, n)
     se = spread(moved, mean)
-    return ArmMean(int(n.size), every, mean, se, _effective(n), leaning(moved) if se else 0.0)
+    return ArmMean(int(n.size), every, mean, se, _effective(n), *(shape(moved) if se else ()))
 
 
 def left_out(s: NDArray[Any], n: NDArray[Any]) -> NDArray[Any]:
@@ -158,15 +165,20 @@ def spread(moved: NDArray[Any], mean: float) -> float:
     return se if se >= NEGLIGIBLE * abs(mean) else 0.0
 
 
-def leaning(moved: NDArray[Any]) -> float:
-    """−Σd³/(Σd²)^1.5, where d are the L − L̄ of `spread`: the skewness of the sum of as many independent parts."""
+def shape(moved: NDArray[Any]) -> tuple[float, float]:
+    """Skewness of the error, and degrees of freedom of its size, of users who vary; d are the L − L̄ of `spread`.
+
+    −Σd³/(Σd²)^1.5 is the skewness of a sum of as many independent parts. The error's square has the relative variance
+    2/(c−1) + κ/c (Cramér 1946, section 27.4), with κ = c·Σd⁴/(Σd²)² − 3 for long tails: as χ² with 2 over that.
+    """
     import numpy as np
 
     away = moved / float(np.abs(moved).max())
     away -= away.mean()
     squared = away * away
-    whole = float(squared.sum())
-    return -float((squared * away).sum()) / (whole * sqrt(whole))
+    whole, users = float(squared.sum()), moved.size
+    long = max(0.0, users * float((squared * squared).sum()) / (whole * whole) - 3)
+    return -float((squared * away).sum()) / (whole * sqrt(whole)), 2 / (2 / (users - 1) + long / users)
 
 
 def _effective(n: NDArray[Any]) -> float:

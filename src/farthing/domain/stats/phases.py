@@ -41,9 +41,11 @@ def _weighted(arms: Sequence[ArmMean], weights: Sequence[float]) -> ArmMean:
     """One arm over phases, its degrees of freedom by Satterthwaite."""
     errors = [weight * arm.se for arm, weight in zip(arms, weights, strict=True)]
     se = hypot(*errors)
-    spread = sum((error / se) ** 4 / arm.freedom for arm, error in zip(arms, errors, strict=True)) if se else 0.0
+    parts = [(arm, error / se) for arm, error in zip(arms, errors, strict=True)] if se else []
+    spread = sum(part**4 / arm.freedom for arm, part in parts)
     freedom = 1 / spread if spread else sum(arm.freedom for arm in arms)
+    tails = sum(part**4 / arm.tail_freedom for arm, part in parts)
     mean = sum(weight * arm.mean for arm, weight in zip(arms, weights, strict=True))
     users, requests = sum(arm.users for arm in arms), sum(arm.requests for arm in arms)
-    skew = sum((error / se) ** 3 * arm.skew for arm, error in zip(arms, errors, strict=True)) if se else 0.0
-    return ArmMean(users, requests, mean, se, freedom + 1, skew)
+    skew = sum(part**3 * arm.skew for arm, part in parts)
+    return ArmMean(users, requests, mean, se, freedom + 1, skew, 1 / tails if tails else None)

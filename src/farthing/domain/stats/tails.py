@@ -1,4 +1,4 @@
-"""The p-value that decides: where errors lean to one side, Student's t says too much on the other."""
+"""The p-value that decides: Student's t says too much where a few users are far dearer than the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FARTHEST = 1e100
 
 
 def decisive_p(found: Comparison) -> float:
-    """The two-sided p-value, or that of t corrected for skewness where it is greater.
+    """The two-sided p-value, or that of t corrected for the users' skewness and kurtosis where it is greater.
 
     Of costs with a long tail an arm that has met none of the dear requests looks cheap and, by its small error, sure of
     it. Where arms are equal that happens to both alike and cancels out; where one is small it does not. Only what is
@@ -19,7 +19,16 @@ def decisive_p(found: Comparison) -> float:
     effect = found.absolute
     if effect.t is None:
         return effect.p
-    return max(effect.p, dist.student_p(symmetric(effect.t, skewness(found)), effect.freedom))
+    left = freedom(found)
+    leaning = dist.student_p(symmetric(effect.t, skewness(found)), left)
+    return max(effect.p, dist.student_p(effect.t, left), leaning)
+
+
+def freedom(found: Comparison) -> float:
+    """Satterthwaite's degrees of freedom, from what the users' kurtosis leaves to each arm's standard error."""
+    control, treatment = found.control, found.treatment
+    c, t = ((arm.se / found.absolute.se) ** 2 for arm in (control, treatment))
+    return 1 / (c * c / control.tail_freedom + t * t / treatment.tail_freedom)
 
 
 def skewness(found: Comparison) -> float:

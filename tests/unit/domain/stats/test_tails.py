@@ -1,4 +1,4 @@
-"""The p-value that decides where a few dear users lean the errors to one side."""
+"""The p-value that decides where a few users are far dearer than the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import stats
 
 from farthing.domain.stats.means import ArmMean, Comparison, arm_mean, compare
 from farthing.domain.stats.phases import PhaseMeans, compare_phases
-from farthing.domain.stats.skewness import decisive_p, skewness, symmetric
+from farthing.domain.stats.tails import decisive_p, freedom, skewness, symmetric
 from tests.unit.domain.stats.reference import raw
 
 COSTS = st.lists(st.floats(0, 1e6), min_size=2, max_size=30)
@@ -39,6 +39,19 @@ def test_a_means_error_leans_as_its_users_do() -> None:
     assert (arm([2.0, 2.0]).skew, arm([2.0]).skew) == (0.0, 0.0)
 
 
+def test_long_tails_leave_fewer_degrees_of_freedom() -> None:
+    """By the users' kurtosis, as scipy counts it; all but one of them where tails are short."""
+    values = long_tailed(50, 1)
+    kurtosis = float(stats.kurtosis(values))
+    assert kurtosis > 1
+    assert arm(values).tails == pytest.approx(2 / (2 / 49 + kurtosis / 50), rel=1e-12)
+    assert arm([1.0, 2.0] * 10).tails == pytest.approx(19.0)
+    assert (arm([2.0, 2.0]).tails, arm([2.0]).tails) == (None, None)
+    found = raw([1.0, 2.0] * 10, [3.0, 5.0] * 10)
+    assert freedom(found) == pytest.approx(found.absolute.freedom)
+    assert decisive_p(found) == pytest.approx(found.p, rel=1e-12)
+
+
 def test_two_busy_users_lean_by_what_they_move() -> None:
     """Clustered by user: −Σd³/(Σd²)^1.5 of the means without each."""
     found = arm_mean([1.0, 4.0, 12.0], [1, 2, 3])
@@ -60,16 +73,17 @@ def test_a_difference_leans_by_both_arms() -> None:
 
 
 def test_a_small_arm_that_met_no_dear_request_is_doubted() -> None:
-    """What looks cheaper by a small arm's short tail needs more; what looks dearer is as likely as before."""
+    """What looks cheaper by a small arm's short tail needs more; what looks dearer is held to its long one alone."""
     small, large = long_tailed(40, 4), long_tailed(400, 5)
     cheap = raw(large, [value - 0.6 for value in small])
     dear = raw(large, [value + 0.6 for value in small])
     assert decisive_p(cheap) > 1.5 * cheap.p
-    assert decisive_p(dear) == dear.p
     t, a = cheap.absolute.t, skewness(cheap)
     assert t is not None
     corrected = t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6
-    assert decisive_p(cheap) == pytest.approx(2 * stats.t.sf(abs(corrected), cheap.absolute.freedom), rel=1e-9)
+    assert decisive_p(cheap) == pytest.approx(2 * stats.t.sf(abs(corrected), freedom(cheap)), rel=1e-9)
+    assert dear.absolute.t is not None
+    assert decisive_p(dear) == pytest.approx(2 * stats.t.sf(dear.absolute.t, freedom(dear)), rel=1e-9)
 
 
 def test_constants_keep_the_floor() -> None:
@@ -86,10 +100,11 @@ def test_phases_lean_by_their_weights() -> None:
     assert found is not None
     assert single is not None
     assert skewness(found) == pytest.approx(skewness(single) / sqrt(2), rel=1e-12)
+    assert freedom(found) == pytest.approx(2 * freedom(single), rel=1e-12)
     still = PhaseMeans(arm([1.0, 1.0]), arm([2.0, 2.0]))
     constant = compare_phases([still, still])
     assert constant is not None
-    assert constant.control.skew == 0.0
+    assert (constant.control.skew, constant.control.tails) == (0.0, None)
 
 
 @given(COSTS, COSTS)
