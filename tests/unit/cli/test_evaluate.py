@@ -35,6 +35,8 @@ def test_routers_are_scored_as_json_where_nobody_watches(farthing: Farthing, row
     assert (found["dataset"], found["rows"], found["folds"], found["best_single"]) == ("mine", 30, 5, "b")
     assert found["routers"]["zero"]["cost@95"]["value"] == 91.0
     assert list(found["routers"]["zero"]["reward_at"]) == ["0.002"]
+    assert found["result"]["router"] == "learning"
+    assert list(found["routers"]) == ["zero", "length", "label", "complexity", "learning", "oracle"]
 
 
 @pytest.mark.parametrize(
