@@ -23,6 +23,9 @@ from farthing.domain.chat import (
     UsageReport,
 )
 
+LOOSE = 512
+"""Pieces of a text that are kept by themselves: a short string weighs ten times what it says."""
+
 
 class Assembly:
     """Collects the deltas of one stream, in the order in which they came."""
@@ -43,8 +46,11 @@ class Assembly:
         if isinstance(delta, TextDelta):
             text = delta.text
             choice = self._choices.get(delta.choice) or self._choice(delta.choice)
-            if choice.texts is not None:
-                choice.texts.append(text)
+            texts = choice.texts
+            if texts is not None:
+                texts.append(text)
+                if len(texts) > LOOSE:
+                    choice.pack()
             elif text:
                 choice.begin_text(text)
             return text
@@ -104,17 +110,25 @@ def deltas(completion: Completion) -> Iterator[Delta]:
 class _OpenPart:
     """A part that may still grow; `kind` is the class of the deltas that it grows by."""
 
-    __slots__ = ("id", "kind", "name", "signature", "texts")
+    __slots__ = ("id", "kind", "name", "packed", "signature", "texts")
 
     def __init__(self, kind: type[TextDelta | ReasoningDelta | ToolCallDelta]) -> None:
         self.kind = kind
         self.texts: list[str] = []
+        """What came last."""
+        self.packed: list[str] = []
+        """What came before that, in long pieces."""
         self.id = ""
         self.name = ""
         self.signature: str | None = None
 
+    def pack(self) -> None:
+        """Puts what came by itself together."""
+        self.packed.append("".join(self.texts))
+        self.texts.clear()
+
     def part(self) -> Part:
-        text = "".join(self.texts)
+        text = "".join((*self.packed, *self.texts))
         if self.kind is ToolCallDelta:
             return ToolCall(self.id, self.name, text)
         return Reasoning(text, self.signature) if self.kind is ReasoningDelta else Text(text)
@@ -136,11 +150,17 @@ class _OpenChoice:
         self.texts = self._last(TextDelta).texts
         self.texts.append(text)
 
+    def pack(self) -> None:
+        """Puts what the last part has said together."""
+        self._parts[-1].pack()
+
     def add_reasoning(self, delta: ReasoningDelta) -> None:
         self.texts = None
         part = self._last(ReasoningDelta)
         part.texts.append(delta.text)
         part.signature = delta.signature
+        if len(part.texts) > LOOSE:
+            part.pack()
 
     def add_call(self, delta: ToolCallDelta) -> None:
         part = self._calls.get(delta.position)
@@ -151,6 +171,8 @@ class _OpenChoice:
         part.id = part.id or delta.id or ""
         part.name = part.name or delta.name or ""
         part.texts.append(delta.arguments)
+        if len(part.texts) > LOOSE:
+            part.pack()
 
     def choice(self) -> Choice:
         return Choice(tuple(part.part() for part in self._parts), self.finish)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import pytest
@@ -121,6 +124,21 @@ def test_parts_keep_their_order_and_usage_its_last_report() -> None:
     assert not assembly.is_complete
     assembly.add(Completed())
     assert assembly.is_complete
+
+
+@pytest.mark.parametrize("kind", [TextDelta, ReasoningDelta, partial(ToolCallDelta, 0, "id", "name")])
+def test_a_long_answer_in_short_pieces_takes_little_more_than_its_length(kind: Callable[[str], Delta]) -> None:
+    """What a slow client has not read yet of many answers must not be the gateway's end."""
+    said = [f"{number:04x}" for number in range(20_000)]
+    tracemalloc.start()
+    assembly = Assembly()
+    for text in said:
+        assembly.add(kind("".join(text)))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2 * 4 * 20_000
+    [part] = assembly.completion().choices[0].parts
+    assert (part.arguments if isinstance(part, ToolCall) else getattr(part, "text", "")) == "".join(said)
 
 
 def test_a_signature_closes_its_block() -> None:
