@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries validate-experiments scenario scale footprint clean help
+.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries validate-experiments eval-routing scenario scale footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -118,6 +118,11 @@ bench-queries: dev servers ## usage, savings and figures over many rows, on both
 PLAYED ?= 1
 validate-experiments: dev ## simulations behind every promise about experiments, a quarter of an hour, into benchmarks/results
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.experiments --scale $(PLAYED)
+
+# `make eval-routing DATA=folder` takes the recorded outcomes from elsewhere.
+DATA ?=
+eval-routing: dev ## every router on recorded outcomes beside published rows, under 10 minutes, into benchmarks/results
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.routing $(DATA)
 
 # Locust patches the standard library, and would do so in every test: it has an environment of its own.
 .benchmarks/locust/synced: uv.lock pyproject.toml tools/sync .venv/synced-dev
