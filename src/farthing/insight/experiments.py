@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from farthing.domain.alerts import Notice, moment_text
 from farthing.domain.errors import Unavailable
 from farthing.domain.experiments.data import Data
-from farthing.domain.experiments.definition import Experiment
+from farthing.domain.experiments.definition import Doubt, Experiment
 from farthing.domain.experiments.results import Results
 from farthing.domain.experiments.verdict import Code, Verdict
 from farthing.ports import Clock
 from farthing.ports.answers import SharedValues
-from farthing.ports.experiments import Aftermath, Experiments, Kept, Spread
+from farthing.ports.experiments import Aftermath, Due, Experiments, Kept, Spread
 
 if TYPE_CHECKING:
     from farthing.domain.experiments.plan import Aim, Planned
@@ -34,8 +34,12 @@ REST = 20.0
 """Between two looks at a running experiment pass at least so many times the seconds that the last one took."""
 RECENT_US = 3_600_000_000
 """A verdict of this age is announced by a worker that starts, should the one that decided have died before it did."""
+TURN_S = 30.0
+"""Seconds after which another worker looks, should the one whose turn it is have died."""
+VERDICT = "experiment.verdict"
 AT_FIRST: Code = "collecting"
 """What nobody needs to be told of an experiment that has begun."""
+AT_EASE = Verdict(code=AT_FIRST, reason="What spoke against it does so no more: results are being collected.")
 
 
 def analysed(experiment: Experiment, data: Data) -> Results:
@@ -91,14 +95,14 @@ class Analyses:
         self._known: OrderedDict[str, tuple[str, Results]] = OrderedDict()
         # One at a time: an analysis may take a tenth of a second of CPU, and requests come first.
         self._turn = asyncio.Lock()
-        self._seen: dict[str, str] = {}
-        self._rests: dict[str, float] = {}
-        self._codes: dict[str, Code] = {}
+        self._standing: dict[str, tuple[Code, int]] = {}
+        """The code that was told last, and for a doubt the number of results that it rests on."""
         self._followed: frozenset[str] = frozenset()
         self._is_following = False
         self._has_running = True
         self._has_promoted = True
-        self._unannounced: dict[str, Notice] = {}
+        self._unannounced: dict[tuple[str, str], Notice] = {}
+        """By experiment and kind: of several the last one stands."""
         self._watched: dict[str, Aftermath] = {}
         self._rolled_back: set[str] = set()
 
@@ -129,13 +133,14 @@ class Analyses:
         try:
             if self._has_promoted:
                 await self._watch(await self._store.watched())
-            for kept in await self._store.pending(self._seen) if self._has_running else ():
+            for due in await self._store.pending() if self._has_running else ():
                 # One that is too large to be read in time keeps nobody else's from being decided.
                 with suppress(Unavailable):
-                    await self._look_at(kept)
-            for event_id, notice in tuple(self._unannounced.items()):
+                    await self._look_at(due)
+            for about, notice in tuple(self._unannounced.items()):
                 await self._announce(notice)
-                del self._unannounced[event_id]
+                if self._unannounced.get(about) is notice:
+                    del self._unannounced[about]
         except Unavailable:
             return
 
@@ -143,30 +148,28 @@ class Analyses:
         """Hears how all experiments stand, whichever worker has decided; one that is not named is forgotten."""
         named = {experiment.id: experiment for experiment in experiments}
         for experiment in named.values():
-            if experiment.verdict is not None:
-                self._heed(experiment, experiment.verdict)
+            self._heed(experiment)
             self._heed_return(experiment)
         self._is_following = True
         self._has_running = any(experiment.status == "running" for experiment in named.values())
         self._has_promoted = any(experiment.promoted is not None for experiment in named.values())
         for gone in self._followed - named.keys():
-            for memory in (self._codes, self._seen, self._rests):
-                memory.pop(gone, None)
+            self._standing.pop(gone, None)
             self._rolled_back.discard(gone)
         self._followed = frozenset(named)
 
-    async def _look_at(self, kept: Kept) -> None:
-        experiment_id, began = kept.experiment.id, self._clock.monotonic()
-        is_full = kept.tally.n >= kept.experiment.sample_size
-        if not is_full and began < self._rests.get(experiment_id, began):
+    async def _look_at(self, due: Due) -> None:
+        """Does so where it is this worker's turn; nobody's is the next before some rest, but for the last result."""
+        if not await self._store.claim(due, seconds=TURN_S):
             return
+        began, kept = self._clock.monotonic(), None
         try:
             async with self._turn:
-                await self._worked_out(None, experiment_id, moves=False)
+                kept, _ = await self._worked_out(None, due.experiment_id, moves=False)
         finally:
-            now = self._clock.monotonic()
-            self._rests[experiment_id] = now + REST * (now - began)
-        self._seen[experiment_id] = kept.tally.version
+            if kept is None or kept.experiment.status == "running":
+                rest_s = 0.0 if due.is_full else REST * (self._clock.monotonic() - began)
+                await self._store.looked(due, is_done=kept is not None, rest_s=rest_s)
 
     async def _watch(self, promoted: Iterable[Kept]) -> None:
         """Gives control back to users of a winner that now fails more often."""
@@ -202,7 +205,8 @@ class Analyses:
             results = await asyncio.to_thread(self._analyse, kept.experiment, data)
             is_due = kept.experiment.status == "running" and results.verdict.is_final
             if not is_due:
-                self._heed(kept.experiment, results.verdict)
+                kept = await self._doubted(kept, results.verdict)
+                self._heed(kept.experiment)
                 if moves:
                     self._keep(kept, results)
                     await self._share(kept, results)
@@ -220,15 +224,37 @@ class Analyses:
         if self._shared is not None:
             await self._shared.put(_name(kept), msgspec.json.encode(results), KEPT_S)
 
-    def _heed(self, experiment: Experiment, verdict: Verdict) -> None:
-        """Tells of a verdict that is another than before."""
-        before = self._codes.get(experiment.id, AT_FIRST)
-        if verdict.code == before:
+    async def _doubted(self, kept: Kept, verdict: Verdict) -> Kept:
+        """Keeps for all workers what speaks against a running experiment now, where that is another than before."""
+        experiment = kept.experiment
+        before = AT_FIRST if experiment.doubt is None else experiment.doubt.verdict.code
+        if experiment.status != "running" or verdict.code == before:
+            return kept
+        doubt = None if verdict.code == AT_FIRST else Doubt(kept.tally.n, verdict)
+        revision = await self._store.doubt(kept, doubt)
+        # Whoever was first is heard of soon.
+        return (
+            kept if revision is None else replace(kept, experiment=replace(experiment, doubt=doubt), revision=revision)
+        )
+
+    def _heed(self, experiment: Experiment) -> None:
+        """Tells of a verdict, or of a doubt, that is another than before; of what was stopped by hand nothing."""
+        doubt, verdict = experiment.doubt, experiment.verdict
+        if verdict is None:
+            verdict = AT_EASE if doubt is None else doubt.verdict
+        standing = verdict.code, 0 if doubt is None else doubt.n
+        before = self._standing.get(experiment.id, (AT_FIRST, 0))
+        self._standing[experiment.id] = standing
+        if experiment.status == "cancelled":
+            self._unannounced.pop((experiment.id, VERDICT), None)
             return
-        self._codes[experiment.id] = verdict.code
+        if standing == before:
+            return
         notice = _notice(experiment, verdict, self._clock.now_us())
-        if verdict.code != AT_FIRST and not self._is_old(experiment.completed_us):
-            self._unannounced[notice.event_id] = notice
+        if verdict.code == AT_FIRST:
+            self._unannounced.pop((experiment.id, VERDICT), None)
+        elif not self._is_old(experiment.completed_us):
+            self._unannounced[experiment.id, VERDICT] = notice
         if self._is_following:
             self._tell(experiment.tenant, {"type": notice.kind, **notice.data})
 
@@ -240,7 +266,7 @@ class Analyses:
         self._rolled_back.add(experiment.id)
         notice = _returned(experiment, at_us)
         if not self._is_old(at_us):
-            self._unannounced[notice.event_id] = notice
+            self._unannounced[experiment.id, notice.kind] = notice
         if self._is_following:
             self._tell(experiment.tenant, {"type": notice.kind, **notice.data})
 
@@ -259,10 +285,11 @@ def _name(kept: Kept) -> str:
 
 
 def _notice(experiment: Experiment, verdict: Verdict, now_us: int) -> Notice:
-    """The same id on whichever worker notices, so that each verdict is announced once."""
+    """The same id on whichever worker notices, so that each verdict, and each doubt, is announced once."""
+    doubt = "" if experiment.doubt is None else f":{experiment.doubt.n}"
     return Notice(
-        event_id=f"experiment:{experiment.id}:{verdict.code}",
-        kind="experiment.verdict",
+        event_id=f"experiment:{experiment.id}:{verdict.code}{doubt}",
+        kind=VERDICT,
         text=f"Experiment {experiment.name}: {verdict.reason}",
         occurred_at_us=now_us,
         data={

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 from msgspec import Struct, field
 
 from farthing.domain.experiments.data import Data, Followed
-from farthing.domain.experiments.definition import Experiment
+from farthing.domain.experiments.definition import Doubt, Experiment
 from farthing.domain.experiments.verdict import Verdict
 
 Recorded = Literal["counted", "late", "duplicate"]
@@ -61,6 +61,11 @@ class Tally(Struct, frozen=True, kw_only=True):
         dropped = sum(self.dropped.values())
         return f"{self.n}-{self.duplicates}-{self.invalid}-{self.ratings}-{dropped}"
 
+    @property
+    def serial(self) -> int:
+        """Rises with every other version."""
+        return self.n + self.duplicates + self.invalid + self.ratings + sum(self.dropped.values())
+
 
 Aftermath: TypeAlias = Mapping[str, Followed]
 """By arm, what it has answered since the winner was promoted."""
@@ -76,6 +81,19 @@ class Kept(Struct, frozen=True, kw_only=True):
     """Rises whenever anything but its results has changed."""
     aftermath: Aftermath | None = None
     """None where no winner was promoted; what was counted stays after it gave way."""
+
+
+class Due(Struct, frozen=True, kw_only=True):
+    """A running experiment whose results somebody should look at."""
+
+    experiment_id: str
+    sample_size: int
+    tally: Tally
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all planned results are there, so that it is to be decided."""
+        return self.tally.n >= self.sample_size
 
 
 class Spread(Struct, frozen=True, kw_only=True):
@@ -137,8 +155,20 @@ class Experiments(Protocol):
         Raises `NotFound`.
         """
 
-    async def pending(self, seen: Mapping[str, str]) -> Sequence[Kept]:
-        """Running experiments whose version is another than the one in `seen`, by id."""
+    async def pending(self) -> Sequence[Due]:
+        """Running experiments with results that no worker has looked at, or looks at now."""
+
+    async def claim(self, due: Due, *, seconds: float) -> bool:
+        """Whether this caller alone is to look at it, for so long at most."""
+
+    async def looked(self, due: Due, *, is_done: bool, rest_s: float) -> None:
+        """Ends a turn at looking: nobody looks for so many seconds, nor until there is more, if it `is_done`."""
+
+    async def doubt(self, kept: Kept, doubt: Doubt | None) -> int | None:
+        """Says what speaks against a running experiment, on the data that `kept` came with, or that nothing does.
+
+        The new revision, which all workers hear of; None where it has ended or was changed meanwhile.
+        """
 
     async def decide(self, kept: Kept, verdict: Verdict, *, at_us: int) -> bool:
         """Completes a running experiment with this verdict on the data that `kept` came with; True for one caller only.

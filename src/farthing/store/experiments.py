@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.errors import Conflict, NotFound
 from farthing.domain.experiments.data import Data
-from farthing.domain.experiments.definition import Experiment
+from farthing.domain.experiments.definition import Doubt, Experiment
 from farthing.domain.experiments.verdict import Verdict
 from farthing.ports.experiments import Kept, Recorded, Result, Spread, Tally
-from farthing.store.engine import Engines
+from farthing.store.experiment_looks import Looks, forget
 from farthing.store.experiment_results import followed, keep, lost
 from farthing.store.queries.quality import of_tenant
 from farthing.store.queries.results import read
@@ -31,7 +31,7 @@ MOST_RUNNING = 100
 """Of one tenant at a time: requests are asked of each that has a scope, and each is analysed as it goes."""
 BY_HAND = "it was stopped by hand"
 _TABLE = experiments.c
-_STATE = ("status", "completed_us", "decided_n", "verdict", "rolled_back_us", "rolled_back_for")
+_STATE = ("status", "completed_us", "decided_n", "verdict", "doubt", "rolled_back_us", "rolled_back_for")
 """Fields of an experiment with columns of their own, which alone are true."""
 _PROMOTED = _TABLE.status == "completed", _TABLE.aftermath.is_not(None), _TABLE.rolled_back_at.is_(None)
 
@@ -48,11 +48,8 @@ class Changes(Struct, frozen=True, kw_only=True):
     experiments: Sequence[Experiment]
 
 
-class Experiments:
+class Experiments(Looks):
     """Implements `farthing.ports.experiments.Experiments`."""
-
-    def __init__(self, engines: Engines) -> None:
-        self._engines = engines
 
     async def create(self, experiment: Experiment) -> None:
         """Keeps a new experiment. Raises `Conflict` where the tenant has too many that run, `Unavailable`."""
@@ -110,8 +107,9 @@ class Experiments:
                 row = await _one(connection, tenant, experiment_id, lock=True)
                 if row.status == "running":
                     last = min(row.n, kept(row).experiment.sample_size)
-                    ended = {"status": "cancelled", "completed_at": at_us, "decided_n": last, "changed": number}
-                    await connection.execute(_update(experiment_id).values(**ended))
+                    ended = {"status": "cancelled", "completed_at": at_us, "decided_n": last, "verdict": None}
+                    await connection.execute(_update(experiment_id).values(**ended, changed=number))
+                    await forget(connection, experiment_id)
                 else:
                     back = _return(experiment_id, at_us=at_us, reason=BY_HAND, number=number)
                     await _one_row(connection, back)
@@ -139,13 +137,6 @@ class Experiments:
             found = kept(await _one(connection, tenant, experiment_id))
             return found, await read(connection, found, moves=moves)
 
-    async def pending(self, seen: Mapping[str, str]) -> Sequence[Kept]:
-        """Running experiments whose version is another than the one in `seen`, by id. Raises `Unavailable`."""
-        statement = sa.select(experiments).where(_TABLE.status == "running").order_by(_TABLE.experiment_id)
-        async with self._engines.reading("refresh") as connection:
-            found = [kept(row) for row in await connection.execute(statement)]
-        return [each for each in found if each.tally.n and seen.get(each.experiment.id) != each.tally.version]
-
     async def decide(self, kept: Kept, verdict: Verdict, *, at_us: int) -> bool:
         """Completes a running experiment with this verdict; True for one caller only. Raises `Unavailable`."""
         experiment = kept.experiment
@@ -165,8 +156,19 @@ class Experiments:
         with suppress(_Lost):
             async with self._changing() as (connection, number):
                 await _one_row(connection, still.values(**ended, changed=number))
+                await forget(connection, experiment.id)
             return True
         return False
+
+    async def doubt(self, kept: Kept, doubt: Doubt | None) -> int | None:
+        """Keeps what speaks against a running experiment until its verdict. Raises `Unavailable`."""
+        still = _update(kept.experiment.id).where(_TABLE.status == "running", _TABLE.changed == kept.revision)
+        with suppress(_Lost):
+            async with self._changing() as (connection, number):
+                said = None if doubt is None else msgspec.to_builtins(doubt)
+                await _one_row(connection, still.values(verdict=said, changed=number))
+            return number
+        return None
 
     async def watched(self) -> Sequence[Kept]:
         """Experiments whose winner is promoted. Raises `Unavailable`."""
@@ -222,7 +224,8 @@ class Experiments:
 
 def kept(row: sa.Row[Any]) -> Kept:
     """The experiment of a row."""
-    state = {"completed_us": row.completed_at, "decided_n": row.decided_n, "verdict": row.verdict}
+    state = {"completed_us": row.completed_at, "decided_n": row.decided_n}
+    state["doubt" if row.status == "running" else "verdict"] = row.verdict
     back = {"rolled_back_us": row.rolled_back_at, "rolled_back_for": row.rolled_back_for or ""}
     experiment = msgspec.convert({**row.definition, "status": row.status, **state, **back}, Experiment)
     tally = Tally(

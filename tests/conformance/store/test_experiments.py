@@ -266,17 +266,6 @@ async def test_changes_are_followed_by_number(running: Store) -> None:
     assert ([each.id for each in again.experiments], again.has_all) == (["exp-1", "exp-2"], True)
 
 
-async def test_running_experiments_with_news_are_pending(running: Store) -> None:
-    """Not those without results, nor those that were looked at since, nor those that ended."""
-    assert await running.experiments.pending({}) == []
-    await running.experiments.record("acme", "exp-1", result("r1"))
-    found = await running.experiments.pending({"exp-1": "0-0-0-0-0"})
-    assert [each.experiment.id for each in found] == ["exp-1"]
-    assert await running.experiments.pending({"exp-1": found[0].tally.version}) == []
-    await running.experiments.stop(None, "exp-1", at_us=NOON_US)
-    assert await running.experiments.pending({}) == []
-
-
 async def test_a_phase_is_part_of_its_results(running: Store) -> None:
     """A user who falls into another arm in a new phase is no crossover."""
     later = replace(experiment(), phases=(Phase((0.5, 0.5), NOON_US), Phase((0.2, 0.8), NOON_US + 1)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,11 +13,11 @@ from farthing.background.clock import ManualClock
 from farthing.domain.alerts import Notice
 from farthing.domain.errors import NotFound, Unavailable
 from farthing.domain.experiments.data import Data
-from farthing.domain.experiments.definition import Arm, Experiment, Phase
+from farthing.domain.experiments.definition import Arm, Doubt, Experiment, Phase
 from farthing.domain.experiments.results import Facts, Ratio, Results
 from farthing.domain.experiments.verdict import Code, Verdict
 from farthing.insight.experiments import MOST_KNOWN, TRIES, Analyses
-from farthing.ports.experiments import Kept, Tally
+from farthing.ports.experiments import Due, Kept, Tally
 
 SIZE = 100
 ARMS = (Arm("control", "complexity", 0.5), Arm("test", "hybrid", 0.5))
@@ -41,7 +41,10 @@ def experiment(name: str = "e1", **fields: Any) -> Experiment:
 class Shelf:
     """A store that counts how often all results are read."""
 
-    def __init__(self, *experiments: Experiment) -> None:
+    def __init__(self, *experiments: Experiment, clock: ManualClock) -> None:
+        self.clock = clock
+        self.turns: dict[tuple[str, bool], float] = {}
+        self.seen: dict[str, int] = {}
         self.kept = {one.id: Kept(experiment=one) for one in experiments}
         self.reads: list[tuple[str, bool]] = []
         self.decisions = 0
@@ -52,6 +55,11 @@ class Shelf:
     def count(self, n: int, name: str = "e1") -> None:
         """From now on it has so many results."""
         self.kept[name] = replace(self.kept[name], tally=Tally(n=n))
+
+    def stop(self, name: str = "e1") -> None:
+        """From now on it is cancelled."""
+        ended = replace(self.kept[name].experiment, status="cancelled", doubt=None)
+        self.kept[name] = replace(self.kept[name], experiment=ended)
 
     async def get(self, tenant: str | None, experiment_id: str) -> Kept:
         """As the port."""
@@ -68,15 +76,43 @@ class Shelf:
         kept = await self.get(tenant, experiment_id)
         return kept, Data(n=min(kept.tally.n, kept.experiment.horizon), cohorts=())
 
-    async def pending(self, seen: Mapping[str, str]) -> Sequence[Kept]:
+    async def pending(self) -> Sequence[Due]:
         """As the port."""
         if self.is_away:
             raise Unavailable("away")
-        return [
-            kept
+        found = [
+            Due(experiment_id=name, sample_size=SIZE, tally=kept.tally)
             for name, kept in self.kept.items()
-            if kept.experiment.status == "running" and seen.get(name) != kept.tally.version
+            if kept.experiment.status == "running" and self.seen.get(name, 0) < kept.tally.serial
         ]
+        return [due for due in found if self._until(due) <= self.clock.monotonic()]
+
+    async def claim(self, due: Due, *, seconds: float) -> bool:
+        """As the port."""
+        is_free = self._until(due) <= self.clock.monotonic()
+        if is_free:
+            self.turns[due.experiment_id, due.is_full] = self.clock.monotonic() + seconds
+        await asyncio.sleep(0)
+        return is_free
+
+    async def looked(self, due: Due, *, is_done: bool, rest_s: float) -> None:
+        """As the port."""
+        self.turns[due.experiment_id, due.is_full] = self.clock.monotonic() + rest_s
+        if is_done:
+            self.seen[due.experiment_id] = due.tally.serial
+
+    async def doubt(self, kept: Kept, doubt: Doubt | None) -> int | None:
+        """As the port."""
+        now = self.kept[kept.experiment.id]
+        if now.revision != kept.revision:
+            return None
+        self.kept[kept.experiment.id] = replace(
+            now, experiment=replace(now.experiment, doubt=doubt), revision=now.revision + 1
+        )
+        return now.revision + 1
+
+    def _until(self, due: Due) -> float:
+        return self.turns.get((due.experiment_id, due.is_full), 0.0)
 
     async def watched(self) -> Sequence[Kept]:
         """As the port."""
@@ -100,6 +136,7 @@ class Shelf:
             return False
         self.decisions += 1
         ended = replace(now.experiment, status="completed", completed_us=at_us, verdict=verdict, decided_n=kept.tally.n)
+        ended = replace(ended, doubt=None)
         self.kept[ended.id] = replace(now, experiment=ended, revision=1)
         return True
 
@@ -108,8 +145,8 @@ class World:
     """One or more workers over one store."""
 
     def __init__(self, *experiments: Experiment) -> None:
-        self.shelf = Shelf(*experiments)
         self.clock = ManualClock()
+        self.shelf = Shelf(*experiments, clock=self.clock)
         self.values: dict[str, bytes] = {}
         self.announced: list[str] = []
         self.told: list[tuple[str, str]] = []
@@ -245,20 +282,6 @@ async def test_a_look_takes_what_is_new_and_no_chart() -> None:
     assert world.shelf.decisions == 1
 
 
-async def test_a_doubt_is_told_when_it_comes_and_when_it_goes() -> None:
-    """It is an alert once, and no end."""
-    world = World(experiment())
-    world.codes |= {20: "invalid", 40: "invalid"}
-    worker = world.worker()
-    worker.follow([experiment()])
-    for n in (10, 20, 30, 40):
-        world.shelf.count(n)
-        await worker.look()
-    assert world.told == [("acme", "invalid"), ("acme", "collecting"), ("acme", "invalid")]
-    assert world.announced == ["experiment:e1:invalid"]
-    assert world.shelf.decisions == 0
-
-
 async def test_a_worker_that_starts_announces_the_latest_verdicts() -> None:
     """In case that who decided died before it could; nobody watches it yet, and old ones are known."""
     verdict = Verdict(code="winner", reason="Cheaper.", is_final=True)
@@ -291,13 +314,14 @@ async def test_an_announcement_waits_for_the_database() -> None:
 async def test_what_is_not_followed_any_more_is_forgotten() -> None:
     """A worker's memory does not grow with all experiments that there ever were."""
     world = World(experiment())
+    world.codes |= {10: "invalid"}
     worker = world.worker()
     worker.follow([experiment()])
     world.shelf.count(10)
     await worker.look()
-    worker.follow([experiment("e2")])
-    await worker.look()
-    assert world.shelf.reads == [("e1", False)] * 2
+    for named in ([world.shelf.kept["e1"].experiment], [experiment("e2")], [world.shelf.kept["e1"].experiment]):
+        worker.follow(named)
+    assert world.told == [("acme", "invalid")] * 2
 
 
 async def test_few_results_are_kept() -> None:
