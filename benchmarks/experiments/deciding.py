@@ -12,7 +12,6 @@ from benchmarks.experiments.paths import Reals, Running, Runs, Scenario, chunks,
 from farthing.domain.stats.means import ArmMean, Effect, compare
 from farthing.domain.stats.multiplicity import holm
 from farthing.domain.stats.sequential import EARLIEST, EARLY_USERS, early_rule, information, planned_rule
-from farthing.domain.stats.tails import decisive_p
 
 PEEKED = 1.96
 AT_THE_PLAN, EARLY = planned_rule(), early_rule()
@@ -107,7 +106,7 @@ def contests(part: Runs, run: int, results: int) -> list[Contest]:
 def adjusted(control: ArmMean | None, others: list[ArmMean | None]) -> list[Effect | None]:
     """Every arm against control, p-values for as many arms as there are."""
     found = [compare(control, other) if control and other else None for other in others]
-    p = holm([1.0 if one is None else decisive_p(one) for one in found])
+    p = holm([1.0 if one is None else one.decisive_p for one in found])
     return [None if one is None else replace(one.absolute, p=much) for one, much in zip(found, p, strict=True)]
 
 

@@ -14,7 +14,6 @@ from farthing.domain.experiments.wording import usd
 from farthing.domain.stats.harm import harm
 from farthing.domain.stats.means import Comparison, Effect, Side, arm_mean, compare
 from farthing.domain.stats.sequential import anytime_bound
-from farthing.domain.stats.tails import decisive_p
 
 FEWEST_GROUPS = 25
 """With requests, in each arm, below which nothing but failures is compared."""
@@ -114,4 +113,4 @@ def _is_worse(experiment: Experiment, watch: Watch, found: Comparison, level: fl
 
 def _leaning(effect: Effect, found: Comparison) -> Effect:
     """With the p-value that decides, which widens the bound."""
-    return replace(effect, p=max(effect.p, decisive_p(found)))
+    return replace(effect, p=max(effect.p, found.decisive_p))

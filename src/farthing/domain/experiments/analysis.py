@@ -21,7 +21,6 @@ from farthing.domain.stats.fingerprint import fingerprint
 from farthing.domain.stats.means import Comparison, Effect
 from farthing.domain.stats.multiplicity import holm
 from farthing.domain.stats.sequential import early_rule, planned_rule
-from farthing.domain.stats.tails import decisive_p
 
 HASHED = ("requests", "cost", "latency", "errors", "rated", "quality", "covariate")
 """Columns of a cohort whose content the hash is of."""
@@ -81,7 +80,7 @@ def evidence_of(panel: Panel) -> tuple[list[Metric], Evidence]:
 
 def _adjusted(comparisons: Sequence[Comparison | None]) -> list[Effect | None]:
     """The differences in cost with the p-values that decide, for as many arms as there are, with results or without."""
-    p = holm([1.0 if one is None else decisive_p(one) for one in comparisons])
+    p = holm([1.0 if one is None else one.decisive_p for one in comparisons])
     return [None if one is None else replace(one.absolute, p=much) for one, much in zip(comparisons, p, strict=True)]
 
 

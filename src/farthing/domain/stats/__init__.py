@@ -12,7 +12,6 @@ them, so that a process which never analyses an experiment never has them.
 - noninferiority: `Guard`, `non_inferiority`
 - quantiles: `arm_quantile`, `fewest_requests`, `ADVISED`
 - cuped: `Covaried`, `Adjusted`, `adjusted`, `theta`, `taken_out`
-- tails: `decisive_p`, `skewness`, `symmetric`, `freedom`
 - multiplicity: `holm`, `benjamini_hochberg`
 - outliers: `winsorised`
 - power: `Wish`, `sample_size`, `power_at`, `smallest_effect`, `smallest_relative_effect`, `results_needed`

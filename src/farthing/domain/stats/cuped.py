@@ -7,6 +7,7 @@ from math import hypot, isfinite
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from farthing.domain.stats.columns import LARGEST_VALUE, Numbers, squares
 from farthing.domain.stats.means import (
@@ -100,7 +101,7 @@ def taken_out(control: Moved, treatment: Moved, slope: float, *, alpha: float = 
     if base and isfinite(ratio := plain.absolute.estimate / base):
         own = spread((1 + ratio) * control.moved - slope * control.covariate_moved, base)
         relative = relative_effect(plain.absolute, after.se, own, base, alpha=alpha)
-    return Comparison(before, after, plain.absolute, relative)
+    return replace(plain, relative=relative)
 
 
 def _moved(s: NDArray[Any], n: NDArray[Any], x: NDArray[Any]) -> Moved:

@@ -34,20 +34,11 @@ class ArmMean(Struct, frozen=True):
     """Standard error of the mean, clustered by user; 0 for a single user, of whom it is unknown."""
     effective_users: float
     """(Σn)²/Σn²: how many equally busy users would tell as much."""
-    skew: float = 0.0
-    """Of the mean's error, in size at most √users: over 0 where few users are far above the others."""
-    tails: float | None = None
-    """Degrees of freedom that the users' kurtosis leaves the standard error; None where it is not known."""
 
     @property
     def freedom(self) -> float:
         """Degrees of freedom of the standard error: effective users − 1, and at least 1."""
         return max(1.0, self.effective_users - 1)
-
-    @property
-    def tail_freedom(self) -> float:
-        """The same, no more than the users' kurtosis leaves."""
-        return self.freedom if self.tails is None else min(self.freedom, self.tails)
 
     @property
     def sd(self) -> float:
@@ -86,6 +77,8 @@ class Comparison(Struct, frozen=True):
     """Treatment − control, in the metric's unit."""
     relative: Effect | None
     """(Treatment − control)/|control|; None where control's mean is 0."""
+    alike_se: float
+    """Standard error that the difference has if the arms are alike; 0 where neither varies."""
 
     @property
     def degenerate(self) -> bool:
@@ -94,8 +87,22 @@ class Comparison(Struct, frozen=True):
 
     @property
     def p(self) -> float:
-        """The two-sided p-value that decides."""
+        """Two-sided, valid only at the planned size."""
         return self.absolute.p
+
+    @property
+    def decisive_p(self) -> float:
+        """The same, or that of Student's test of arms that are alike where it is greater: what names a winner.
+
+        Of costs with a long tail a small arm that has met none of the dear requests looks cheap and, by its own small
+        error, sure of it. If nothing differs its requests vary as all do, and a permutation of users, which no p-value
+        may be far below, goes by that.
+        """
+        effect = self.absolute
+        if not effect.se:
+            return effect.p
+        freedom = self.control.freedom + self.treatment.freedom
+        return max(effect.p, dist.student_p(dist.held(effect.estimate / self.alike_se), freedom))
 
 
 class Bound(Struct, frozen=True):
@@ -123,9 +130,7 @@ def mean_by_user(s: NDArray[Any], n: NDArray[Any]) -> ArmMean:
     """As `arm_mean`, of columns already read: at least one user, none without a request."""
     every = int(n.sum())
     mean = total(s) / every
-    moved = left_out(s, n)
-    se = spread(moved, mean)
-    return ArmMean(int(n.size), every, mean, se, _effective(n), *(shape(moved) if se else ()))
+    return ArmMean(int(n.size), every, mean, spread(left_out(s, n), mean), _effective(n))
 
 
 def left_out(s: NDArray[Any], n: NDArray[Any]) -> NDArray[Any]:
@@ -163,22 +168,6 @@ def spread(moved: NDArray[Any], mean: float) -> float:
     away = scaled - scaled.mean()
     se = size * sqrt((users - 1) / users * squares(away))
     return se if se >= NEGLIGIBLE * abs(mean) else 0.0
-
-
-def shape(moved: NDArray[Any]) -> tuple[float, float]:
-    """Skewness of the error, and degrees of freedom of its size, of users who vary; d are the L − L̄ of `spread`.
-
-    −Σd³/(Σd²)^1.5 is the skewness of a sum of as many independent parts. The error's square has the relative variance
-    2/(c−1) + κ/c (Cramér 1946, section 27.4), with κ = c·Σd⁴/(Σd²)² − 3 for long tails: as χ² with 2 over that.
-    """
-    import numpy as np
-
-    away = moved / float(np.abs(moved).max())
-    away -= away.mean()
-    squared = away * away
-    whole, users = float(squared.sum()), moved.size
-    long = max(0.0, users * float((squared * squared).sum()) / (whole * whole) - 3)
-    return -float((squared * away).sum()) / (whole * sqrt(whole)), 2 / (2 / (users - 1) + long / users)
 
 
 def _effective(n: NDArray[Any]) -> float:
@@ -233,7 +222,17 @@ def compared(control: ArmMean, treatment: ArmMean, *, alpha: float, floor: float
     relative = None
     if base and isfinite(ratio := treatment.mean / base):
         relative = relative_effect(absolute, treatment.se, control.se * ratio, base, alpha=alpha)
-    return Comparison(control, treatment, absolute, relative)
+    return Comparison(control, treatment, absolute, relative, alike(control, treatment))
+
+
+def alike(control: ArmMean, treatment: ArmMean) -> float:
+    """√(σ²/n_c + σ²/n_t), where σ² = (ν_c·n_c·V_c + ν_t·n_t·V_t)/(ν_c+ν_t) is a request's variance in both arms.
+
+    With one request per user Student's pooled error (1908), and nearly Welch's where the arms are of one size.
+    """
+    freedom = control.freedom + treatment.freedom
+    parts = [sqrt(arm.freedom / freedom * arm.requests) * arm.se for arm in (control, treatment)]
+    return dist.held(hypot(*parts) * sqrt(1 / control.requests + 1 / treatment.requests))
 
 
 def relative_effect(absolute: Effect, treatment: float, control: float, base: float, *, alpha: float) -> Effect | None:

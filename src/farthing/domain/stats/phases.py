@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from math import hypot
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from farthing.domain.stats import distributions as dist
-from farthing.domain.stats.means import FEWEST_USERS, ArmMean, Comparison, compared, p_floor
+from farthing.domain.stats.means import FEWEST_USERS, ArmMean, Comparison, alike, compared, p_floor
 
 
 class PhaseMeans(Struct, frozen=True):
@@ -34,18 +35,17 @@ def compare_phases(phases: Sequence[PhaseMeans], *, alpha: float = 0.05) -> Comp
         floor *= p_floor(phase.control.users, phase.treatment.users) / 2
     control = _weighted([phase.control for phase in used], weights)
     treatment = _weighted([phase.treatment for phase in used], weights)
-    return compared(control, treatment, alpha=alpha, floor=dist.clamped(floor))
+    found = compared(control, treatment, alpha=alpha, floor=dist.clamped(floor))
+    errors = [weight * alike(phase.control, phase.treatment) for phase, weight in zip(used, weights, strict=True)]
+    return replace(found, alike_se=hypot(*errors))
 
 
 def _weighted(arms: Sequence[ArmMean], weights: Sequence[float]) -> ArmMean:
     """One arm over phases, its degrees of freedom by Satterthwaite."""
     errors = [weight * arm.se for arm, weight in zip(arms, weights, strict=True)]
     se = hypot(*errors)
-    parts = [(arm, error / se) for arm, error in zip(arms, errors, strict=True)] if se else []
-    spread = sum(part**4 / arm.freedom for arm, part in parts)
+    spread = sum((error / se) ** 4 / arm.freedom for arm, error in zip(arms, errors, strict=True)) if se else 0.0
     freedom = 1 / spread if spread else sum(arm.freedom for arm in arms)
-    tails = sum(part**4 / arm.tail_freedom for arm, part in parts)
     mean = sum(weight * arm.mean for arm, weight in zip(arms, weights, strict=True))
     users, requests = sum(arm.users for arm in arms), sum(arm.requests for arm in arms)
-    skew = sum(part**3 * arm.skew for arm, part in parts)
-    return ArmMean(users, requests, mean, se, freedom + 1, skew, 1 / tails if tails else None)
+    return ArmMean(users, requests, mean, se, freedom + 1)

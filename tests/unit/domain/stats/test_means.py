@@ -209,3 +209,38 @@ def test_what_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="columns of 2 and 1 users"):
         arm_mean([1, 2], [1])
     assert counts([2**61, 2**61 - 1]).sum() == 2**62 - 1
+
+
+def test_what_decides_is_the_greater_of_welch_and_student() -> None:
+    """A small arm of short tail is held to how all requests vary, one of long tail to itself; both as of scipy."""
+    chance = np.random.default_rng(4)
+    wide, narrow = chance.integers(1, 10**6, 80), chance.integers(3 * 10**5, 5 * 10**5, 20)
+    short, long = against(arm(wide.tolist()), arm(narrow.tolist())), against(arm(narrow.tolist()), arm(wide.tolist()))
+    pooled = stats.ttest_ind(wide, narrow).pvalue
+    assert short.decisive_p == pytest.approx(pooled, rel=1e-10)
+    assert short.decisive_p > 1.5 * short.p
+    assert long.decisive_p == pytest.approx(short.decisive_p, rel=1e-12)
+    few, many = against(arm(narrow.tolist() * 4), arm(wide.tolist()[:20])), stats.ttest_ind(narrow, wide[:20])
+    assert few.decisive_p == few.p > many.pvalue
+
+
+def test_equal_arms_that_vary_alike_are_decided_by_welch() -> None:
+    """Of one size the pooled error is Welch's, so that nothing is lost."""
+    found = against(arm([3, 8, 5, 9]), arm([4, 9, 6, 10]))
+    assert found.alike_se == pytest.approx(found.absolute.se, rel=1e-12)
+    assert found.decisive_p == pytest.approx(found.p, rel=1e-12)
+
+
+def test_busy_users_count_as_they_do_for_the_error() -> None:
+    """By requests and effective users: σ² = Σν·n·V/Σν."""
+    first, second = arm([3, 8, 50, 9], [1, 2, 9, 1]), arm([4, 9], [1, 3])
+    weights = [one.freedom * one.requests * one.se**2 for one in (first, second)]
+    variance = sum(weights) / (first.freedom + second.freedom)
+    assert against(first, second).alike_se == pytest.approx(sqrt(variance * (1 / 13 + 1 / 4)), rel=1e-12)
+
+
+def test_constants_are_decided_by_the_floor() -> None:
+    """Where neither arm varies there is no error to compare."""
+    found = against(arm([2] * 5), arm([1] * 5))
+    assert (found.alike_se, found.decisive_p) == (0.0, found.p)
+    assert found.p == pytest.approx(2 / comb(10, 5))

@@ -63,3 +63,15 @@ def test_phases_too_small_to_test_are_left_out() -> None:
     assert compare_phases([small, enough]) == compare_phases([enough])
     assert compare_phases([small]) is None
     assert compare_phases([]) is None
+
+
+def test_phases_are_alike_each_by_itself() -> None:
+    """A phase of uneven arms stays one though another makes up for it."""
+    few, many = arm([3, 8, 5]), arm([1, 70, 2, 5, 4, 9, 1, 20])
+    found = compare_phases([PhaseMeans(few, many), PhaseMeans(many, few)])
+    one, other = compare(few, many), compare(many, few)
+    assert found is not None
+    assert one is not None
+    assert other is not None
+    assert found.alike_se == pytest.approx(sqrt(one.alike_se**2 + other.alike_se**2) / 2, rel=1e-12)
+    assert found.alike_se > found.absolute.se
