@@ -83,12 +83,21 @@ def _can_answer(part: Part, order: Order) -> bool:
         plan, _ = _planned(order, part)
         if part.model is not None:
             capable(plan.models, plan.needs)
+        if order.chat.n > 1 or order.chat.logprobs:
+            _check_words(order, plan)
     except (NotFound, InvalidRequest):
         return False
     body = order.call.body
     return any(
         not order.provider(model).is_locked and draft.hold.has_room(model, plan.needs, body) for model in plan.models
     )
+
+
+def _check_words(order: Order, plan: Plan) -> None:
+    """Raises `InvalidRequest` where a model's vendor could not be told what some vendors alone can do."""
+    for model in plan.models:
+        if not _speaks(order, model):
+            order.upstream(order.provider(model)).write_request(order.chat, model.upstream)
 
 
 def identify(order: Order) -> str | None:

@@ -7,17 +7,21 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from farthing.dialects import INBOUND
 from farthing.domain.budget import Budget, Step
 from farthing.domain.chat import ChatRequest, Message, Text
+from farthing.domain.errors import UpstreamError
 from farthing.domain.experiments.definition import Arm, Experiment, Scope
 from farthing.domain.keys import Caller, Key
 from farthing.domain.routing.needs import read_needs
 from farthing.domain.secrets import digest
 from farthing.gateway.recording import UNHELD
+from farthing.providers.fake import answer
 from tests.unit.gateway.rig import KEY, Rig, chat
 from tests.unit.gateway.test_trials import experiment, running, user_in
 
 CHAT = ChatRequest(model="large", messages=(Message("user", (Text("Hi"),)),))
+EMBEDDED = b'{"object":"list","data":[],"model":"small","usage":{"prompt_tokens":2,"total_tokens":2}}'
 PICTURE = [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
 
 
@@ -86,26 +90,44 @@ async def test_what_an_arms_model_cannot_do_is_not_asked_of_it() -> None:
     assert await outcome(rig, messages=turns) == LEFT_ALONE
 
 
-async def test_what_one_vendor_alone_understands_stays_out_of_other_vendors_arms() -> None:
-    """The request has words for models of its own dialect only."""
+def abroad(**facts: Any) -> Rig:
+    """A rig whose large model, the test arm's, has a provider of its own."""
     rig = running(scoped())
     current = rig.snapshots.current
-    there = replace(current.providers["fake"], name="there", dialect="anthropic")
+    there = replace(current.providers["fake"], name="there", **facts)
     models = {**current.catalogue.models, "large": replace(current.catalogue.models["large"], provider="there")}
     catalogue = replace(current.catalogue, models=models)
     rig.snapshots.swap(replace(current, catalogue=catalogue, providers={**current.providers, "there": there}))
-    assert await outcome(rig, web_search_options={}) == LEFT_ALONE
+    return rig
+
+
+@pytest.mark.parametrize("said", [{"web_search_options": {}}, {"n": 2}, {"logprobs": True}])
+async def test_what_one_vendor_alone_understands_stays_out_of_other_vendors_arms(said: dict[str, Any]) -> None:
+    """The request has words for models of its own dialect only; where all speak it, it takes part."""
+    assert await outcome(abroad(dialect="anthropic"), **said) == LEFT_ALONE
+    assert await outcome(abroad(), **said) == ASSIGNED
+
+
+async def test_what_another_vendor_can_do_as_well_takes_part() -> None:
+    """Few answers to one question, at a vendor that gives so many."""
+    rig = abroad(dialect="gemini")
+    with pytest.raises(UpstreamError):
+        await outcome(rig, n=2)
+    assert [(each.arm, each.model) for each in rig.journal.settled] == ASSIGNED
+    assert await outcome(abroad(dialect="gemini"), n=9) == LEFT_ALONE
 
 
 async def test_a_tenants_own_key_that_cannot_be_used_keeps_an_arm_from_answering() -> None:
     """Nobody is sent to a provider that would not let him in."""
-    rig = running(scoped())
-    current = rig.snapshots.current
-    locked = replace(current.providers["fake"], name="there", is_locked=True)
-    models = {**current.catalogue.models, "large": replace(current.catalogue.models["large"], provider="there")}
-    catalogue = replace(current.catalogue, models=models)
-    rig.snapshots.swap(replace(current, catalogue=catalogue, providers={**current.providers, "there": locked}))
-    assert await outcome(rig) == LEFT_ALONE
+    assert await outcome(abroad(is_locked=True)) == LEFT_ALONE
+
+
+async def test_embeddings_are_in_no_experiment() -> None:
+    """Whatever its scope."""
+    rig = running(scoped(scope=Scope("key", "k1")), script=lambda _: answer(EMBEDDED))
+    call = rig.call({"model": "small", "input": "Hi"})
+    await rig.pipeline.run(replace(call, route="/v1/embeddings", dialect=INBOUND["embeddings"]))
+    assert (rig.journal.settled[0].status, rig.journal.settled[0].arm) == ("ok", None)
 
 
 @pytest.mark.parametrize(
