@@ -11,7 +11,7 @@ from benchmarks.routing.published import GOALS, LABELS, NOTES, PUBLISHED, Row
 from benchmarks.tables import aligned
 from farthing.insight.evaluation.evaluating import Evaluation, Question, Standing, evaluate
 from farthing.insight.evaluation.figures import Figure
-from farthing.insight.evaluation.learners import LEARNERS
+from farthing.insight.evaluation.learners import CASCADES, LEARNERS
 from farthing.insight.evaluation.report import summary, tables
 from farthing.insight.evaluation.routers import Fit, Fitted
 from farthing.insight.learning.labels import Labelled, read_labels
@@ -28,7 +28,7 @@ def scored(name: str, path: Path) -> Scoring:
     """All routers, and the predictor fitted to fewer rows."""
     few = {f"{count:,} labels": fewer(LEARNERS["learning"], count) for count in LABELS.get(name, ())}
     learners = {**LEARNERS, **few}
-    return Scoring(name, evaluate(Question(rows=read_labels(path), learners=learners)))
+    return Scoring(name, evaluate(Question(rows=read_labels(path), learners=learners, cascades=CASCADES)))
 
 
 def fewer(fit: Fit, count: int) -> Fit:

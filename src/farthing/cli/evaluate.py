@@ -46,7 +46,7 @@ def routing(
     with _said():
         from farthing.insight.evaluation.evaluating import Question, evaluate
         from farthing.insight.evaluation.figures import PUBLISHED_BUDGETS
-        from farthing.insight.evaluation.learners import LEARNERS
+        from farthing.insight.evaluation.learners import CASCADES, LEARNERS
         from farthing.insight.evaluation.report import as_json as shown
         from farthing.insight.evaluation.report import summary, tables
         from farthing.insight.learning.labels import read_labels
@@ -55,6 +55,7 @@ def routing(
             rows=read_labels(file),
             train=[row for other in train or () for row in read_labels(other)],
             learners=LEARNERS,
+            cascades=CASCADES,
             prices=dict(_prices(price or ())),
             budgets=_budgets(at) or PUBLISHED_BUDGETS,
         )

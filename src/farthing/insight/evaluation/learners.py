@@ -1,13 +1,16 @@
-"""The shipped predictors as routers that are scored."""
+"""The shipped predictor, and the shipped check of first answers, as routers that are scored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from farthing.domain.routing.learning.check import Check
 from farthing.domain.routing.learning.predictor import Predictor
+from farthing.insight.evaluation.nesting import Learner
 from farthing.insight.evaluation.routers import Fit
 from farthing.insight.evaluation.table import Array
+from farthing.insight.learning.checking import fit_check
 from farthing.insight.learning.labels import Labelled
 from farthing.insight.learning.training import fit
 
@@ -28,5 +31,23 @@ def learning(rows: Sequence[Labelled], models: Sequence[str]) -> Learned:
     return Learned(fit(rows, models=models))
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A fitted check, which is shown prompts and the first model's answers."""
+
+    check: Check
+
+    def revise(self, rows: Sequence[Labelled], quality: Array) -> Array:
+        """The quality expected of each model after the answer, rows by models."""
+        answers = [row.outcomes[self.check.first].response or "" for row in rows]
+        return self.check.revise_many([row.prompt for row in rows], answers, quality)
+
+
+def checking(rows: Sequence[Labelled], models: Sequence[str], first: str, quality: Array) -> Checked:
+    """Fits the shipped check."""
+    return Checked(fit_check(rows, models, first, quality))
+
+
 LEARNERS: Mapping[str, Fit] = {"learning": learning}
+CASCADES: Mapping[str, Learner] = {"hybrid": Learner(fit=learning, fit_check=checking)}
 """By the name of the strategy."""

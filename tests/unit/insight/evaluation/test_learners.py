@@ -1,8 +1,11 @@
-"""The shipped predictor as a router that is scored."""
+"""The shipped predictor and check as routers that are scored."""
 
 from __future__ import annotations
 
-from farthing.insight.evaluation.learners import LEARNERS
+import numpy as np
+from msgspec.structs import replace
+
+from farthing.insight.evaluation.learners import CASCADES, LEARNERS
 from farthing.insight.learning.labels import Labelled, Outcome
 
 
@@ -23,3 +26,24 @@ def test_the_predictor_learns_from_rows_and_sees_prompts_alone() -> None:
     assert quality[1, 0] < 0.25
     assert (quality[:, 1] > 0.95).all()
     assert cost.round(3).tolist() == [[1.0, 10.0], [1.0, 10.0]]
+
+
+def test_the_check_reads_the_first_answer_alone() -> None:
+    """What is recorded of its quality, and of other models, changes nothing."""
+    rows = [
+        replace(row, outcomes={**row.outcomes, "cheap": replace(row.outcomes["cheap"], response=said)})
+        for row in map(taught, range(60))
+        for said in ["Sure." if row.outcomes["cheap"].quality else "I am sorry, I cannot tell."]
+    ]
+    models = ("cheap", "dear")
+    check = CASCADES["hybrid"].fit_check(rows, models, "cheap", np.tile([0.5, 1.0], (60, 1)))
+    asked = [
+        Labelled(prompt="?", outcomes={"cheap": Outcome(quality, 0.0, said)})
+        for quality in (0.0, 1.0)
+        for said in ("Sure.", "I am sorry, I cannot tell.")
+    ]
+    found = check.revise(asked, np.tile([0.5, 1.0], (4, 1)))
+    assert found[0].tolist() == found[2].tolist()
+    assert found[1].tolist() == found[3].tolist()
+    assert found[0, 0] > 0.7
+    assert found[1, 0] < 0.4
