@@ -165,9 +165,12 @@ def test_counts_have_an_interval_where_nobody_differs() -> None:
 
 
 def test_prompts_that_are_known_of_one_arm_alone_explain_nothing() -> None:
-    """Zeros beside known lengths would pass for short prompts and make the other arm dearer."""
+    """Zeros beside known lengths would pass for short prompts, and lengths that are all the same foretell no cost."""
     known, unknown = some("test", 4, 300), some("control", 3, 300, covariate=[0] * 300)
     assert found(analyse(experiment(), data(unknown, known)), "cost").cuped is None
+    alike = [some(arm, 5, 200) for arm in ("control", "test")]
+    same = [replace(one, covariate=array("q", [300 * many for many in one.requests])) for one in alike]
+    assert found(analyse(experiment(), data(*same)), "cost").cuped is None
     assert found(analyse(experiment(), data(some("control", 3, 300), known)), "cost").cuped is not None
 
 
