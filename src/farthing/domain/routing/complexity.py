@@ -81,7 +81,14 @@ class Complexity:
     def __init__(self) -> None:
         self._pool = Pool(Catalogue(models={}))
 
-    def plan(self, chat: ChatRequest, catalogue: Catalogue, *, allowed: frozenset[str] | None = None) -> Plan:
+    def plan(
+        self,
+        chat: ChatRequest,
+        catalogue: Catalogue,
+        *,
+        allowed: frozenset[str] | None = None,
+        floor: float | None = None,  # noqa: ARG002 - a score of words predicts no quality
+    ) -> Plan:
         """The models of the tier by price, then those of the tiers above.
 
         Raises:

@@ -68,5 +68,15 @@ class Strategy(Protocol):
 
     name: str
 
-    def plan(self, chat: ChatRequest, catalogue: Catalogue, *, allowed: frozenset[str] | None = None) -> Plan:
-        """The plan; raises `NotFound` where no model of the catalogue can serve the request."""
+    def plan(
+        self,
+        chat: ChatRequest,
+        catalogue: Catalogue,
+        *,
+        allowed: frozenset[str] | None = None,
+        floor: float | None = None,
+    ) -> Plan:
+        """The plan; raises `NotFound` where no model of the catalogue can serve the request.
+
+        `floor` is the most quality (0..1) that a cheaper answer may cost; None leaves it to the configuration.
+        """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from msgspec import Struct
@@ -65,15 +65,8 @@ class Pool:
         """
         return self._choices(needs.tokens_in, needs.tokens_out, needs.capabilities, tier, allowed)
 
-    def _choose(
-        self,
-        tokens_in: int,
-        tokens_out: int,
-        capabilities: frozenset[Capability],
-        tier: Tier,
-        allowed: frozenset[str] | None,
-    ) -> Choice:
-        needs = Needs(tokens_in=tokens_in, tokens_out=tokens_out, max_tokens=None, capabilities=capabilities)
+    def able(self, needs: Needs, allowed: frozenset[str] | None) -> Sequence[Model]:
+        """The models that can serve the request. Raises as `choose`."""
         models: Sequence[Model] = self._models
         if allowed is not None:
             models = [model for model in models if model.name in allowed]
@@ -83,18 +76,32 @@ class Pool:
                 code="model_not_found",
                 param="model",
             )
-        level = _LEVEL[tier]
-        weak: list[Offer] = []
-        strong: list[Offer] = []
-        for model in capable(models, needs):
-            (weak if _LEVEL[model.tier] < level else strong).append(Offer.of(model, needs, level))
-        offers = sorted(strong or weak)
-        candidates = _ranked(offers, tier)
-        if strong:
-            candidates += [_lost(offer, f"tier {offer.model.tier} may be too weak") for offer in sorted(weak)]
+        return capable(models, needs)
+
+    def left_out(
+        self, candidates: Iterable[Candidate], needs: Needs, tier: Tier, allowed: frozenset[str] | None
+    ) -> list[Candidate]:
+        """The models that are not among these candidates, as such that cannot serve the request."""
         offered = {candidate.model for candidate in candidates}
         rest = [model for model in self._models if model.name not in offered]
-        candidates += [_lost(Offer.of(model, needs, level), _why_not(model, needs, allowed)) for model in rest]
+        level = _LEVEL[tier]
+        return [lost(Offer.of(model, needs, level), _why_not(model, needs, allowed)) for model in rest]
+
+    def _choose(
+        self,
+        tokens_in: int,
+        tokens_out: int,
+        capabilities: frozenset[Capability],
+        tier: Tier,
+        allowed: frozenset[str] | None,
+    ) -> Choice:
+        needs = Needs(tokens_in=tokens_in, tokens_out=tokens_out, max_tokens=None, capabilities=capabilities)
+        weak, strong = offers_of(self.able(needs, allowed), needs, tier)
+        offers = strong or weak
+        candidates = _ranked(offers, tier)
+        if strong:
+            candidates += [lost(offer, f"tier {offer.model.tier} may be too weak") for offer in weak]
+        candidates += self.left_out(candidates, needs, tier, allowed)
         return Choice(
             models=tuple([offer.model for offer in offers]),
             candidates=tuple(candidates),
@@ -103,17 +110,29 @@ class Pool:
         )
 
 
+def offers_of(models: Iterable[Model], needs: Needs, tier: Tier) -> tuple[list[Offer], list[Offer]]:
+    """The models below the tier, and those of it and above, each in the order in which they are asked."""
+    level = _LEVEL[tier]
+    weak: list[Offer] = []
+    strong: list[Offer] = []
+    for model in models:
+        (weak if _LEVEL[model.tier] < level else strong).append(Offer.of(model, needs, level))
+    return sorted(weak), sorted(strong)
+
+
 def _ranked(offers: list[Offer], tier: Tier) -> list[Candidate]:
     first = offers[0]
     reasons = [_first(first, tier), *[_next(offer, first, tier) for offer in offers[1:]]]
-    return [_candidate(offer, reason, rank) for rank, (offer, reason) in enumerate(zip(offers, reasons, strict=True))]
+    return [candidate_of(offer, reason, rank) for rank, (offer, reason) in enumerate(zip(offers, reasons, strict=True))]
 
 
-def _lost(offer: Offer, reason: str) -> Candidate:
-    return _candidate(offer, reason, None)
+def lost(offer: Offer, reason: str) -> Candidate:
+    """A model that is not in the plan."""
+    return candidate_of(offer, reason, None)
 
 
-def _candidate(offer: Offer, reason: str, rank: int | None) -> Candidate:
+def candidate_of(offer: Offer, reason: str, rank: int | None) -> Candidate:
+    """A model of whose quality nothing is known."""
     model = offer.model
     return Candidate(
         model=offer.name,
@@ -139,11 +158,12 @@ def _first(offer: Offer, tier: Tier) -> str:
 def _next(offer: Offer, first: Offer, tier: Tier) -> str:
     if offer.is_unpriced:
         return "has no price, so priced models come first"
-    price = _compared(offer.cost, first.cost)
+    price = compared(offer.cost, first.cost)
     return price if offer.model.tier == tier else f"tier {offer.model.tier} not needed, {price}"
 
 
-def _compared(cost: int, least: int) -> str:
+def compared(cost: int, least: int) -> str:
+    """How dear a model is beside one that costs `least` nano-dollars."""
     if cost == least:
         return "costs the same"
     return f"costs {cost / least:.1f}x as much" if least else "is not free"

@@ -16,8 +16,19 @@ class Unlearned:
         self.name = name
         self._instead = instead
 
-    def plan(self, chat: ChatRequest, catalogue: Catalogue, *, allowed: frozenset[str] | None = None) -> Plan:
+    def plan(
+        self,
+        chat: ChatRequest,
+        catalogue: Catalogue,
+        *,
+        allowed: frozenset[str] | None = None,
+        floor: float | None = None,
+    ) -> Plan:
         """The other strategy's plan under this one's name, with low confidence. Raises as the other does."""
-        plan = self._instead.plan(chat, catalogue, allowed=allowed)
-        reason = f"{plan.reason.removesuffix('.')}; nothing learned yet"
-        return replace(plan, strategy=self.name, confidence="low", reason=reason)
+        plan = self._instead.plan(chat, catalogue, allowed=allowed, floor=floor)
+        return unlearned(plan, self.name, "nothing learned yet")
+
+
+def unlearned(plan: Plan, name: str, why: str) -> Plan:
+    """The same plan under the name of a strategy that could not decide, for this reason."""
+    return replace(plan, strategy=name, confidence="low", reason=f"{plan.reason.removesuffix('.')}; {why}")

@@ -1,0 +1,89 @@
+"""What can be expected of each model that could answer: its quality, and its cost at today's price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+
+from farthing.domain.catalogue import Model
+from farthing.domain.pricing import NANO
+from farthing.domain.routing.plan import Confidence, Needs
+from farthing.domain.tokens import estimate
+
+if TYPE_CHECKING:
+    from farthing.domain.routing.learning.predictor import Forecast
+
+MEDIUM_FROM, HIGH_FROM = 5, 10
+"""Rated answers that confidence needs; a model with fewer than the first is one that nothing is known of."""
+_MOST_TIMES = 8
+"""An answer is expected to be at most so many times longer or shorter than what is likely of its tier."""
+
+
+class Foreteller(Protocol):
+    """What recorded outcomes were learned by: a `Predictor`."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Those it tells of."""
+
+    def predict(self, text: str) -> Mapping[str, Forecast]:
+        """Quality and cost of each of them for a prompt."""
+
+
+class Expected(Struct, frozen=True):
+    """What is expected of one model."""
+
+    model: Model
+    quality: float
+    """0..1."""
+    cost: int | None
+    """Nano-dollars; None where the model is unpriced."""
+
+
+class Foresight:
+    """A predictor, and how much it knows of each model."""
+
+    def __init__(self, predictor: Foreteller, rated: Mapping[str, int]) -> None:
+        """`rated` is the number of rated answers that it has learned from, by model."""
+        self._predictor = predictor
+        self._rated = {model: rated.get(model, 0) for model in predictor.models}
+        self._known = frozenset(model for model, answers in self._rated.items() if answers >= MEDIUM_FROM)
+
+    def knows(self, models: Iterable[Model]) -> bool:
+        """Whether anything is known of any of them."""
+        return any(model.name in self._known for model in models)
+
+    def expect(self, text: str, models: Iterable[Model], needs: Needs) -> dict[str, Expected]:
+        """What is expected of those models that something is known of, for this prompt, by name."""
+        forecasts = self._predictor.predict(text)
+        words = estimate(text)
+        found = {}
+        for model in models:
+            if model.name in self._known:
+                quality, usd = forecasts[model.name]
+                found[model.name] = Expected(model, quality, _cost(model, usd, needs, words))
+        return found
+
+    def confidence(self, models: Iterable[str]) -> Confidence:
+        """How sure a choice between these models is: by the one that the fewest rated answers are of."""
+        return "high" if min(self._rated[model] for model in models) >= HIGH_FROM else "medium"
+
+
+def _cost(model: Model, usd: float, needs: Needs, words: int) -> int | None:
+    """Nano-dollars at today's price, for an answer as long as what was recorded of answers says.
+
+    `usd` is what an answer to such a prompt has cost, 0 where that is not known; `words` are the tokens of the prompt,
+    which that has paid for as well.
+    """
+    price = model.price
+    if price is None:
+        return None
+    likely = tokens_out = needs.tokens_out
+    rates = price.rates(needs.tokens_in)
+    if usd > 0 and rates.completion:
+        told = (usd * NANO * 1_000_000 - words * rates.prompt) / rates.completion * needs.answers
+        most = likely * _MOST_TIMES if needs.longest is None else min(likely * _MOST_TIMES, needs.longest)
+        tokens_out = round(min(max(told, likely / _MOST_TIMES), most))
+    return price.estimate(needs.tokens_in, tokens_out)

@@ -1,0 +1,53 @@
+"""The strategy that goes by complexity until enough is learned, and holds what is learned against it."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from farthing.domain.catalogue import TIERS, Catalogue
+from farthing.domain.chat import ChatRequest
+from farthing.domain.routing.learned import NOTHING_OF_THESE, Learned
+from farthing.domain.routing.plan import Plan, Strategy
+from farthing.domain.routing.unlearned import unlearned
+
+_FARTHEST = 1
+"""Tiers that what is learned may be off complexity's, unless it is sure."""
+
+
+class Hybrid:
+    """Decides as what is learned does, where that is sure or close to what complexity says; else as complexity does."""
+
+    name = "hybrid"
+
+    def __init__(self, complexity: Strategy, learned: Learned) -> None:
+        self._complexity = complexity
+        self._learned = learned
+
+    def plan(
+        self,
+        chat: ChatRequest,
+        catalogue: Catalogue,
+        *,
+        allowed: frozenset[str] | None = None,
+        floor: float | None = None,
+    ) -> Plan:
+        """One of the two strategies' plans; its reason and `decided_by` say whose. Raises as complexity does."""
+        plan = self._complexity.plan(chat, catalogue, allowed=allowed)
+        found = self._learned.revised(plan, chat, catalogue, allowed=allowed, floor=floor)
+        if found is None:
+            return unlearned(plan, self.name, NOTHING_OF_THESE)
+        return replace(found if found.confidence == "high" else _held(found, plan), strategy=self.name)
+
+
+def _held(found: Plan, plan: Plan) -> Plan:
+    """What is learned, as long as it is not too far off the tier; else what complexity says."""
+    first, tier = found.models[0], plan.tier or TIERS[0]
+    if abs(TIERS.index(first.tier) - TIERS.index(tier)) <= _FARTHEST:
+        return found
+    expected = found.metadata["expected"]
+    return replace(
+        plan,
+        reason=f"{plan.reason.removesuffix('.')}; {first.name} of tier {first.tier} is not known well enough for this.",
+        candidates=tuple([replace(one, estimated_quality=expected.get(one.model)) for one in plan.candidates]),
+        metadata=found.metadata | {"decided_by": plan.strategy},
+    )
