@@ -162,14 +162,19 @@ class Analyses:
         """Does so where it is this worker's turn; nobody's is the next before some rest, but for the last result."""
         if not await self._store.claim(due, seconds=TURN_S):
             return
-        began, kept = self._clock.monotonic(), None
+        began = self._clock.monotonic()
         try:
             async with self._turn:
                 kept, _ = await self._worked_out(None, due.experiment_id, moves=False)
-        finally:
-            if kept is None or kept.experiment.status == "running":
-                rest_s = 0.0 if due.is_full else REST * (self._clock.monotonic() - began)
-                await self._store.looked(due, is_done=kept is not None, rest_s=rest_s)
+        except Unavailable:
+            await self._rest(due, began, is_done=False)
+            raise
+        if kept.experiment.status == "running":
+            await self._rest(due, began, is_done=True)
+
+    async def _rest(self, due: Due, began: float, *, is_done: bool) -> None:
+        rest_s = 0.0 if due.is_full else REST * (self._clock.monotonic() - began)
+        await self._store.looked(due, is_done=is_done, rest_s=rest_s)
 
     async def _watch(self, promoted: Iterable[Kept]) -> None:
         """Gives control back to users of a winner that now fails more often."""
