@@ -62,6 +62,7 @@ def test_a_wheel_holds_the_tree_and_nothing_else(wheels: tuple[Path, Path]) -> N
         "json",
         "lua",
         "mako",
+        "npz",
     }
     assert held[f"{about}/entry_points.txt"].decode().split() == [
         "[console_scripts]",
