@@ -30,8 +30,10 @@ def why(
     print(f"{'cost':<12}  {usd(found.get('cost'))}")
     if candidates := _candidates(found):
         print()
-        columns = ["place", "model", "estimated cost", "reason"]
-        print_table(columns, [_row(candidate) for candidate in candidates], numbers=["estimated cost"])
+        is_expected = any(candidate.get("estimated_quality") is not None for candidate in candidates)
+        numbers = ["estimated cost", *(["expected quality"] if is_expected else [])]
+        rows = [_row(candidate, is_expected=is_expected) for candidate in candidates]
+        print_table(["place", "model", *numbers, "reason"], rows, numbers=numbers)
 
 
 def _candidates(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -40,7 +42,9 @@ def _candidates(found: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(candidates, key=lambda candidate: (candidate.get("rank") is None, candidate.get("rank") or 0))
 
 
-def _row(candidate: dict[str, Any]) -> list[str]:
+def _row(candidate: dict[str, Any], *, is_expected: bool) -> list[str]:
     rank = candidate.get("rank")
     place = "lost" if rank is None else str(rank + 1)
-    return [place, candidate["model"], usd(candidate.get("estimated_cost")), candidate.get("reason") or ""]
+    quality = candidate.get("estimated_quality")
+    expected = ["unknown" if quality is None else f"{quality:.2f}"] if is_expected else []
+    return [place, candidate["model"], usd(candidate.get("estimated_cost")), *expected, candidate.get("reason") or ""]

@@ -19,6 +19,8 @@ class Directives(Struct, frozen=True, kw_only=True):
     """None where the request does not say."""
     max_cost: int | None = None
     """Nano-dollars this request may cost at most."""
+    quality_floor: float | None = None
+    """The most quality (0..1) that a cheaper answer may cost; None where the request does not say."""
     experiment_id: str | None = None
     idempotency_key: str | None = None
     """What the caller calls this request and its repetitions."""

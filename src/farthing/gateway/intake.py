@@ -130,10 +130,12 @@ def _route(order: Order) -> str:
 
 
 def _pool(order: Order) -> str:
-    """The model; where it is a strategy that chooses, with the models that this key lets it choose from."""
-    model, allowed = order.chat.model, order.draft.caller.allowed_models
-    is_free = model in VIRTUAL_MODELS or order.draft.part is not None
-    return model if allowed is None or not is_free else f"{model} of {sorted(allowed)}"
+    """The model; where it is a strategy that chooses, with what the key and the request let it choose from."""
+    model, allowed, floor = order.chat.model, order.draft.caller.allowed_models, order.call.directives.quality_floor
+    if (allowed is None and floor is None) or not (model in VIRTUAL_MODELS or order.draft.part is not None):
+        return model
+    least = "" if floor is None else f" within {floor!r}"
+    return f"{model}{least}" if allowed is None else f"{model}{least} of {sorted(allowed)}"
 
 
 def decide(order: Order) -> Plan:
@@ -152,7 +154,8 @@ def _planned(order: Order, part: Part | None) -> tuple[Plan, bool]:
     if wanted in VIRTUAL_MODELS:
         strategy = snapshot.strategies[strategy_for(wanted, snapshot.strategy)]
         models, allowed = _speakable(order), order.draft.caller.allowed_models
-        chosen = plan = strategy.plan(chat, models, allowed=allowed)
+        floor = order.call.directives.quality_floor
+        chosen = plan = strategy.plan(chat, models, allowed=allowed, floor=floor)
         if order.draft.hold.is_thrifty:
             plan = THRIFT.lower(chosen, models, allowed)
         return _affordable(order, plan), plan is not chosen

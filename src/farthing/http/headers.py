@@ -20,6 +20,7 @@ _LOCAL = re.compile(r"(([a-z0-9-]+\.)*localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[
 _JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json\s*(;\s*charset\s*=\s*\"?utf-?8\"?\s*)?;?\s*", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[^=,\x00-\x1f\x7f]{1,128}")
 _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
+_SHARE = re.compile(r"0(\.[0-9]{1,12})?|1(\.0{1,12})?")
 _FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _GZIP = ("gzip", "x-gzip")
 _ENCODINGS = {"identity", *_GZIP}
@@ -136,6 +137,7 @@ def directives(headers: Headers) -> Directives:
         tags=_tags(headers.get("x-farthing-tags", "")),
         cache=_switch(headers.get("x-farthing-cache")),
         max_cost=_money(headers.get("x-farthing-max-cost-usd")),
+        quality_floor=_share(headers.get("x-farthing-quality-floor")),
         experiment_id=_short(headers, "x-farthing-experiment"),
         idempotency_key=_idempotency_key(headers.get("idempotency-key")),
     )
@@ -191,6 +193,14 @@ def _money(text: str | None) -> int | None:
         raise _unreadable("x-farthing-max-cost-usd", "an amount in US dollars such as `0.05`")
     whole, _, fraction = text.partition(".")
     return int(whole) * NANO + int(fraction[:9].ljust(9, "0"))
+
+
+def _share(text: str | None) -> float | None:
+    if text is None:
+        return None
+    if not _SHARE.fullmatch(text):
+        raise _unreadable("x-farthing-quality-floor", "points of quality from 0 to 1 such as `0.02`")
+    return float(text)
 
 
 def _unreadable(name: str, expected: str) -> InvalidRequest:

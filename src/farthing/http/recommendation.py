@@ -10,6 +10,7 @@ from farthing.domain.chat import ChatRequest, Message, Text
 from farthing.domain.routing import strategy_for
 from farthing.domain.routing.plan import Candidate, Plan
 from farthing.gateway.native import usd
+from farthing.http.headers import Headers, directives
 from farthing.http.policy import caller_of
 from farthing.http.services import services_of
 
@@ -36,7 +37,8 @@ def _plan(request: Request, prompt: str, model: str) -> Plan:
     snapshot = services_of(request).snapshots.current
     chat = ChatRequest(model=model, messages=(Message("user", (Text(prompt),)),))
     strategy = snapshot.strategies[strategy_for(model, snapshot.strategy)]
-    return strategy.plan(chat, snapshot.catalogue, allowed=caller_of(request).allowed_models)
+    floor = directives(Headers(request.scope["headers"])).quality_floor
+    return strategy.plan(chat, snapshot.catalogue, allowed=caller_of(request).allowed_models, floor=floor)
 
 
 def _decision(plan: Plan) -> dict[str, Any]:

@@ -68,6 +68,16 @@ REQUEST = {
         ]
     },
 }
+EXPECTED = {
+    "request_id": "01b",
+    "cost": 0.00012,
+    "decision": {
+        "candidates": [
+            {"model": "small", "estimated_cost": 0.025, "estimated_quality": 0.8125, "reason": "the best", "rank": 0},
+            {"model": "new", "estimated_cost": None, "estimated_quality": None, "reason": "not known", "rank": 1},
+        ]
+    },
+}
 KEY = "master-key-of-the-test"
 
 
@@ -84,6 +94,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         "/v1/usage": {**USAGE, "query": dict(request.query)},
         "/v1/savings": {**SAVINGS, "query": dict(request.query)},
         "/v1/requests/01a": REQUEST,
+        "/v1/requests/01b": EXPECTED,
     }
     body = found.get(request.path)
     if body is None:
@@ -156,6 +167,16 @@ def test_why_lists_candidates_in_their_order(farthing: Farthing, url: str) -> No
         "lost   large        $0.500000  costs 20 times as much",
     ]
     assert json.loads(farthing("why", "01a", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).out) == REQUEST
+
+
+def test_why_shows_what_is_expected_of_candidates(farthing: Farthing, url: str) -> None:
+    """A column more, where anything is expected of any."""
+    said = farthing("why", "01b", "--url", url, FARTHING_MASTER_KEY=KEY)
+    assert said.out.splitlines()[-3:] == [
+        "place  model  estimated cost  expected quality  reason",
+        "1      small       $0.025000              0.81  the best",
+        "2      new           unknown           unknown  not known",
+    ]
 
 
 def test_what_the_gateway_refuses_is_told_in_its_words(farthing: Farthing, url: str) -> None:

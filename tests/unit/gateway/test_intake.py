@@ -10,8 +10,10 @@ from msgspec.structs import replace
 
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.keys import Caller, Key
+from farthing.domain.routing import strategies_with
 from farthing.domain.secrets import digest
 from farthing.providers.fake import answer
+from tests.unit.domain.routing.foretelling import Told, often
 from tests.unit.gateway.rig import KEY, Rig, chat, completion
 
 
@@ -87,6 +89,45 @@ async def test_a_request_may_name_its_own_limit() -> None:
     assert (caught.value.code, rig.transport.requests) == ("cost_limit_exceeded", [])
     await rig.ask(chat(), max_cost=10_000_000)
     assert [exchange.status for exchange in rig.journal.settled] == ["rejected", "ok"]
+
+
+def learned(rig: Rig) -> Rig:
+    """The rig with a predictor of its small and its large model."""
+    strategies = strategies_with(Told({"small": 0.8, "large": 0.9}), rated=often("small", "large"), floor=0.02)
+    rig.snapshots.swap(replace(rig.snapshots.current, strategies=strategies))
+    return rig
+
+
+@pytest.mark.parametrize(("floor", "model"), [(None, "large"), (0.05, "large"), (0.2, "small"), (0.0, "large")])
+async def test_a_request_may_say_how_much_quality_a_cheaper_answer_may_cost(floor: float | None, model: str) -> None:
+    """Else the configured floor holds."""
+    rig = learned(Rig([answer(completion(model=model))]))
+    await rig.ask(chat(model="farthing/learning"), quality_floor=floor)
+    assert rig.journal.settled[0].model == model
+
+
+async def test_an_answer_kept_for_one_floor_is_not_told_for_another() -> None:
+    """It may be worse than what was asked for; a model that was named has no floor."""
+    rig = learned(Rig(lambda _: answer(completion())))
+    async with rig.supervisor:
+        for floor in (0.2, None, 0.0, 0.2):
+            await rig.ask(chat(model="farthing/learning"), quality_floor=floor, cache=True)
+        for floor in (0.2, None):
+            await rig.ask(chat(model="small"), quality_floor=floor, cache=True)
+    told = [(exchange.model, exchange.cache) for exchange in rig.journal.settled]
+    assert told[:4] == [("small", "miss"), ("large", "miss"), ("large", "miss"), ("small", "hit")]
+    assert told[4:] == [("small", "miss"), ("small", "hit")]
+
+
+async def test_keys_with_other_models_have_other_answers_to_the_same_floor() -> None:
+    """What may be chosen from and how are told apart."""
+    rig = learned(Rig(lambda _: answer(completion())))
+    async with rig.supervisor:
+        await rig.ask(chat(model="auto"), quality_floor=0.2, cache=True)
+        restricted(rig, "auto", "large")
+        await rig.ask(chat(model="auto"), quality_floor=0.2, cache=True)
+        await rig.ask(chat(model="auto"), cache=True)
+    assert [exchange.cache for exchange in rig.journal.settled] == ["miss"] * 3
 
 
 async def test_unknown_is_never_zero() -> None:

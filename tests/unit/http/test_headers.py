@@ -165,6 +165,7 @@ def test_wishes_are_read_from_their_headers() -> None:
             (b"x-farthing-tags", b"team=support, feature=a b"),
             (b"x-farthing-cache", b" ON "),
             (b"x-farthing-max-cost-usd", b"0.05"),
+            (b"x-farthing-quality-floor", b"0.05"),
             (b"x-farthing-experiment", b"e"),
         )
     )
@@ -174,6 +175,7 @@ def test_wishes_are_read_from_their_headers() -> None:
         tags={"team": "support", "feature": "a b"},
         cache=True,
         max_cost=50_000_000,
+        quality_floor=0.05,
         experiment_id="e",
     )
 
@@ -210,6 +212,13 @@ def test_sessions_of_known_programs_are_found(name: bytes) -> None:
         (b"x-farthing-max-cost-usd", b"NaN"),
         (b"x-farthing-max-cost-usd", b""),
         (b"x-farthing-max-cost-usd", b"\xb2"),
+        (b"x-farthing-quality-floor", b""),
+        (b"x-farthing-quality-floor", b"-0.1"),
+        (b"x-farthing-quality-floor", b"1.01"),
+        (b"x-farthing-quality-floor", b"2"),
+        (b"x-farthing-quality-floor", b"5%"),
+        (b"x-farthing-quality-floor", b"nan"),
+        (b"x-farthing-quality-floor", b"1e-2"),
     ],
 )
 def test_a_wish_that_cannot_be_read_is_refused_by_name(name: bytes, value: bytes) -> None:
@@ -224,6 +233,12 @@ def test_a_limit_in_dollars_is_exact_to_the_nano_dollar(limit: Decimal) -> None:
     """No float stands between."""
     said = directives(headers((b"x-farthing-max-cost-usd", format(limit, "f").encode())))
     assert said.max_cost == int(limit * NANO)
+
+
+@pytest.mark.parametrize(("text", "floor"), [(b"0", 0.0), (b"0.02", 0.02), (b"1", 1.0), (b"1.0", 1.0)])
+def test_a_floor_may_be_anything_from_none_to_all_quality(text: bytes, floor: float) -> None:
+    """Both ends are meant: only the best will do, or the cheapest will."""
+    assert directives(headers((b"x-farthing-quality-floor", text))).quality_floor == floor
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import Request
+from msgspec.structs import replace
 
+from farthing.domain.routing import strategies_with
+from farthing.http import recommendation
+from farthing.http.services import Services, services_of
 from tests.servers.asgi import Client
+from tests.unit.domain.routing.foretelling import Told, often
 from tests.unit.http.conftest import SECRETS
 
 EASY = "What+is+Python?"
@@ -52,3 +58,33 @@ async def test_what_cannot_be_judged_is_refused(open_client: Client, path: str, 
         "invalid_parameter",
         "prompt",
     )
+
+
+@pytest.mark.parametrize(("floor", "model"), [(None, "demo/large"), ("0.2", "demo/small")])
+async def test_what_is_expected_of_each_model_is_shown(
+    open_client: Client, monkeypatch: pytest.MonkeyPatch, floor: str | None, model: str
+) -> None:
+    """Under the floor of the request, as a question under it would be answered; `demo/medium` is not known."""
+    told = {"demo/small": 0.75, "demo/large": 0.9}
+
+    def learned(request: Request) -> Services:
+        services = services_of(request)
+        strategies = strategies_with(Told(told), rated=often(*told))
+        services.snapshots.swap(replace(services.snapshots.current, strategies=strategies))
+        return services
+
+    monkeypatch.setattr(recommendation, "services_of", learned)
+    headers = () if floor is None else (("x-farthing-quality-floor", floor),)
+    answer = (await open_client.get(f"/recommendation?prompt={EASY}", headers)).json
+    assert (answer["model"], answer["metadata"]["decided_by"]) == (model, "learning")
+    assert answer["metadata"]["expected"] == told
+    expected = {candidate["model"]: candidate["estimated_quality"] for candidate in answer["candidates"]}
+    assert expected == told | {"demo/medium": None}
+    decision = (await open_client.get(f"/routing/decision?prompt={EASY}&auto_route=true", headers)).json
+    assert decision["decision"]["model"] == model
+
+
+async def test_a_floor_that_cannot_be_read_is_refused_here_too(open_client: Client) -> None:
+    """Nothing is guessed."""
+    answer = await open_client.get(f"/recommendation?prompt={EASY}", (("x-farthing-quality-floor", "2"),))
+    assert (answer.status, answer.json["error"]["param"]) == (400, "x-farthing-quality-floor")

@@ -150,6 +150,7 @@ def test_a_new_catalogue_is_used_at_once() -> None:
     """What was chosen under the last one does not matter."""
     strategy = strategies_with(Told({"small": 0.8, "large": 0.9}), rated=often("small", "large"))["learning"]
     assert names(strategy.plan(EASY, THREE))[0] == "large"
+    assert names(strategy.plan(HARD, THREE))[0] == "large"
     assert names(strategy.plan(EASY, catalogue(SMALL, MEDIUM)))[0] == "small"
 
 

@@ -3,8 +3,12 @@
 from msgspec.structs import replace
 
 from farthing.domain.catalogue import Catalogue, Model, Tier
+from farthing.domain.routing import strategies_with
 from farthing.domain.routing.plan import Needs, Plan
 from farthing.domain.routing.thrift import Thrift
+from tests.unit.domain.routing.foretelling import Told, often
+from tests.unit.domain.routing.samples import LARGE, MEDIUM, SMALL, THREE, ask, catalogue
+from tests.unit.domain.routing.samples import model as sample
 
 
 def model(name: str, tier: Tier) -> Model:
@@ -44,3 +48,34 @@ def test_the_lowest_tier_and_a_model_asked_for_by_name_stay() -> None:
     for tier in ("simple", None):
         plan = replace(PLAN, tier=tier)
         assert Thrift().lower(plan, CATALOGUE, None) is plan
+
+
+def test_a_plan_that_goes_by_expectations_begins_with_the_best_that_is_cheaper() -> None:
+    """Whatever the tiers; models of which nothing or no price is known stay where they are."""
+    strategies = strategies_with(
+        Told({"small": 0.3, "medium": 0.6, "large": 0.9, "free": 0.8}),
+        rated=often("small", "medium", "large", "free"),
+    )
+    known = catalogue(SMALL, MEDIUM, LARGE, sample("free", "complex", None), sample("other", "complex", 0.01))
+    plan = strategies["learning"].plan(ask("hi"), known, allowed=frozenset(known.models) - {"small"})
+    assert names(plan) == ["large", "medium", "other", "free"]
+    lower = Thrift().lower(plan, known, None)
+    assert names(lower) == ["medium", "large", "other", "free"]
+    assert [(one.model, one.rank) for one in lower.candidates] == [
+        ("medium", 0),
+        ("large", 1),
+        ("other", 2),
+        ("free", 3),
+        ("small", None),
+    ]
+    assert lower.confidence == "low"
+    assert lower.reason == (
+        "large has an expected quality of 0.90, and none that is cheaper is within 0.02 of it; a budget nears its end, "
+        "so medium: expected quality 0.60, 0.30 below the best, over the floor of 0.02."
+    )
+
+
+def test_the_cheapest_that_is_known_stays() -> None:
+    """There is nothing to give up for."""
+    plan = strategies_with(Told({"small": 0.9}), rated=often("small"))["hybrid"].plan(ask("hi"), THREE)
+    assert Thrift().lower(plan, THREE, None) is plan
