@@ -38,6 +38,8 @@ class Design:
     """float32, prompts by landmarks."""
     meanings: NDArray[Any]
     """float32, prompts by landmarks."""
+    numbers: NDArray[Any]
+    """float32, prompts by traits and dimensions of meaning."""
     turns: tuple[NDArray[Any], NDArray[Any]]
     """Landmarks by landmarks: likeness to them times this are `traits` and `meanings`."""
 
@@ -73,13 +75,14 @@ def design_of(readings: Sequence[Reading], encoder: Encoder) -> Design:
     weights = np.concatenate([weights for _, weights in rows])
     terms = sparse.csr_array((weights, columns, starts), shape=(len(rows), len(used)))
     turns = _turn(encoder.traits), _turn(encoder.meanings)
-    traits = encoder.standard(np.array([reading.traits for reading in readings], dtype=np.float32))
+    traits = np.array([reading.traits for reading in readings], dtype=np.float32)
     meanings = encoder.meaning([reading.pieces for reading in readings])
     return Design(
         terms=terms,
         used=used,
-        traits=likeness(traits, encoder.traits) @ turns[0],
+        traits=likeness(encoder.standard(traits), encoder.traits) @ turns[0],
         meanings=likeness(meanings, encoder.meanings) @ turns[1],
+        numbers=np.concatenate((traits, meanings), axis=1),
         turns=turns,
     )
 

@@ -12,6 +12,7 @@ from farthing.domain.routing.learning.predictor import Predictor
 from farthing.domain.routing.learning.reading import read
 from farthing.domain.routing.learning.terms import PLACES
 from farthing.insight.learning.design import Design, design_of, encoder_of
+from farthing.insight.learning.growing import grow
 from farthing.insight.learning.labels import Labelled
 from farthing.insight.learning.solving import solve
 from farthing.insight.learning.vocabulary import vocabulary
@@ -19,10 +20,12 @@ from farthing.insight.learning.vocabulary import vocabulary
 MOST_ROWS = 50_000
 """Of more prompts the last are learned from."""
 
-_SHARES = (1 / 3, 1 / 3, 1 / 3)
+_SHARES = (0.4, 0.35, 0.25)
 """Of what two prompts have in common: terms, traits, meaning."""
-_QUALITY_RIDGE, _COST_RIDGE = 4.0, 0.5
+_QUALITY_RIDGE, _COST_RIDGE = 3.0, 0.5
 """Variance of one answer's quality, and of the logarithm of its cost, to that of what prompts tell of it."""
+_COST_WORTH = 0.3
+"""Of questions that tell cost to those that tell quality: lengths tell of cost all that there is to tell."""
 _LEAST_COST = 1e-9
 """US dollars: a thousandth of the price of a short answer by the cheapest model."""
 
@@ -44,13 +47,15 @@ def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None) -> Pre
     values, known = outputs_of(rows, names)
     means = (values * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     ridge = np.repeat(np.array([_QUALITY_RIDGE, _COST_RIDGE], dtype=np.float32), len(names))
-    of_terms, of_likeness = _weights(design, ((values - means) * known).astype(np.float32), known, ridge)
+    centred = ((values - means) * known).astype(np.float32)
+    of_terms, of_likeness = _weights(design, centred, known, ridge)
     return Predictor(
         models=names,
         vocabulary=words,
         encoder=encoder,
         of_terms=of_terms,
         of_likeness=of_likeness,
+        forest=grow(design.numbers, centred, known, np.repeat([1.0, _COST_WORTH], len(names))),
         means=means,
         levels=_levels(rows, names, means[len(names) :]),
     )

@@ -24,6 +24,8 @@ class Seen(NamedTuple):
     """float32, of these terms; their squares sum to 1."""
     likeness: NDArray[Any]
     """float32, 0..1: in traits, then in meaning, to each landmark."""
+    numbers: NDArray[Any]
+    """float32: traits, then meaning."""
 
 
 class Encoder(Struct, frozen=True):
@@ -51,9 +53,9 @@ class Encoder(Struct, frozen=True):
         import numpy as np
 
         places, weights = self.terms(reading)
-        traits = likeness(self.standard(np.array([reading.traits], dtype=np.float32)), self.traits)
-        meanings = likeness(self.meaning([reading.pieces]), self.meanings)
-        return Seen(places, weights, np.concatenate((traits[0], meanings[0])))
+        traits, meaning = np.array([reading.traits], dtype=np.float32), self.meaning([reading.pieces])
+        alike = likeness(self.standard(traits), self.traits)[0], likeness(meaning, self.meanings)[0]
+        return Seen(places, weights, np.concatenate(alike), np.concatenate((traits[0], meaning[0])))
 
     def terms(self, reading: Reading) -> tuple[NDArray[Any], NDArray[Any]]:
         """Places of the known terms and their weights: (1 + ln count) · rarity, scaled to length 1."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import Struct
 
 from farthing.domain.routing.learning.encoder import Encoder
+from farthing.domain.routing.learning.forest import Forest
 from farthing.domain.routing.learning.reading import read
 from farthing.domain.routing.learning.vocabulary import Vocabulary
 
@@ -25,7 +26,7 @@ class Forecast(NamedTuple):
 
 
 class Predictor(Struct, frozen=True):
-    """A linear function of what a prompt looks like, for the quality and the logarithm of the cost of each model."""
+    """Tells the quality and the logarithm of the cost of each model, half by a linear function and half by a forest."""
 
     models: tuple[str, ...]
     vocabulary: Vocabulary
@@ -34,6 +35,8 @@ class Predictor(Struct, frozen=True):
     """float32, places by outputs; outputs are the models' qualities, then the logarithms of their costs."""
     of_likeness: NDArray[Any]
     """float32, landmarks by outputs."""
+    forest: Forest
+    """Of the same outputs, by traits and meaning."""
     means: NDArray[Any]
     """float64, by output."""
     levels: NDArray[Any]
@@ -52,7 +55,8 @@ class Predictor(Struct, frozen=True):
         outputs = np.empty((len(texts), len(self.means)))
         for row, text in enumerate(texts):
             seen = self.encoder.encode(read(text, self.vocabulary))
-            outputs[row] = seen.weights @ self.of_terms[seen.places] + seen.likeness @ self.of_likeness
-        outputs += self.means
+            linear = seen.weights @ self.of_terms[seen.places] + seen.likeness @ self.of_likeness
+            outputs[row] = linear + self.forest.predict(seen.numbers)
+        outputs = self.means + outputs / 2
         models = len(self.models)
         return np.clip(outputs[:, :models], 0, 1), np.exp(outputs[:, models:]) * self.levels

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from farthing.domain.routing.learning.encoder import Encoder, likeness, unit
+from farthing.domain.routing.learning.forest import Forest
 from farthing.domain.routing.learning.predictor import Forecast, Predictor
 from farthing.domain.routing.learning.reading import read
 from farthing.domain.routing.learning.terms import PLACES, places_of
@@ -14,6 +15,16 @@ from farthing.domain.routing.learning.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary({"red": 0, "blue": 1}, np.array([[3, 0], [0, 5]], dtype=np.int8))
 RED, BLUE, PAIR = places_of(["red", "blue"])
+FOREST = Forest(
+    roots=np.array([0, 3], dtype=np.int32),
+    asked=np.array([NAMES.index("words"), 0, 0, 0], dtype=np.int32),
+    bounds=np.array([1.0, np.inf, np.inf, np.inf], dtype=np.float32),
+    children=np.array([1, 1, 2, 3], dtype=np.int32),
+    leaves=np.array([0, 0, 1, 2], dtype=np.int32),
+    values=np.array([[0, 0, 0, 0], [0.5, 0, 0, 0], [0.25, 0, 0, 0]], dtype=np.float32),
+    depth=1,
+)
+"""One tree asks whether there is more than one word, the other asks nothing."""
 
 
 def encoder() -> Encoder:
@@ -44,6 +55,7 @@ def predictor() -> Predictor:
         encoder=encoder(),
         of_terms=of_terms,
         of_likeness=of_likeness,
+        forest=FOREST,
         means=np.array([0.5, 0.25, 0.0, np.log(2.0)]),
         levels=np.array([1.5, 0.0]),
     )
@@ -85,12 +97,22 @@ def test_likeness_falls_with_the_square_of_the_distance() -> None:
     assert unit(np.array([[0.0, 2.0]])).tolist() == [[0, 1]]
 
 
-def test_a_forecast_is_mean_and_what_terms_and_likeness_add() -> None:
+def test_a_forest_says_the_mean_of_its_trees() -> None:
+    """A tree goes right at what is larger than its bound, left at what equals it."""
+    numbers = np.zeros(len(NAMES) + 2, dtype=np.float32)
+    assert FOREST.predict(numbers).tolist() == [0.125, 0, 0, 0]
+    numbers[NAMES.index("words")] = 1
+    assert FOREST.predict(numbers).tolist() == [0.125, 0, 0, 0]
+    numbers[NAMES.index("words")] = 2
+    assert FOREST.predict(numbers).tolist() == [0.375, 0, 0, 0]
+
+
+def test_a_forecast_is_the_mean_and_half_of_what_both_halves_add() -> None:
     """Quality stays within 0..1; cost is the exponential at the model's level, 0 where none is known."""
     found = predictor().predict("red")
     alike = np.exp(-2.0)
-    assert found["small"] == pytest.approx(Forecast(0.75, 1.5 * np.e))
-    assert found["large"] == pytest.approx(Forecast(0.25 + 2 * alike, 0))
+    assert found["small"] == pytest.approx(Forecast(0.5 + (0.25 + 0.125) / 2, 1.5 * np.sqrt(np.e)))
+    assert found["large"] == pytest.approx(Forecast(0.25 + alike, 0))
     assert predictor().predict("blue")["large"].quality == 1
 
 
