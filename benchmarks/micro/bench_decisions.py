@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -9,8 +11,11 @@ import pytest
 from benchmarks.micro.meter import Meter
 from benchmarks.micro.samples import TEXT, VARIANTS, body, catalogue, chat, sheet, usage
 from farthing.domain.cachekey import identity
-from farthing.domain.routing import STRATEGIES, concrete
+from farthing.domain.routing import STRATEGIES, concrete, strategies_with
+from farthing.insight.learning.labels import Labelled, Outcome
+from farthing.insight.learning.training import fit
 
+WORDS = f"{TEXT} Prove derive compare river castle engine planet market sum total how many if which 12 7".split()
 ASKED = [chat(f"Question {number}: {TEXT}") for number in range(VARIANTS)]
 
 
@@ -22,6 +27,29 @@ def bench_routing_decision(meter: Meter, strategy: str, models: int) -> None:
     plan = STRATEGIES[strategy].plan
     assert plan(ASKED[0], known).models[0].name == "model-0"
     meter.each(lambda request: plan(request, known), ASKED, goal_us=10)
+
+
+@pytest.mark.parametrize("strategy", ["learning", "hybrid"])
+def bench_learned_decision(meter: Meter, strategy: str) -> None:
+    """A prompt of about 100 tokens that was not met before, among ten models whose answers to others were rated."""
+    known = catalogue(10)
+    predictor = fit([labelled(number, known.models) for number in range(1_000)])
+    plan = strategies_with(predictor, rated=dict.fromkeys(known.models, 1_000))[strategy].plan
+    asked = [chat(f"Question {number}: {worded(number, 75)}") for number in range(VARIANTS)]
+    assert plan(asked[0], known).metadata["decided_by"] == "learning"
+    meter.each(lambda request: plan(request, known), asked, goal_us=1_000)
+
+
+def labelled(number: int, models: Iterable[str]) -> Labelled:
+    """A prompt in words of its own, answered by every model."""
+    dice = random.Random(number)
+    outcomes = {model: Outcome(dice.random(), 0.001 * place) for place, model in enumerate(models, 1)}
+    return Labelled(worded(-number - 1, 75), outcomes)
+
+
+def worded(number: int, words: int) -> str:
+    """So many words, different for each number."""
+    return " ".join(random.Random(number).choices(WORDS, k=words))
 
 
 def bench_concrete_model(meter: Meter) -> None:

@@ -43,13 +43,15 @@ class Expected(Struct, frozen=True):
 
 
 class Foresight:
-    """A predictor, and how much it knows of each model."""
+    """A predictor, and how much it knows of each model. Pure but for what it remembers of the last prompt."""
 
     def __init__(self, predictor: Foreteller, rated: Mapping[str, int]) -> None:
         """`rated` is the number of rated answers that it has learned from, by model."""
         self._predictor = predictor
         self._rated = {model: rated.get(model, 0) for model in predictor.models}
         self._known = frozenset(model for model, answers in self._rated.items() if answers >= MEDIUM_FROM)
+        # An experiment asks for the plans of all its arms, one after the other, for one prompt.
+        self._last: tuple[str, Mapping[str, Forecast]] = "", {}
 
     def knows(self, models: Iterable[Model]) -> bool:
         """Whether anything is known of any of them."""
@@ -57,7 +59,10 @@ class Foresight:
 
     def expect(self, text: str, models: Iterable[Model], needs: Needs) -> dict[str, Expected]:
         """What is expected of those models that something is known of, for this prompt, by name."""
-        forecasts = self._predictor.predict(text)
+        last, forecasts = self._last
+        if text != last:
+            forecasts = self._predictor.predict(text)
+            self._last = text, forecasts
         words = estimate(text)
         found = {}
         for model in models:

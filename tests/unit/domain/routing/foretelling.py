@@ -10,6 +10,8 @@ class Told:
 
     def __init__(self, qualities: Mapping[str, float], costs: Mapping[str, float] | None = None) -> None:
         self._told = {name: Forecast(quality, (costs or {}).get(name, 0.0)) for name, quality in qualities.items()}
+        self.asked: list[str] = []
+        """What was foretold of."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -19,6 +21,7 @@ class Told:
     def predict(self, text: str) -> Mapping[str, Forecast]:
         """The same, whatever the text."""
         assert text
+        self.asked.append(text)
         return self._told
 
 

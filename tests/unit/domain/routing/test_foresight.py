@@ -69,6 +69,17 @@ def test_an_answer_costs_no_more_than_its_limit_allows() -> None:
     assert cost_of((WORDS + 40) / 1e6, Needs(tokens_in=100, tokens_out=100, max_tokens=50, answers=2)) == 180_000
 
 
+def test_one_prompt_is_foretold_once() -> None:
+    """However often it is asked about in a row, for whatever models."""
+    told = Told({"small": 0.8, "large": 0.9})
+    foresight = Foresight(told, often("small", "large"))
+    found = [foresight.expect(text, [which], NEEDS) for which in (SMALL, LARGE) for text in (TEXT, TEXT, "Hi")]
+    assert told.asked == [TEXT, "Hi", TEXT, "Hi"]
+    assert [(name, one.quality) for each in found for name, one in each.items()] == [("small", 0.8)] * 3 + [
+        ("large", 0.9)
+    ] * 3
+
+
 @given(st.floats(min_value=0, max_value=1e6), st.integers(min_value=1, max_value=10_000))
 def test_the_expected_cost_never_leaves_its_bounds(usd: float, tokens_out: int) -> None:
     """Between an eighth of the likely output and eight times that."""
