@@ -38,6 +38,7 @@ PLAIN_THOUGH_NAMED_LIKE_SECRETS = {
     "src/farthing/http/feedback.py:FeedbackBody.cache_key": "names a kept answer",
     "src/farthing/http/services.py:Services.new_secret": "makes secrets, and holds none",
     "src/farthing/ports/__init__.py:Filter.key": "a key's id",
+    "src/farthing/ports/learning.py:Lesson.cache_key": "names a kept answer",
     "src/farthing/providers/vault.py:Vault.keys": "made into ciphers at once, and not kept",
     "src/farthing/settings/mistakes.py:Mistake.key": "the name of a setting",
 }

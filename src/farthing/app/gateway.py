@@ -13,6 +13,7 @@ from typing import Any
 
 from farthing.app.brought import build_seal
 from farthing.app.channels import build_channels
+from farthing.app.learning import TEND_EVERY_S, WATCH_EVERY_S, Learning
 from farthing.app.people import build_sign_on
 from farthing.app.repricing import LateRows
 from farthing.app.snapshots import Refresher
@@ -99,6 +100,14 @@ class Gateway:
             outbox=self._storage.store.outbox,
             channels=[*build_channels(settings, transport=self._transport, clock=self._clock)],
         )
+        self._learning = Learning(
+            settings,
+            self._storage,
+            clock=self._clock,
+            new_id=self.new_id,
+            spawn=self._supervisor.spawn,
+            announce=self._alerting.announce,
+        )
         self._late_rows = LateRows(self._storage.store, settings)
         self._flights = Flights()
         self._limiter = Limiter(
@@ -134,6 +143,7 @@ class Gateway:
                 logger.error("the configuration was not taken over: %s", error)  # noqa: TRY400 (the message is enough)
             else:
                 self._late_rows.configure(settings)
+                self._learning.configure(settings)
                 self._alerting.configure(channels)
                 self._sign_on = sign_on
                 logger.info("the configuration was taken over")
@@ -189,8 +199,10 @@ class Gateway:
             yield self._services(bookkeeper)
         finally:
             overload.stop()
+            self._learning.retraining.stop()
             await self._supervisor.stop()
             await bookkeeper.stop()
+            await self._learning.keep()
             await self._transport.aclose()
             await self._storage.aclose()
 
@@ -229,6 +241,7 @@ class Gateway:
             flights=self._flights,
             limiter=self._limiter,
             once=self._once,
+            lessons=self._learning.lessons,
             dispatch=Dispatch(breakers=self._breakers, retries=RetryBudget(), clock=clock, sleep=asyncio.sleep),
         )
         desk = Desk(
@@ -278,6 +291,11 @@ class Gateway:
             every(TURNS_EVERY_S, self._storage.cache.renew, "keeping turns")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
         every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
+        every(KEEP_EVERY_S, self._learning.keep, "keeping questions")
+        every(SWEEP_EVERY_S, self._learning.sweep, "sweeping old questions")
+        every(TEND_EVERY_S, self._learning.tend, "learning anew")
+        every(WATCH_EVERY_S, self._learning.retraining.watch, "watching ratings")
+        self._supervisor.keep(self._refresher.learn, "taking over what was learned")
 
     def _hub(self, metrics: RoutingMetrics) -> Hub:
         server, snapshots = self._settings.server, self._refresher.snapshots

@@ -1,4 +1,4 @@
-"""Keeps the snapshot fresh: keys, experiments, budgets and votes from the database, the rest from the settings."""
+"""Keeps the snapshot fresh: keys, experiments, what was learned, budgets and votes, and the settings."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import nullcontext, suppress
 from farthing.app.brought import BroughtKeys
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
 from farthing.app.keyring import Keyring
+from farthing.app.learned import FollowedLearning
 from farthing.app.storage import Storage
 from farthing.app.trials import FollowedTrials
 from farthing.domain.budget import Budget
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Unavailable
-from farthing.domain.routing import STRATEGIES
 from farthing.domain.secrets import digest
 from farthing.domain.tenancy import PLAN_BUDGET, plan_budgets
 from farthing.gateway.snapshot import Snapshot, Snapshots
@@ -54,6 +54,7 @@ class Refresher:
         )
         self._brought = BroughtKeys(storage.store.credentials, settings)
         self._followed = FollowedTrials(storage.store.experiments)
+        self._learned = FollowedLearning(storage.store.runs)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
         self._turn = asyncio.Lock()
@@ -128,8 +129,16 @@ class Refresher:
             self._is_due = True
         if await self._followed.refresh():
             self._is_due = True
+        await self._learned.look()
         with suppress(Unavailable):
             self._cache.bury(await self._store.feedback.tombstones())
+
+    async def learn(self) -> None:
+        """For ever waits for what is newly learned and brings it to requests, which do with what there is meanwhile."""
+        while True:
+            if await self._learned.load():
+                self._is_due = True
+                await self.refresh()
 
     async def refresh_spending(self, *, is_certain: bool = True) -> None:
         """Reads budgets and what was spent; must not run while rows of this worker are being committed.
@@ -168,7 +177,7 @@ class Refresher:
             catalogue=self._catalogue,
             providers=self._providers,
             brought=self._brought.providers,
-            strategies=STRATEGIES,
+            strategies=self._learned.strategies(settings.routing.quality_floor),
             strategy=settings.routing.strategy,
             keys=keyring.keys,
             plans=settings.plans,
@@ -178,6 +187,7 @@ class Refresher:
             cache_ttl_us=settings.cache.ttl_s * 1_000_000,
             refuse_unpriced=settings.prices.unpriced == "refuse",
             trials=self._followed.trials,
+            keep_prompts=settings.learning.keep_prompts,
         )
 
 

@@ -17,6 +17,7 @@ from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.echo import Echoes, repeat
 from farthing.gateway.idempotency import Once
 from farthing.gateway.intake import decide, identify, read
+from farthing.gateway.lessons import Lessons
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Recorder
 from farthing.gateway.snapshot import Snapshots
@@ -36,6 +37,7 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     limiter: Limiter
     once: Once
     echoes: Echoes = field(default_factory=Echoes)
+    lessons: Lessons = field(default_factory=Lessons)
 
     async def run(self, call: Call) -> Reply | StreamReply:
         """The answer, or its stream. Raises `FarthingError`; however it ends, exactly one `Exchange` is recorded."""
@@ -96,6 +98,7 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     def _bought(self, order: Order, completion: Completion, body: bytes) -> None:
         """The upstream has said everything: settle before the caller sees the end, and keep what is worth keeping."""
         exchange = order.draft.answered(completion)
+        self.lessons.note(order, exchange)
         if key := order.draft.cache_key:
             if completion.is_complete:
                 self.answers.keep(key, order, exchange, body)

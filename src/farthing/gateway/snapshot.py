@@ -39,6 +39,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     cache_ttl_us: int = 86_400_000_000
     refuse_unpriced: bool = False
     trials: Trials = NO_TRIALS
+    keep_prompts: bool = False
+    """Whether questions are kept to learn from."""
 
     def provider(self, name: str, tenant: str) -> Provider:
         """The provider as this tenant reaches it."""

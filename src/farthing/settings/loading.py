@@ -60,6 +60,7 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
         lasting_database=_database(document, data_dir, demo=asked_for_demo),
         redis=document.redis,
         routing=document.routing.model_copy(update={"baseline": None}) if demo else document.routing,
+        learning=document.learning,
         cache=document.cache,
         prices=document.prices,
         log=document.log,

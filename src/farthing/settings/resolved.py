@@ -18,6 +18,7 @@ from farthing.ports import Deadlines
 from farthing.settings.sections import (
     CacheSettings,
     DatabaseSettings,
+    LearningSettings,
     LogSettings,
     MailSettings,
     ModelSettings,
@@ -105,6 +106,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Where a real gateway keeps its ledger and its keys: the same, except where there is nothing but a demo yet."""
     redis: RedisSettings
     routing: RoutingSettings
+    learning: LearningSettings
     cache: CacheSettings
     prices: PriceSettings
     log: LogSettings

@@ -205,6 +205,15 @@ class RoutingSettings(Section):
     """The most quality, in points of 0..1, that a cheaper answer may cost."""
 
 
+class LearningSettings(Section):
+    """What is learned from the gateway's own requests."""
+
+    keep_prompts: bool = True
+    """Whether questions are kept, to learn from those whose answers are rated."""
+    retrain_every_hours: Annotated[int, Field(ge=0, le=8_760)] = 24
+    """0 trains by hand alone."""
+
+
 class CacheSettings(Section):
     """Which answers are kept, and for how long."""
 
@@ -338,6 +347,7 @@ class Document(Section):
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
     routing: RoutingSettings = RoutingSettings()
+    learning: LearningSettings = LearningSettings()
     cache: CacheSettings = CacheSettings()
     prices: PriceSettings = PriceSettings()
     log: LogSettings = LogSettings()

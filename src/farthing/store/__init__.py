@@ -19,6 +19,8 @@ from farthing.store.feedback import Feedback
 from farthing.store.idempotency import SqlIdempotentAnswers
 from farthing.store.ingest import Ingest
 from farthing.store.keys import Keys
+from farthing.store.learning.lessons import Lessons
+from farthing.store.learning.runs import Runs
 from farthing.store.leases import Leases
 from farthing.store.limits import SqlLimits
 from farthing.store.migrations import is_current, migrate
@@ -48,6 +50,8 @@ class Store:
         self.leases = Leases(engines)
         self.credentials = Credentials(engines)
         self.experiments = Experiments(engines)
+        self.lessons = Lessons(engines, clock)
+        self.runs = Runs(engines, secret)
         self.outbox = SqlOutbox(engines, clock)
         self.sessions = Sessions(engines)
         self.limits = SqlLimits(engines, clock)

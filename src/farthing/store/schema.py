@@ -151,6 +151,7 @@ response_feedback = sa.Table(
     # NULLs are distinct: nameless votes never collide.
     sa.UniqueConstraint("cache_key", "principal", name="uq_response_feedback_vote"),
     sa.UniqueConstraint("request_id", "principal", name="uq_response_feedback_rating"),
+    sa.Index("ix_response_feedback_created", "created_at"),
 )
 
 keys = sa.Table(
@@ -189,8 +190,9 @@ keys = sa.Table(
 counters = sa.Table(
     "counters",
     metadata,
-    # `tenancy` counts changes of keys, tenants and teams, `experiments` those of experiments; `experiment:ID:…` says
-    # until when (microseconds since 1970) somebody looks at one, and how much of it was seen.
+    # `tenancy` counts changes of keys, tenants and teams, `experiments` those of experiments, `learning` those of what
+    # is learned; `experiment:ID:…` says until when (microseconds since 1970) somebody looks at one, and how much of it
+    # was seen, `learning:turn` until when somebody trains.
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
 )

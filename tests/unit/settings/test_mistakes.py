@@ -38,7 +38,7 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
         (
             "master_key = 'x'",
             (
-                "1: master_key: unknown key, expected one of alerts, cache, database, log, models, oidc, "
+                "1: master_key: unknown key, expected one of alerts, cache, database, learning, log, models, oidc, "
                 "plans, prices, providers, redis, routing, server"
             ),
         ),

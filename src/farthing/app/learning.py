@@ -1,0 +1,71 @@
+"""What the gateway learns from its own requests: noted, kept, trained on and watched."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from farthing.app.storage import Storage
+from farthing.app.training import Trainer
+from farthing.domain.alerts import Notice
+from farthing.domain.errors import Unavailable
+from farthing.gateway.lessons import Lessons
+from farthing.insight.learning.retraining import Retraining
+from farthing.ports import Clock, Spawn
+from farthing.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+TEND_EVERY_S = 60.0
+WATCH_EVERY_S = 3_600.0
+
+
+class Learning:
+    """All of it, for one worker."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        *,
+        clock: Clock,
+        new_id: Callable[[], str],
+        spawn: Spawn,
+        announce: Callable[[Notice], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._kept = storage.store.lessons
+        self.lessons = Lessons()
+        """Questions that were answered and wait to be written."""
+        self.retraining = Retraining(
+            lessons=storage.store.lessons,
+            runs=storage.store.runs,
+            train=Trainer(settings.database.url.get_secret_value(), storage.secret),
+            announce=announce,
+            clock=clock,
+            new_id=new_id,
+            spawn=spawn,
+        )
+
+    def configure(self, settings: Settings) -> None:
+        """Takes over changed settings."""
+        self._settings = settings
+
+    async def keep(self) -> None:
+        """Writes what was noted; while the database is away it waits."""
+        noted = self.lessons.take()
+        try:
+            await self._kept.keep(noted)
+        except Unavailable:
+            self.lessons.give_back(noted)
+
+    async def sweep(self) -> None:
+        """Deletes questions that are not to be kept any longer."""
+        try:
+            await self._kept.sweep(keep_prompts=self._settings.learning.keep_prompts)
+        except Unavailable:
+            logger.info("old questions are swept when the database is back")
+
+    async def tend(self) -> None:
+        """Trains where that is due."""
+        await self.retraining.tend(self._settings.learning.retrain_every_hours)

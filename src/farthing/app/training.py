@@ -1,0 +1,136 @@
+"""Trains in a process of its own, which gives way to requests: the gateway's memory and time stay what they are."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from farthing.domain.errors import Unavailable
+from farthing.domain.secrecy import Secret
+from farthing.insight.learning.retraining import Tell, TrainingFailed
+from farthing.ports.learning import Trained
+from farthing.settings.environment import process_environment
+
+if TYPE_CHECKING:
+    from farthing.store import Store
+
+LONGEST_S = 1_800.0
+"""For a training that does not end."""
+_NICENESS = 19
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Of all cores but one requests are sure."""
+_SIZE_BYTES = 8
+_PROGRAM = "from farthing.app.training import main; main()"
+
+
+class _Progress(Struct, tag=True, array_like=True):
+    phase: str
+    share: float
+
+
+class _Done(Struct, tag=True, array_like=True):
+    trained: Trained
+
+
+class _Failed(Struct, tag=True, array_like=True):
+    reason: str
+
+
+_Message = _Progress | _Done | _Failed
+_encode = msgspec.msgpack.Encoder().encode
+_read_message = msgspec.msgpack.Decoder(_Message).decode
+_read_order = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
+"""Where the database is, and what signs what is kept there."""
+
+
+class Trainer:
+    """Implements `farthing.insight.learning.retraining.Train`."""
+
+    def __init__(self, url: str, secret: Secret[bytes]) -> None:
+        """`url` is the database's, `secret` what signs what is kept there."""
+        self._url = url
+        self._secret = secret
+
+    async def __call__(self, tell: Tell) -> Trained:
+        """What came of it. Raises `TrainingFailed`; cancelled, it leaves nothing behind."""
+        environment = {**process_environment(), **_ONE_THREAD}
+        # -P: a module that lies in the current folder is not ours.
+        command = [sys.executable, "-P", "-c", _PROGRAM]
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                return await _followed(process, _encode((self._url, self._secret.reveal())), tell)
+        except TimeoutError as error:
+            raise TrainingFailed(f"It took more than {LONGEST_S / 60:.0f} minutes.") from error
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def _followed(process: Process, order: bytes, tell: Tell) -> Trained:
+    if process.stdin is None or process.stdout is None:
+        raise TrainingFailed("The process that trains cannot be spoken with.")
+    process.stdin.write(order)
+    process.stdin.write_eof()
+    while True:
+        try:
+            size = int.from_bytes(await process.stdout.readexactly(_SIZE_BYTES))
+            message = _read_message(await process.stdout.readexactly(size))
+        except (asyncio.IncompleteReadError, msgspec.MsgspecError) as error:
+            raise TrainingFailed(f"The process that trains ended with status {await process.wait()}.") from error
+        match message:
+            case _Progress(phase, share):
+                tell(phase, share)
+            case _Done(trained):
+                return trained
+            case _Failed(reason):
+                raise TrainingFailed(reason)
+
+
+def main() -> None:
+    """The process: reads its order from standard input, and writes messages to standard output."""
+    os.nice(_NICENESS)
+    url, secret = _read_order(sys.stdin.buffer.read())
+    asyncio.run(_work(url, Secret(secret)))
+
+
+async def _work(url: str, secret: Secret[bytes]) -> None:
+    from farthing.background.clock import SystemClock
+    from farthing.store import open_store
+
+    store = open_store(url, clock=SystemClock(), secret=secret)
+    try:
+        _say(_Done(await train(store, lambda *told: _say(_Progress(*told)))))
+    except Unavailable:
+        _say(_Failed("The database went away while the ratings were read."))
+    finally:
+        await store.aclose()
+
+
+async def train(store: Store, tell: Tell) -> Trained:
+    """What is learned from all ratings, in this process. Raises `Unavailable`."""
+    from farthing.insight.learning.holdout import trained
+
+    rated = await store.lessons.rated()
+    try:
+        active = await store.runs.active()
+    except ValueError:
+        # What is not ours decides nothing, so there is nothing to compare with.
+        active = None
+    since_us = 0 if active is None else active.run.created_us
+    payload = None if active is None else active.payload
+    return trained(rated, active=payload, since_us=since_us, tell=tell)
+
+
+def _say(message: _Message) -> None:
+    raw = _encode(message)
+    sys.stdout.buffer.write(len(raw).to_bytes(_SIZE_BYTES) + raw)
+    sys.stdout.buffer.flush()

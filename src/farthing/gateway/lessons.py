@@ -1,0 +1,56 @@
+"""Notes on the side which question a model has answered, in case that somebody rates the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from farthing.domain.exchange import Exchange
+from farthing.domain.routing.learning.terms import excerpt
+from farthing.domain.tokens import last_user_text
+from farthing.gateway.order import Order
+from farthing.ports.learning import Lesson
+
+MOST_WAITING = 1_000
+"""Lessons that wait to be written; more are not noted."""
+EACH_ROUND = 10
+"""So many more are noted after each round, however many requests there are: ratings are few, and the database has to
+write all of it."""
+UNTAUGHT = frozenset({"embeddings", "count_tokens"})
+"""Dialects whose answers nobody rates."""
+
+
+class Lessons:
+    """Waits for a job that writes them; no request waits for it."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Lesson] = []
+        self._room = MOST_WAITING
+
+    def note(self, order: Order, bought: Exchange) -> None:
+        """Notes a request whose answer was bought."""
+        if not self._room or not order.snapshot.keep_prompts or order.call.dialect.name in UNTAUGHT:
+            return
+        prompt = last_user_text(order.chat.messages)
+        if prompt:
+            self._room -= 1
+            self._waiting.append(
+                Lesson(
+                    request_id=bought.request_id,
+                    created_at_us=bought.created_at_us,
+                    tenant=bought.tenant,
+                    model=bought.model or "",
+                    prompt=excerpt(prompt),
+                    cost=bought.cost,
+                    cache_key=bought.cache_key,
+                )
+            )
+
+    def take(self) -> Sequence[Lesson]:
+        """All that wait, and begins a new round."""
+        taken, self._waiting = self._waiting, []
+        self._room = min(self._room + EACH_ROUND, MOST_WAITING)
+        return taken
+
+    def give_back(self, lessons: Sequence[Lesson]) -> None:
+        """They could not be written: they wait for the next round, as many as may."""
+        self._waiting = [*lessons, *self._waiting][-MOST_WAITING:]

@@ -1,0 +1,160 @@
+"""What a training on rated answers has brought: its predictor, and its error on answers that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from farthing.domain.routing.learning.predictor import Predictor
+from farthing.insight.learning.labels import FOLDS, Labelled, Outcome, fold_of
+from farthing.insight.learning.packing import packed, unpacked
+from farthing.insight.learning.training import fit
+from farthing.ports.learning import Rated, Trained
+
+MANY_PROMPTS = 2_000
+"""From so many prompts on one fifth of them is held out; of fewer each fifth in its turn."""
+FEWEST_TESTED = 20
+"""Answers that must have been rated since the last training, for it cannot be tested on what it has seen."""
+
+Tell = Callable[[str, float], None]
+"""Is told what is done now, and how much of all is done, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """What was expected of an answer that was then rated."""
+
+    rated: Rated
+    after: float
+    """By what is learned now from others."""
+    mean: float
+    """Of all answers that this was learned from."""
+
+
+def trained(rated: Sequence[Rated], *, active: bytes | None, since_us: int, tell: Tell) -> Trained:
+    """Learns from the answers, and compares with what is in force. Errors are roots of mean squares, in points of 0..1.
+
+    `active` is the predictor in force, packed, or None, and `since_us` when its training began: it is compared on
+    answers rated from then on. Without one that can be read the comparison is with the mean of all ratings.
+    """
+    known = _read(active)
+    prompts = _by_prompt(rated)
+    models = tuple(sorted({each.model for each in rated}))
+    rounds = (0,) if len(prompts) >= MANY_PROMPTS else tuple(range(FOLDS))
+    guesses: list[_Guess] = []
+    for number, fold in enumerate(rounds):
+        tell("testing", number / (len(rounds) + 1))
+        guesses += _guesses(prompts, models, fold)
+    tell("learning", len(rounds) / (len(rounds) + 1))
+    payload = packed(fit([_labelled(prompt, answers) for prompt, answers in prompts.items()], models=models))
+    tested = guesses if known is None else [guess for guess in guesses if guess.rated.rated_us >= since_us]
+    before = _before(known, tested)
+    enough = known is None or len(tested) >= FEWEST_TESTED
+    was, now = _error(tested, before), _error(tested, [guess.after for guess in tested])
+    is_better = enough and was is not None and now is not None and now < was
+    summary = {
+        "labels": len(rated),
+        "prompts": len(prompts),
+        "held_out": len(tested),
+        "error_before": was,
+        "error_after": now,
+        "compared_with": "mean" if known is None else "active",
+        "models": {model: _of_model(model, rated, tested, before) for model in models},
+        "size_bytes": len(payload),
+    }
+    return Trained(is_better, summary | {"reason": _reason(summary, is_better=is_better, enough=enough)}, payload)
+
+
+def _guesses(prompts: Mapping[str, Sequence[Rated]], models: Sequence[str], fold: int) -> Iterator[_Guess]:
+    """For the answers to the prompts of one part, which are learned from the others."""
+    held = {prompt: answers for prompt, answers in prompts.items() if fold_of(_id(prompt)) == fold}
+    rest = [_labelled(prompt, answers) for prompt, answers in prompts.items() if prompt not in held]
+    if not held or not rest:
+        return
+    mean = float(np.mean([one.quality for row in rest for one in row.outcomes.values()]))
+    predictor = fit(rest, models=models)
+    quality, _ = predictor.predict_many(list(held))
+    for row, answers in enumerate(held.values()):
+        for each in answers:
+            yield _Guess(each, float(quality[row, models.index(each.model)]), mean)
+
+
+def _before(known: Predictor | None, tested: Sequence[_Guess]) -> list[float]:
+    """What the predictor in force expected; of a model that it does not know, the mean."""
+    if known is None or not tested:
+        return [guess.mean for guess in tested]
+    quality, _ = known.predict_many([guess.rated.prompt for guess in tested])
+    places = {model: place for place, model in enumerate(known.models)}
+    return [
+        float(quality[row, places[guess.rated.model]]) if guess.rated.model in places else guess.mean
+        for row, guess in enumerate(tested)
+    ]
+
+
+def _read(active: bytes | None) -> Predictor | None:
+    """None, too, for one of another release: what nobody can read decides nothing."""
+    try:
+        return None if active is None else unpacked(active)
+    except ValueError:
+        return None
+
+
+def _of_model(model: str, rated: Sequence[Rated], tested: Sequence[_Guess], before: Sequence[float]) -> dict[str, Any]:
+    its = [(guess, was) for guess, was in zip(tested, before, strict=True) if guess.rated.model == model]
+    guesses = [guess for guess, _ in its]
+    answers = [each.quality for each in rated if each.model == model]
+    return {
+        "labels": len(answers),
+        "quality": round(float(np.mean(answers)), 4),
+        "held_out": len(its),
+        "error_before": _error(guesses, [was for _, was in its]),
+        "error_after": _error(guesses, [guess.after for guess in guesses]),
+    }
+
+
+def _error(tested: Sequence[_Guess], expected: Sequence[float]) -> float | None:
+    """Root of the mean square; None without anything to test on."""
+    if not tested:
+        return None
+    apart = np.array(expected) - np.array([guess.rated.quality for guess in tested])
+    return round(float(np.sqrt((apart * apart).mean())), 6)
+
+
+def _reason(summary: Mapping[str, Any], *, is_better: bool, enough: bool) -> str:
+    held, before, after = summary["held_out"], summary["error_before"], summary["error_after"]
+    if not held:
+        return "No answer was left to test on: what is learned is taken over when more are rated."
+    if not enough:
+        return (
+            f"Only {held} of the {FEWEST_TESTED} ratings that a comparison needs are newer than what is in force: "
+            "that stays."
+        )
+    other = "the mean of all ratings" if summary["compared_with"] == "mean" else "what is in force"
+    figures = f"{after:.3f} against {before:.3f} of {other}, on {held} ratings that were held out"
+    return f"The error is {'lower' if is_better else 'not lower'}: {figures}."
+
+
+def _by_prompt(rated: Sequence[Rated]) -> dict[str, list[Rated]]:
+    """Answers to the same prompt are learned from or tested on together."""
+    found: dict[str, list[Rated]] = {}
+    for each in rated:
+        found.setdefault(each.prompt, []).append(each)
+    return found
+
+
+def _labelled(prompt: str, answers: Sequence[Rated]) -> Labelled:
+    outcomes = {}
+    for model in sorted({each.model for each in answers}):
+        its = [each for each in answers if each.model == model]
+        costs = [each.cost_usd for each in its if each.cost_usd is not None]
+        mean = float(np.mean([each.quality for each in its]))
+        outcomes[model] = Outcome(mean, float(np.mean(costs)) if costs else None)
+    return Labelled(prompt, outcomes, id=_id(prompt))
+
+
+def _id(prompt: str) -> str:
+    return sha256(prompt.encode()).hexdigest()[:16]

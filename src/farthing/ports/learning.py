@@ -1,0 +1,116 @@
+"""Seams of learning: what is learned from, and what was learned, the same for all workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+Outcome = Literal["running", "kept", "not_better", "dry_run", "failed", "interrupted"]
+"""How a training ended: its predictor decides from now on, or it was no better, or it was only tried."""
+
+
+class Lesson(Struct, frozen=True, gc=False, kw_only=True):
+    """A question that a model has answered: should the answer be rated, the rating teaches something."""
+
+    request_id: str
+    created_at_us: int
+    tenant: str
+    model: str
+    prompt: str
+    """What was asked last; of a long text both ends."""
+    cost: int | None
+    """Nano-dollars, None where unpriced."""
+    cache_key: str | None = None
+    """Under which the answer may be kept."""
+
+
+class Rated(Struct, frozen=True, gc=False):
+    """What one answer was worth and cost."""
+
+    prompt: str
+    model: str
+    quality: float
+    """0..1, the mean of what people said."""
+    cost_usd: float | None
+    rated_us: int
+    """When it was rated last, in µs since 1970 UTC."""
+
+
+class Opinions(Struct, frozen=True):
+    """Ratings of a stretch of time, all together."""
+
+    count: int
+    mean: float
+    """0..1."""
+    variance: float
+    """Of one rating."""
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """A training: under way, or how it ended."""
+
+    id: str
+    created_us: int
+    outcome: Outcome
+    is_active: bool = False
+    """Whether requests are decided by what it has learned."""
+    is_kept: bool = False
+    """Whether what it has learned is still there, to be gone back to."""
+    summary: Mapping[str, Any] = {}
+    """Figures, for people."""
+
+
+class Learned(Struct, frozen=True):
+    """A kept predictor."""
+
+    run: Run
+    payload: bytes
+
+
+class Trained(Struct, frozen=True):
+    """What a training has brought."""
+
+    is_better: bool
+    """Than what is in force, on answers that neither has seen."""
+    summary: Mapping[str, Any]
+    """Figures, for people."""
+    payload: bytes
+
+
+class LessonStore(Protocol):
+    """Questions that were answered, joined with what people thought of the answers.
+
+    Everything raises `Unavailable` while the database is away.
+    """
+
+    async def counts(self) -> Mapping[str, int]:
+        """Rated answers by model."""
+
+    async def opinions(self, from_us: int, to_us: int) -> Opinions:
+        """What people thought in this time, the first moment included and the second not."""
+
+
+class RunStore(Protocol):
+    """Trainings, of which one is under way at a time over all workers and hosts.
+
+    Everything raises `Unavailable` while the database is away.
+    """
+
+    async def begin(self, run_id: str, *, at_us: int, summary: Mapping[str, Any]) -> int | None:
+        """The turn at training, which lasts for some seconds, or None while it is somebody else's."""
+
+    async def renew(self, run_id: str, turn: int, summary: Mapping[str, Any]) -> int | None:
+        """The turn for some more seconds, with what there is to tell; None where it was lost."""
+
+    async def finish(
+        self, run_id: str, turn: int, outcome: Outcome, summary: Mapping[str, Any], payload: bytes | None = None
+    ) -> bool:
+        """Ends the turn, and with a payload makes it what requests are decided by. False where the turn was lost."""
+
+    async def runs(self) -> Sequence[Run]:
+        """The last ones and all that are kept, the newest first."""
+
+    async def rollback(self) -> Run:
+        """The kept one before the active one decides from now on. Raises `Conflict` where there is none."""

@@ -1,0 +1,1 @@
+"""What is learned from, and what was learned, in the database."""

@@ -1,0 +1,131 @@
+"""Questions that models have answered, and what people thought of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from farthing.domain.pricing import NANO
+from farthing.ports import Clock
+from farthing.ports.learning import Lesson, Opinions, Rated
+from farthing.store.engine import Engines
+from farthing.store.learning.schema import lessons
+from farthing.store.rows import storable
+from farthing.store.schema import response_feedback
+
+MOST_UNRATED = 100_000
+"""Of older lessons than so many those stay that were rated."""
+MOST_RATED = 100_000
+"""Lessons that are learned from, the newest."""
+LONGEST_US = 90 * 86_400_000_000
+"""For how long a question is kept."""
+CHUNK = 1_000
+"""Rows that one transaction deletes."""
+_LESSON, _SAID = lessons.c, response_feedback.c
+_BY_REQUEST = _SAID.request_id == _LESSON.request_id
+_BY_ANSWER = sa.and_(
+    _SAID.cache_key == _LESSON.cache_key, _SAID.model == _LESSON.model, _SAID.created_at >= _LESSON.created_at
+)
+
+
+class Lessons:
+    """Implements `farthing.ports.learning.LessonStore`."""
+
+    def __init__(self, engines: Engines, clock: Clock) -> None:
+        self._engines = engines
+        self._clock = clock
+
+    async def keep(self, noted: Sequence[Lesson]) -> None:
+        """Writes them in one transaction. Raises `Unavailable`."""
+        rows = [
+            {
+                "request_id": lesson.request_id,
+                "created_at": lesson.created_at_us,
+                "tenant": lesson.tenant,
+                "model": lesson.model,
+                "cost": lesson.cost,
+                "cache_key": lesson.cache_key,
+                "prompt": storable(lesson.prompt),
+            }
+            for lesson in noted
+        ]
+        if rows:
+            async with self._engines.writing() as connection:
+                await connection.execute(self._engines.backend.inserting(lessons).on_conflict_do_nothing(), rows)
+
+    async def counts(self) -> Mapping[str, int]:
+        """Rated answers by model. Raises `Unavailable`."""
+        rated = sa.union(
+            *(sa.select(_LESSON.request_id, _LESSON.model).where(said) for said in (_BY_REQUEST, _BY_ANSWER))
+        )
+        found = rated.subquery()
+        statement = sa.select(found.c.model, sa.func.count()).group_by(found.c.model).order_by(found.c.model)
+        async with self._engines.reading("analysis") as connection:
+            return {row[0]: row[1] for row in await connection.execute(statement)}
+
+    async def rated(self) -> Sequence[Rated]:
+        """The newest answers that were rated, the oldest first. Raises `Unavailable`."""
+        told = _SAID.quality, _SAID.is_correct, _SAID.is_helpful, _SAID.created_at.label("rated_at")
+        # Sorted by what is the same whichever rating is read first.
+        newest = [_LESSON.created_at.desc(), _LESSON.request_id.asc(), _SAID.created_at.asc()]
+        found: dict[str, list[Any]] = {}
+        async with self._engines.reading("analysis") as connection:
+            for said in (_BY_REQUEST, _BY_ANSWER):
+                statement = sa.select(lessons, *told).where(said).order_by(*newest).limit(MOST_RATED)
+                for row in await connection.execute(statement):
+                    found.setdefault(row.request_id, []).append(row)
+        answers = sorted(found.values(), key=lambda rows: (rows[0].created_at, rows[0].request_id))
+        return [_rated(rows) for rows in answers[-MOST_RATED:]]
+
+    async def opinions(self, from_us: int, to_us: int) -> Opinions:
+        """What people thought in this time, the first moment included and the second not. Raises `Unavailable`."""
+        quality = _SAID.quality
+        sums = sa.select(sa.func.count(), sa.func.avg(quality), sa.func.avg(quality * quality))
+        statement = sums.where(_SAID.created_at >= from_us, _SAID.created_at < to_us)
+        async with self._engines.reading() as connection:
+            count, mean, square = (await connection.execute(statement)).one()
+        mean = float(mean or 0)
+        return Opinions(count, mean, max(0.0, float(square or 0) - mean * mean))
+
+    async def sweep(self, *, keep_prompts: bool) -> int:
+        """Deletes what is too old or too much, or all of it, and returns how much that was. Raises `Unavailable`."""
+        if not keep_prompts:
+            return await self._delete(sa.true())
+        old = await self._delete(_LESSON.created_at < self._clock.now_us() - LONGEST_US)
+        last = sa.select(_LESSON.created_at).order_by(_LESSON.created_at.desc()).offset(MOST_UNRATED).limit(1)
+        async with self._engines.reading() as connection:
+            bound = (await connection.execute(last)).scalar()
+        if bound is None:
+            return old
+        unrated = [sa.not_(sa.exists().where(said).correlate(lessons)) for said in (_BY_REQUEST, _BY_ANSWER)]
+        return old + await self._delete(_LESSON.created_at <= bound, *unrated)
+
+    async def _delete(self, *where: sa.ColumnElement[bool]) -> int:
+        some = sa.select(_LESSON.request_id).where(*where).limit(CHUNK)
+        deleted = 0
+        while True:
+            async with self._engines.writing() as connection:
+                gone = await connection.execute(sa.delete(lessons).where(_LESSON.request_id.in_(some)))
+            deleted += gone.rowcount
+            if gone.rowcount < CHUNK:
+                return deleted
+
+
+def _rated(rows: Sequence[Any]) -> Rated:
+    """What all who rated one answer say together: each with the mean of grade, correctness and helpfulness."""
+    first = rows[0]
+    opinions = [_mean(_told(row)) for row in rows]
+    cost = None if first.cost is None else first.cost / NANO
+    return Rated(first.prompt, first.model, _mean(opinions), cost, max(row.rated_at for row in rows))
+
+
+def _told(row: Any) -> Iterable[float]:  # noqa: ANN401 (a row)
+    yield row.quality
+    yield from (float(told) for told in (row.is_correct, row.is_helpful) if told is not None)
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found)

@@ -1,0 +1,39 @@
+"""The tables of what is learned from, and of what was learned."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from farthing.store.columns import Identifier, Json, Moment
+from farthing.store.schema import metadata
+
+lessons = sa.Table(
+    "lessons",
+    metadata,
+    sa.Column("request_id", Identifier, primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    # NULL is unpriced.
+    sa.Column("cost", sa.BigInteger),
+    # Under which the answer was kept, and may be voted on.
+    sa.Column("cache_key", sa.Text),
+    # What was asked last, of a long text both ends.
+    sa.Column("prompt", sa.Text, nullable=False),
+    sa.Index("ix_lessons_created", "created_at"),
+    sa.Index("ix_lessons_cache_key", "cache_key"),
+)
+
+learning_snapshots = sa.Table(
+    "learning_snapshots",
+    metadata,
+    sa.Column("snapshot_id", sa.Text, primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    # `running` until the training ends.
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("is_active", sa.Boolean, nullable=False),
+    sa.Column("summary", Json, nullable=False),
+    # The predictor, signed and compressed; NULL where the training left none that is kept.
+    sa.Column("payload", sa.LargeBinary),
+    sa.Index("ix_learning_snapshots_created", "created_at"),
+)

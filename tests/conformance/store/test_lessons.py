@@ -1,0 +1,154 @@
+"""Questions that were answered, joined with what people thought of the answers, on every database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from farthing.background.clock import ManualClock
+from farthing.ports.learning import Lesson, Opinions, Rated
+from farthing.store import Store
+from farthing.store.learning import lessons as module
+from tests.conformance.store.samples import DAY_US, MINUTE_US, NOON_US, answer, exchange
+
+MILLIDOLLAR = 1_000_000
+
+
+def lesson(number: int, **changes: Any) -> Lesson:
+    """A question of that number, asked so many minutes after noon."""
+    fields: dict[str, Any] = {
+        "request_id": f"019adb00-0000-7000-8000-{number:012}",
+        "created_at_us": NOON_US + number * MINUTE_US,
+        "tenant": "acme",
+        "model": "small",
+        "prompt": f"Question {number}?",
+        "cost": MILLIDOLLAR,
+        "cache_key": f"key-{number}",
+    }
+    return Lesson(**{**fields, **changes})
+
+
+async def bought(store: Store, *lessons: Lesson) -> None:
+    """Requests in the ledger, their answers and their questions."""
+    rows = [
+        exchange(
+            request_id=each.request_id, created_at_us=each.created_at_us, model=each.model, cache_key=each.cache_key
+        )
+        for each in lessons
+    ]
+    await store.ingest.write([*rows])
+    for each in lessons:
+        await store.cache_level.put(str(each.cache_key), answer(model=each.model, created_at_us=each.created_at_us))
+    await store.lessons.keep(lessons)
+
+
+async def rate(store: Store, each: Lesson, grade: Any, *, by: str | None = None, **details: Any) -> None:
+    """Somebody's opinion of the answer."""
+    await store.feedback.rate(each.request_id, grade, tenant=None, principal=by, details=details)  # type: ignore[arg-type]
+
+
+async def test_a_rated_answer_teaches_and_others_do_not(store: Store, clock: ManualClock) -> None:
+    """Its question, its model, its cost in dollars, and how good it was, from 0 to 1."""
+    first, second = lesson(1), lesson(2)
+    await bought(store, first, second)
+    clock.advance(3_600)
+    await rate(store, first, 4)
+    assert await store.lessons.rated() == [Rated("Question 1?", "small", 0.75, 0.001, clock.now_us())]
+    assert await store.lessons.counts() == {"small": 1}
+
+
+async def test_all_opinions_of_one_answer_count_alike(store: Store, clock: ManualClock) -> None:
+    """Each is the mean of grade, correctness and helpfulness; a vote on the kept answer is one as well."""
+    one = lesson(1)
+    await bought(store, one)
+    clock.advance(3_600)
+    await rate(store, one, 5, by="ann", is_correct=True, is_helpful=False)
+    await rate(store, one, 3, by="bob", is_correct=False)
+    await store.feedback.vote("key-1", 1, tenant=None, principal="cat")
+    (found,) = await store.lessons.rated()
+    assert found.quality == pytest.approx((2 / 3 + 0.25 + 1) / 3)
+    assert await store.lessons.counts() == {"small": 1}
+
+
+async def test_a_vote_is_for_the_model_that_answered(store: Store, clock: ManualClock) -> None:
+    """Of two answers that were kept under one key one after the other, the vote judges the second."""
+    before, after = lesson(1, cache_key="same"), lesson(2, cache_key="same", model="large")
+    await bought(store, before, after)
+    clock.advance(3_600)
+    await store.feedback.vote("same", -1, tenant=None, principal="ann")
+    assert [(each.model, each.quality) for each in await store.lessons.rated()] == [("large", 0.0)]
+
+
+async def test_an_unpriced_answer_teaches_quality_alone(store: Store, clock: ManualClock) -> None:
+    """Unknown is never 0; characters that no column takes are replaced."""
+    odd = lesson(1, cost=None, prompt="a\x00b")
+    await bought(store, odd)
+    clock.advance(3_600)
+    await rate(store, odd, 1)
+    assert await store.lessons.rated() == [Rated("a\ufffdb", "small", 0.0, None, clock.now_us())]
+
+
+async def test_the_newest_are_learned_from(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order in which they were asked."""
+    monkeypatch.setattr(module, "MOST_RATED", 2)
+    asked = [lesson(number) for number in (3, 1, 2)]
+    await bought(store, *asked)
+    for each in asked:
+        await rate(store, each, 5)
+    assert [each.prompt for each in await store.lessons.rated()] == ["Question 2?", "Question 3?"]
+
+
+async def test_a_lesson_is_kept_once(store: Store) -> None:
+    """Whoever writes it again, after an outage, changes nothing; nothing to write is not written."""
+    await store.lessons.keep([])
+    await store.lessons.keep([lesson(1)])
+    await store.lessons.keep([lesson(1, prompt="Another?"), lesson(2)])
+    assert await store.lessons.sweep(keep_prompts=False) == 2
+
+
+async def test_old_questions_are_forgotten(store: Store, clock: ManualClock) -> None:
+    """After ninety days, rated or not."""
+    await bought(store, lesson(1), lesson(2))
+    await rate(store, lesson(1), 5)
+    clock.advance(90 * 86_400 + 60)
+    assert await store.lessons.sweep(keep_prompts=True) == 0
+    clock.advance(60)
+    assert await store.lessons.sweep(keep_prompts=True) == 1
+    assert await store.lessons.rated() == []
+
+
+async def test_of_too_many_those_stay_that_were_rated(
+    store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the newest."""
+    monkeypatch.setattr(module, "MOST_UNRATED", 2)
+    monkeypatch.setattr(module, "CHUNK", 1)
+    await bought(store, *(lesson(number) for number in range(6)))
+    clock.advance(3_600)
+    await rate(store, lesson(0), 5)
+    await store.feedback.vote("key-1", 1, tenant=None, principal="ann")
+    assert await store.lessons.sweep(keep_prompts=True) == 2
+    for number in (4, 5):
+        await rate(store, lesson(number), 1)
+    assert [each.prompt[9] for each in await store.lessons.rated()] == ["0", "1", "4", "5"]
+
+
+async def test_nothing_is_kept_of_those_who_do_not_want_it(store: Store) -> None:
+    """Switching it off deletes what is there."""
+    await bought(store, lesson(1))
+    await rate(store, lesson(1), 5)
+    assert await store.lessons.sweep(keep_prompts=False) == 1
+    assert await store.lessons.counts() == {}
+
+
+async def test_opinions_of_a_time_are_summed(store: Store, clock: ManualClock) -> None:
+    """The first moment counts, the last does not; without any there is nothing to tell."""
+    await bought(store, lesson(1), lesson(2), lesson(3))
+    await rate(store, lesson(1), 1)
+    await rate(store, lesson(2), 5)
+    clock.advance(86_400)
+    await rate(store, lesson(3), 3)
+    assert await store.lessons.opinions(NOON_US, NOON_US + DAY_US) == Opinions(2, 0.5, 0.25)
+    assert await store.lessons.opinions(NOON_US + DAY_US, NOON_US + DAY_US + 1) == Opinions(1, 0.5, 0.0)
+    assert await store.lessons.opinions(NOON_US + DAY_US + 1, NOON_US + 2 * DAY_US) == Opinions(0, 0.0, 0.0)

@@ -1,0 +1,33 @@
+"""Requests of two models whose answers were rated."""
+
+from __future__ import annotations
+
+from farthing.ports.learning import Lesson
+from farthing.store import Store
+from tests.conformance.store.samples import exchange
+
+SECOND_US = 1_000_000
+
+
+async def teach(store: Store, count: int = 20, *, from_us: int) -> None:
+    """The small model fails at sums, the large one does not; a question each second, asked of both."""
+    lessons = [
+        Lesson(
+            request_id=f"019adb00-0000-7000-8{place:03}-{from_us % 10**6 + number:012}",
+            created_at_us=from_us + number * SECOND_US,
+            tenant="acme",
+            model=model,
+            prompt=f"Add {number} and {number * 7}." if number % 2 else f"Write a poem about shore {number}.",
+            cost=1_000_000 * place,
+        )
+        for number in range(count)
+        for place, model in enumerate(("small", "large"), 1)
+    ]
+    rows = [
+        exchange(request_id=each.request_id, created_at_us=each.created_at_us, model=each.model) for each in lessons
+    ]
+    await store.ingest.write(rows)
+    await store.lessons.keep(lessons)
+    for each in lessons:
+        is_bad = each.model == "small" and each.prompt.startswith("Add")
+        await store.feedback.rate(each.request_id, 1 if is_bad else 5, tenant=None, principal=None)
