@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from farthing.domain.catalogue import TIERS, Catalogue, Model
 from farthing.domain.chat import ChatRequest
 from farthing.domain.routing.foresight import Expected, Foresight
+from farthing.domain.routing.patterns import pattern_of
 from farthing.domain.routing.plan import Candidate, Plan, Strategy
 from farthing.domain.routing.ranking import Bar, candidates_of, rank, sentence
 from farthing.domain.routing.selection import Offer, Pool, candidate_of, lost, offers_of
@@ -80,6 +81,7 @@ class Learned:
             metadata=plan.metadata
             | {
                 "decided_by": self.name,
+                "pattern": pattern_of(text),
                 "floor": bar.floor,
                 "expected": {one.model.name: round(one.quality, 4) for one in known},
             },

@@ -60,7 +60,7 @@ def test_a_hard_prompt_goes_to_a_cheap_model_that_is_known_to_be_good_at_it() ->
     )
     assert plan.metadata["decided_by"] == "learning"
     assert plan.metadata["expected"] == {"small": 0.81, "medium": 0.5, "large": 0.82}
-    assert plan.metadata["floor"] == 0.02
+    assert (plan.metadata["floor"], plan.metadata["pattern"]) == (0.02, "reasoning")
     assert reasons(plan)["medium"] == "expected quality 0.50, 0.32 below the best, over the floor of 0.02"
     assert [candidate.estimated_quality for candidate in plan.candidates] == [0.81, 0.82, 0.5]
 
