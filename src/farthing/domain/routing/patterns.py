@@ -18,19 +18,15 @@ _ENOUGH = 2
 _WORDS: dict[Pattern, tuple[str, str]] = {
     "code": (
         """python javascript typescript java rust golang kotlin haskell bash powershell sql html css regex unittest
-        pytest traceback compiler refactor debug dockerfile kubernetes codebase println def
-        function""",
+        pytest traceback compiler refactor debug dockerfile kubernetes codebase println def function""",
         """code method class api query script program algorithm array string loop variable exception bug
-        return int tuple
-        funktion fonction función código programm""",
+        return int tuple funktion fonction función código programm""",
     ),
     "reasoning": (
         """prove proof derive solve calculate compute integral equation theorem puzzle riddle probability deduce
-        frac sqrt
-        beweise berechne löse démontre démontrer calcule résous demuestra calcula resuelve""",
-        """many much total if then suppose assume each clue clues find value twice half percent remain remaining sum average
-        therefore
-        wenn wieviel combien si cuánto""",
+        frac sqrt beweise berechne löse démontre démontrer calcule résous demuestra calcula resuelve""",
+        """many much total if then suppose assume each clue clues find value twice half percent remain remaining sum
+        average therefore wenn wieviel combien si cuánto""",
     ),
     "creative": (
         """poem haiku story tale limerick slogan lyrics rhyme novel brainstorm imagine fairy fanfiction
