@@ -26,9 +26,9 @@ def test_an_answer_moves_what_is_expected_of_every_model() -> None:
     check = fit_check(rows, MODELS, "cheap", before)
     right = check.revise("What is 107 plus 2?", "That is 107 + 2 = 109.", (0.5, 0.75))
     wrong = check.revise("What is 107 plus 2?", "That is 107 + 2 = 110.", (0.5, 0.75))
-    assert right[0] > 0.75
-    assert wrong[0] < 0.25
-    assert right[1] > wrong[1] + 0.2
+    assert right[0] > 0.6
+    assert wrong[0] < 0.4
+    assert right[1] > wrong[1] + 0.1
     assert (check.models, check.first) == (MODELS, "cheap")
 
 
