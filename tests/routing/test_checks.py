@@ -6,21 +6,32 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from benchmarks.routing.checks import RIDGES, line, remembered, variants
 from farthing.insight.evaluation.evaluating import Standing
 from farthing.insight.evaluation.figures import Figure
 from farthing.insight.evaluation.routers import BASELINES, Fitted
 from farthing.insight.learning.labels import Labelled
-from tests.unit.insight.evaluation.test_cascade import answered, halves
+from tests.unit.insight.evaluation.outcomes import halves
 
 EXPECTED = np.tile([0.5, 1.0], (40, 1))
+
+
+def answered() -> list[Labelled]:
+    """Forty prompts with answers of the cheap model: a sum that comes out where it is right."""
+    rows = []
+    for row in halves(40):
+        cheap = row.outcomes["a"]
+        said = replace(cheap, response=f"1 + 1 = {2 if cheap.quality else 3}")
+        rows.append(replace(row, outcomes={**row.outcomes, "a": said}))
+    return rows
 
 
 @pytest.mark.parametrize("name", [f"ridge {ridge}" for ridge in RIDGES])
 def test_a_check_reads_what_the_answer_says(name: str) -> None:
     """The smaller its ridge, the more it trusts it."""
-    rows = answered(halves(40))
+    rows = answered()
     found = variants()[name](rows, ("a", "b"), "a", EXPECTED).revise(rows, EXPECTED)
     assert (found[:5, 0] > 0.5).all()
     assert (found[5:10, 0] < 0.5).all()
@@ -28,7 +39,7 @@ def test_a_check_reads_what_the_answer_says(name: str) -> None:
 
 def test_what_is_not_read_changes_nothing() -> None:
     """Without the answer what was expected stays; without that, a prompt's own expectation does not count."""
-    rows = answered(halves(40))
+    rows = answered()
     unread = variants()["reads no answer"](rows, ("a", "b"), "a", EXPECTED)
     assert unread.revise(rows, EXPECTED).tolist() == EXPECTED.tolist()
     alone = variants()["signs alone"](rows, ("a", "b"), "a", EXPECTED)
