@@ -30,6 +30,7 @@ class Plan:
     effect: Annotated[float, typer.Option(help="The smallest difference in cost worth finding: 0.1 is 10 %.")] = 0.1
     power: Annotated[float, typer.Option(help="The chance to find it, if it is there.")] = 0.8
     share: Annotated[float, typer.Option(help="The test arm's share.")] = 0.5
+    alpha: Annotated[float, typer.Option(help="The chance of a winner where there is none.")] = 0.05
     traffic: Annotated[float, typer.Option(help="The share of users who take part.")] = 1.0
     early_stop: Annotated[bool, typer.Option("--early-stop", help="It may end from half the size on.")] = False
     days: Annotated[int, typer.Option(help="How many days of the ledger to look at.")] = 30
@@ -51,8 +52,8 @@ class Plan:
         ledger = found["based_on"]
         if found["sample_size"] is None:
             raise CommandError(
-                f"the ledger has {ledger['requests']:,} such requests in {self.days} days, too few to plan from: "
-                "let some traffic through first, or look at more of it"
+                f"the ledger has {ledger['requests']:,} requests of {ledger['users']:,} users in {self.days} days: "
+                "too few or too alike to plan from: let more traffic through first, or look at more of it"
             )
         print(f"{found['sample_size']:,} results find a difference of {self.effect:.1%} in {self.power:.0%} of cases.")
         if found["days_needed"] is not None:
@@ -63,7 +64,7 @@ class Plan:
         )
 
     def _query(self) -> dict[str, str | None]:
-        figures = {name: f"{getattr(self, name):g}" for name in ("effect", "power", "share", "traffic")}
+        figures = {name: f"{getattr(self, name):g}" for name in ("effect", "power", "share", "alpha", "traffic")}
         rest = {"model": self.model, "strategy": self.strategy, "route": self.route}
         return {**figures, "days": str(self.days), "early_stop": str(self.early_stop).lower(), **rest}
 
@@ -265,14 +266,15 @@ def _scope(text: str) -> dict[str, str]:
 
 def _row(experiment: dict[str, Any]) -> list[str]:
     arms = " / ".join(arm["strategy"] for arm in experiment["arms"])
-    verdict = experiment["verdict"]
+    verdict = experiment["verdict"] or experiment["doubt"]
     said = "" if verdict is None else verdict["winner"] or verdict["code"].replace("_", " ")
     count = f"{experiment['results'] - experiment['late']:,} of {experiment['sample_size']:,}"
     return [experiment["id"], experiment["name"], arms, count, experiment["status"], said]
 
 
 def _print_settings(found: dict[str, Any]) -> None:
-    scope = found["scope"]
+    scope, verdict = found["scope"], found["verdict"] or found["doubt"]
+    margins = [f"{name} {margin:g}" for name, margin in found["margins"].items()]
     lines = {
         "id": found["id"],
         "name": found["name"],
@@ -283,11 +285,16 @@ def _print_settings(found: dict[str, Any]) -> None:
         "early stop": "from half the size on" if found["early_stop"] else "no",
         "planned for": f"a difference of {found['planned_effect']:.1%}",
         "acts from": f"a difference of {found['min_effect']:.1%}" if found["min_effect"] else "",
+        "alpha": f"{found['alpha']:g}",
+        "margins": ", ".join(margins),
+        "policy": "strict: no winner while a guardrail is unclear" if found["policy"] == "strict" else "",
         "traffic": f"{found['traffic']:.0%} of users",
+        "namespace": _place(found["namespace"]),
+        "salt": found["salt"] if found["salt"] != found["id"] else "",
         "who": f"{scope['where']} {scope['value']}" if scope else "requests that name it",
         "created": found["created_at"],
         "completed": found["completed_at"],
-        "verdict": found["verdict"]["reason"] if found["verdict"] else "",
+        "verdict": verdict["reason"] if verdict else "",
         "promotes": _promotion(found),
     }
     for name, value in lines.items():
@@ -296,6 +303,11 @@ def _print_settings(found: dict[str, Any]) -> None:
     print()
     rows = [[arm["name"], arm["strategy"], f"{arm['share']:.1%}"] for arm in found["arms"]]
     print_table(["arm", "strategy", "share"], rows, numbers=["share"])
+
+
+def _place(namespace: dict[str, Any] | None) -> str:
+    """The part of a namespace, as `--namespace` takes it."""
+    return "" if namespace is None else f"{namespace['name']}:{namespace['start']:g}-{namespace['end']:g}"
 
 
 def _promotion(found: dict[str, Any]) -> str:

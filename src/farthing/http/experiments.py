@@ -48,7 +48,7 @@ HIGHEST_QUALITY = 5.0
 US_PER_MS = 1000
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=LONGEST_TEXT)]
-Id = Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=256)]
+Id = Annotated[str, Field(pattern=r"^[^\x00]+$", min_length=1, max_length=256)]
 Size = Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 2})]
 """Looked at by `define`, which says what to send instead."""
 Cost = Annotated[Any, WithJsonSchema({"type": "number", "minimum": 0, "maximum": HIGHEST_COST})]
@@ -295,7 +295,7 @@ def _value(name: str, value: object, low: float, high: float) -> float:
     """The number. Raises `InvalidRequest` for what is none, or not from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InvalidRequest(
-            f"`{name}` must be a number from {low:g} to {high:g}. This result is not counted.",
+            f"`{name}` must be a number from {low:,.0f} to {high:,.0f}. This result is not counted.",
             code="invalid_value",
             param=name,
         )

@@ -47,6 +47,7 @@ def shown_experiment(kept: Kept) -> dict[str, Any]:
         "results": tally.n,
         "late": tally.late,
         "verdict": None if experiment.verdict is None else msgspec.to_builtins(experiment.verdict),
+        "doubt": None if experiment.doubt is None else msgspec.to_builtins(experiment.doubt.verdict),
         "promoted": None if experiment.promoted is None else experiment.promoted.name,
         "rolled_back_at": None if experiment.rolled_back_us is None else rfc3339(experiment.rolled_back_us),
         "rolled_back_for": experiment.rolled_back_for or None,

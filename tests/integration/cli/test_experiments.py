@@ -42,6 +42,12 @@ TRIAL: dict[str, Any] = {
     "results": 1003,
     "late": 3,
     "verdict": VERDICT,
+    "doubt": None,
+    "policy": "strict",
+    "alpha": 0.01,
+    "margins": {"quality": 0.2, "errors": 0.01, "latency": 0.25},
+    "namespace": {"name": "chat", "start": 0.0, "end": 0.5},
+    "salt": "s1",
     "promote": True,
     "promoted": "test",
     "rolled_back_at": None,
@@ -51,6 +57,8 @@ TRIAL: dict[str, Any] = {
 BACK = {**TRIAL, "id": "e3", "promoted": None, "rolled_back_at": "2026-11-23T04:00:00Z", "rolled_back_for": "it fails"}
 RUNNING = {**TRIAL, "status": "running", "results": 7, "late": 0, "verdict": None, "completed_at": None, "scope": None}
 RUNNING |= {"early_stop": False, "min_effect": 0, "id": "e2", "promoted": None}
+RUNNING |= {"policy": "default", "namespace": None, "salt": "e2"}
+DOUBTED = {**RUNNING, "id": "e5", "doubt": {"code": "invalid", "winner": None, "reason": "Too many users in test."}}
 COST: dict[str, Any] = {"role": "primary", "arm": "test", "against": "control", "diff": -0.0001, "rel": -0.5}
 RESULTS: dict[str, Any] = {
     "status": "completed",
@@ -108,7 +116,7 @@ PLAN: dict[str, Any] = {
     "days_needed": 2.51,
     "based_on": {"users": 2210, "requests": 37500, "requests_a_day": 1250.0, "avg_cost": 0.000412, "sd_cost": 0.000823},
 }
-NO_PLAN = {"sample_size": None, "days_needed": None, "based_on": {"requests": 0}}
+NO_PLAN = {"sample_size": None, "days_needed": None, "based_on": {"requests": 50, "users": 1}}
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
@@ -129,11 +137,12 @@ async def answer(request: web.Request) -> web.StreamResponse:
             return web.json_response({"error": {"message": "`sample_size` is wrong."}}, status=400)
         return web.json_response({**TRIAL, "sent": body}, status=201)
     found: dict[str, Any] = {
-        "/experiments": {"data": [TRIAL, RUNNING], "next_cursor": None},
+        "/experiments": {"data": [TRIAL, RUNNING, DOUBTED], "next_cursor": None},
         "/experiments/e1": TRIAL,
         "/experiments/e2": RUNNING,
         "/experiments/e3": BACK,
         "/experiments/e4": {**RUNNING, "promote": False},
+        "/experiments/e5": DOUBTED,
         "/experiments/e1/results": RESULTS,
         "/experiments/e2/results": COLLECTING,
     }
@@ -160,18 +169,19 @@ def test_a_plan_is_told_in_sentences(farthing: Farthing, url: str) -> None:
     ]
     said = farthing("experiments", "plan", "--model", "unused", FARTHING_URL=url)
     assert (said.status, said.out) == (1, "")
-    assert "has 0 such requests in 30 days" in said.err
+    assert "has 50 requests of 1 users in 30 days: too few or too alike to plan from" in said.err
 
 
 def test_what_is_planned_for_reaches_the_gateway(farthing: Farthing, url: str) -> None:
     """Every option, in its words."""
-    options = ["--effect", "0.25", "--power", "0.9", "--share", "0.2", "--traffic", "0.5", "--early-stop"]
-    more = ["--days", "7", "--model", "large", "--strategy", "hybrid", "--route", "/complete", "--json"]
+    options = ["--effect", "0.25", "--power", "0.9", "--share", "0.2", "--alpha", "0.01", "--traffic", "0.5"]
+    more = ["--early-stop", "--days", "7", "--model", "large", "--strategy", "hybrid", "--route", "/complete", "--json"]
     said = farthing("experiments", "plan", *options, *more, FARTHING_URL=url)
     assert json.loads(said.out)["query"] == {
         "effect": "0.25",
         "power": "0.9",
         "share": "0.2",
+        "alpha": "0.01",
         "traffic": "0.5",
         "early_stop": "true",
         "days": "7",
@@ -255,6 +265,7 @@ def test_experiments_are_a_table(farthing: Farthing, url: str) -> None:
         "id  name               arms                   results  status     verdict",
         "e1  Small for support  large / hybrid  1,000 of 1,000  completed  test",
         "e2  Small for support  large / hybrid      7 of 1,000  running",
+        "e5  Small for support  large / hybrid      7 of 1,000  running    invalid",
     ]
     assert json.loads(farthing("experiments", "list", "--json", FARTHING_URL=url).out)["experiments"][0] == TRIAL
 
@@ -270,7 +281,12 @@ def test_an_experiment_is_shown_as_it_was_set_up(farthing: Farthing, url: str) -
         "early stop    from half the size on",
         "planned for   a difference of 10.0%",
         "acts from     a difference of 2.0%",
+        "alpha         0.01",
+        "margins       quality 0.2, errors 0.01, latency 0.25",
+        "policy        strict: no winner while a guardrail is unclear",
         "traffic       50% of users",
+        "namespace     chat:0-0.5",
+        "salt          s1",
         "who           tag team=support",
         "created       2026-11-21T04:00:00Z",
         "completed     2026-11-22T04:00:00Z",
@@ -284,7 +300,8 @@ def test_an_experiment_is_shown_as_it_was_set_up(farthing: Farthing, url: str) -
     shown = farthing("experiments", "show", "e2", FARTHING_URL=url).out
     assert "who           requests that name it\n" in shown
     assert "promotes      the winner, if there is one\n" in shown
-    assert not any(word in shown for word in ("completed", "verdict", "acts from", "description"))
+    assert not any(word in shown for word in ("completed", "verdict", "acts from", "description", "policy", "salt"))
+    assert "verdict       Too many users in test.\n" in farthing("experiments", "show", "e5", FARTHING_URL=url).out
     assert json.loads(farthing("experiments", "show", "e1", "--json", FARTHING_URL=url).out) == TRIAL
 
 

@@ -111,7 +111,7 @@ async def test_an_experiment_is_told_as_it_was_begun(open_client: Client) -> Non
     assert (made["control_strategy"], made["test_strategy"]) == ("demo/large", "hybrid")
     assert made["margins"] == {"quality": 0.1, "errors": 0.01, "latency": 0.25}
     assert made["namespace"] == {"name": "chat", "start": 0.0, "end": 0.5}
-    assert (made["status"], made["completed_at"], made["verdict"]) == ("running", None, None)
+    assert (made["status"], made["completed_at"], made["verdict"], made["doubt"]) == ("running", None, None, None)
     assert (await open_client.get(f"/experiments/{made['id']}")).json == made
     page = (await open_client.get("/experiments?limit=1")).json
     assert [row["id"] for row in page["data"]] == [made["id"]]
