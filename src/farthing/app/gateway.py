@@ -335,6 +335,7 @@ class Gateway:
             credentials=store.credentials,
             experiments=store.experiments,
             analyses=analyses,
+            learning=self._learning.retraining,
             seal=build_seal(self._settings),
             new_secret=lambda: mint(token_bytes(RANDOM_BYTES)),
             new_id=self.new_id,

@@ -15,6 +15,7 @@ from farthing.cli.evaluate import EVALUATIONS
 from farthing.cli.experiments import EXPERIMENTS
 from farthing.cli.invoice import invoice
 from farthing.cli.keys import KEYS
+from farthing.cli.learning import LEARNING
 from farthing.cli.migrate import migrate
 from farthing.cli.reconcile import reconcile
 from farthing.cli.reprice import reprice
@@ -40,6 +41,7 @@ PROGRAM.add_typer(TENANTS, name="tenants")
 PROGRAM.add_typer(BUDGETS, name="budgets")
 PROGRAM.add_typer(CREDENTIALS, name="credentials")
 PROGRAM.add_typer(EXPERIMENTS, name="experiments")
+PROGRAM.add_typer(LEARNING, name="learning")
 PROGRAM.add_typer(EVALUATIONS, name="eval")
 
 

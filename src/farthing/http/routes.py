@@ -14,7 +14,7 @@ from farthing.http import (
     reports,
     signon,
 )
-from farthing.http.admin import budgets, credentials, keys, money, people, tenants
+from farthing.http.admin import budgets, credentials, keys, learning, money, people, tenants
 from farthing.http.desk import HOT
 from farthing.http.policy import Policy, Route
 from farthing.http.probes import PROBES
@@ -75,6 +75,9 @@ ROUTES = (
     Route("DELETE", "/admin/credentials/{tenant}/{provider}", ORG_ADMIN, credentials.delete_credential),
     Route("GET", "/admin/invoices/{tenant}/{month}", AUDIT, money.invoice),
     Route("POST", "/admin/reprice", ADMIN, money.reprice),
+    Route("GET", "/admin/learning/status", ADMIN, learning.status),
+    Route("POST", "/admin/learning/retrain", ADMIN, learning.retrain),
+    Route("POST", "/admin/learning/rollback", ADMIN, learning.rollback),
     Route("GET", "/metrics", ADMIN, health.metrics),
     Route("GET", "/health", KEY, health.health),
     Route("GET", "/api/openapi.json", KEY, description.description),

@@ -126,13 +126,13 @@ def _error(tested: Sequence[_Guess], expected: Sequence[float]) -> float | None:
 
 def _reason(summary: Mapping[str, Any], *, is_better: bool, enough: bool) -> str:
     held, before, after = summary["held_out"], summary["error_before"], summary["error_after"]
-    if not held:
-        return "No answer was left to test on: what is learned is taken over when more are rated."
     if not enough:
         return (
             f"Only {held} of the {FEWEST_TESTED} ratings that a comparison needs are newer than what is in force: "
             "that stays."
         )
+    if not held:
+        return "No answer was left to test on: what is learned is taken over when more are rated."
     other = "the mean of all ratings" if summary["compared_with"] == "mean" else "what is in force"
     figures = f"{after:.3f} against {before:.3f} of {other}, on {held} ratings that were held out"
     return f"The error is {'lower' if is_better else 'not lower'}: {figures}."

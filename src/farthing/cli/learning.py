@@ -1,0 +1,136 @@
+"""farthing learning: what was learned from rated answers. Asks a running gateway."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, GatewayUrl, print_json, print_table
+
+if TYPE_CHECKING:
+    from farthing.cli.client import Gateway
+
+LEARNING = typer.Typer(help="What was learned from rated answers.", no_args_is_help=True)
+
+_PATH = "/admin/learning"
+_LOOK_S = 0.5
+_OUTCOMES = {
+    "kept": "it decides from now on",
+    "not_better": "what was in force stays",
+    "dry_run": "nothing was changed; --apply takes it over where it is better",
+    "failed": "nothing was changed",
+    "interrupted": "nothing was changed",
+}
+
+
+@LEARNING.command()
+def status(*, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Show what is in force, and what there is to learn from."""
+    from farthing.cli.configured import gateway_for
+
+    found = gateway_for(url, config).get(f"{_PATH}/status")
+    if as_json:
+        print_json(found)
+        return
+    active, labels = found["active"], found["labels"]
+    if active is None:
+        print("nothing learned yet: models are chosen by complexity")
+    else:
+        print(f"in force since {active['created_at']}: {active['id']}")
+        _print_models(active)
+    rated = ", ".join(f"{count:,} of {model}" for model, count in labels["models"].items())
+    print(f"rated answers: {rated or 'none'}{'' if found['is_enough'] else ' (too few to learn from)'}")
+    for run in found["snapshots"]:
+        if not run["is_active"]:
+            print(f"kept: {run['id']} of {run['created_at']}")
+    if found["last"] is not None and found["last"] != active:
+        print(f"last training, {found['last']['created_at']}: {_told(found['last'])}")
+
+
+@LEARNING.command()
+def retrain(
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Take over what is learned, where it is better.")] = False,
+    url: GatewayUrl = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn anew; without --apply it is only told what would come of it."""
+    from farthing.cli.configured import gateway_for
+
+    gateway = gateway_for(url, config)
+    run = gateway.post(f"{_PATH}/retrain?dry_run={str(not apply).lower()}&wait_s=0", {})
+    with _line() as show:
+        while run["outcome"] == "running":
+            show(f"{run.get('phase', 'beginning')} … {run.get('progress', 0):.0%}")
+            time.sleep(_LOOK_S)
+            run = _followed(gateway, run["id"])
+    if as_json:
+        print_json(run)
+    else:
+        _print_models(run)
+        print(f"{_told(run)} ({_OUTCOMES.get(run['outcome'], run['outcome'])})")
+    if run["outcome"] in {"failed", "interrupted"}:
+        raise typer.Exit(1)
+
+
+@LEARNING.command()
+def rollback(*, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Go back to what was learned before."""
+    from farthing.cli.configured import gateway_for
+
+    run = gateway_for(url, config).post(f"{_PATH}/rollback", {})
+    if as_json:
+        print_json(run)
+    else:
+        print(f"in force again: {run['id']} of {run['created_at']}")
+
+
+def _followed(gateway: Gateway, run_id: str) -> dict[str, Any]:
+    """The training as it stands. Raises `CommandError` where it is known no more."""
+    found = gateway.get(f"{_PATH}/status")
+    runs = [found["training"], found["last"], *found["snapshots"]]
+    run: dict[str, Any] | None = next((run for run in runs if run is not None and run["id"] == run_id), None)
+    if run is None:
+        raise CommandError("the training ended while others began: look at `farthing learning status`")
+    return run
+
+
+@contextmanager
+def _line() -> Iterator[Any]:
+    """Shows one line that changes, where somebody watches."""
+    watched = sys.stderr.isatty()
+
+    def show(text: str) -> None:
+        if watched:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        show("")
+
+
+def _print_models(run: Mapping[str, Any]) -> None:
+    columns = ["model", "ratings", "quality", "error before", "error after"]
+    rows = [
+        [name, f"{its['labels']:,}", f"{its['quality']:.2f}", _error(its["error_before"]), _error(its["error_after"])]
+        for name, its in run.get("models", {}).items()
+    ]
+    if rows:
+        whole = ["all", f"{run['labels']:,}", "", _error(run["error_before"]), _error(run["error_after"])]
+        print_table(columns, [*rows, whole], numbers=columns[1:])
+
+
+def _error(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
+
+
+def _told(run: Mapping[str, Any]) -> str:
+    reason = run.get("reason")
+    return str(reason) if reason else f"{run['outcome']}."

@@ -1,0 +1,74 @@
+"""What was learned from rated answers: looked at, learned anew, taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from farthing.domain.errors import Stopping
+from farthing.http.moments import rfc3339
+from farthing.http.services import services_of
+from farthing.insight.learning.retraining import is_enough
+from farthing.ports.learning import Run
+
+LONGEST_WAIT_S = 60.0
+
+
+class Wish(BaseModel):
+    """Whether what is learned may be kept, and how long to wait for the end before it is told that it goes on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = True
+    wait_s: Annotated[float, Field(ge=0, le=LONGEST_WAIT_S)] = 20.0
+
+
+async def status(request: Request) -> dict[str, Any]:
+    """What is in force, from how much it was learned, what can be gone back to, and how the last training ended."""
+    found = await services_of(request).learning.status()
+    runs = [shown_run(run) for run in found.runs]
+    return {
+        "active": next((run for run in runs if run["is_active"]), None),
+        "labels": {"total": sum(found.labels.values()), "models": dict(found.labels)},
+        "is_enough": is_enough(found.labels),
+        "training": next((run for run in runs if run["outcome"] == "running"), None),
+        "last": runs[0] if runs else None,
+        "snapshots": [run for run in runs if run["is_kept"]],
+    }
+
+
+async def retrain(request: Request, query: Annotated[Wish, Query()]) -> dict[str, Any]:
+    """Learns anew; unless `dry_run` is false it is only told what would come of it. Raises `Conflict`."""
+    task = await services_of(request).learning.start(dry_run=query.dry_run)
+    await asyncio.wait([task], timeout=query.wait_s)
+    if task.cancelled():
+        raise Stopping
+    return shown_run(task.result() if task.done() else (await _found(request)))
+
+
+async def rollback(request: Request) -> dict[str, Any]:
+    """Goes back to what was learned before; every worker follows within a second. Raises `Conflict`."""
+    services = services_of(request)
+    run = await services.learning.rollback()
+    await services.refresh()
+    return shown_run(run)
+
+
+async def _found(request: Request) -> Run:
+    """The training that is under way, or the last one where it has just ended."""
+    return (await services_of(request).learning.status()).runs[0]
+
+
+def shown_run(run: Run) -> dict[str, Any]:
+    """A training as JSON shows it, with its figures beside."""
+    return {
+        "id": run.id,
+        "created_at": rfc3339(run.created_us),
+        "outcome": run.outcome,
+        "is_active": run.is_active,
+        "is_kept": run.is_kept,
+        **run.summary,
+    }
