@@ -196,6 +196,7 @@ async def create_experiment(request: Request, body: NewExperiment) -> dict[str, 
     _check_rank(request, experiment)
     if experiment.tenant != caller.tenant:
         await services.tenancy.check_team(experiment.tenant, None)
+    await _check_key(experiment, services)
     await services.experiments.create(experiment)
     await services.refresh()
     return shown_experiment(Kept(experiment=experiment))
@@ -319,6 +320,24 @@ def _check_scope(experiment: Experiment) -> None:
     if remedy is not None:
         raise InvalidRequest(
             f"`scope.value` must be {remedy} for this `scope.where`.",
+            code="invalid_experiment",
+            param="scope.value",
+        )
+
+
+async def _check_key(experiment: Experiment, services: Services) -> None:
+    """Raises `InvalidRequest` for a scope of a key that the tenant does not have, and tells nobody what was sent.
+
+    It may be the key itself.
+    """
+    scope = experiment.scope
+    if scope is None or scope.where != "key":
+        return
+    await services.refresh()
+    callers = (key.caller for key in services.snapshots.current.keys.values())
+    if not any((caller.tenant, caller.key_id) == (experiment.tenant, scope.value) for caller in callers):
+        raise InvalidRequest(
+            "`scope.value` must be the id of one of this tenant's keys, as `farthing keys list` shows it.",
             code="invalid_experiment",
             param="scope.value",
         )

@@ -290,6 +290,18 @@ async def test_what_moves_others_requests_needs_more_than_a_key(client: Client) 
     assert (await client.with_key(SECRETS.other).get(f"/experiments/{theirs}")).status == 200
 
 
+async def test_a_scope_is_of_a_key_that_there_is(client: Client) -> None:
+    """Of the experiment's tenant; what else is sent, the key itself say, is neither kept nor told again."""
+    admin = client.with_key(SECRETS.admin)
+    mine = {"where": "key", "value": "key-acme"}
+    made = await begun(admin, scope=mine)
+    assert (await admin.get(f"/experiments/{made}")).json["scope"] == mine
+    for wrong in ("key-other", SECRETS.acme):
+        answer = await admin.post("/experiments", {**TRIAL, "scope": {"where": "key", "value": wrong}})
+        assert (answer.status, answer.json["error"]["param"]) == (400, "scope.value")
+        assert wrong.encode() not in answer.body
+
+
 async def test_a_model_that_the_key_may_not_ask_for_is_no_arm(client: Client) -> None:
     """Its name is answered like one that there is not."""
     small = client.with_key(SECRETS.small_only)
