@@ -40,6 +40,8 @@ class Design:
     """float32, prompts by landmarks."""
     numbers: NDArray[Any]
     """float32, prompts by traits and dimensions of meaning."""
+    nearest: NDArray[Any]
+    """int64, by prompt: the landmark that it is most like."""
     turns: tuple[NDArray[Any], NDArray[Any]]
     """Landmarks by landmarks: likeness to them times this are `traits` and `meanings`."""
 
@@ -77,12 +79,14 @@ def design_of(readings: Sequence[Reading], encoder: Encoder) -> Design:
     turns = _turn(encoder.traits), _turn(encoder.meanings)
     traits = np.array([reading.traits for reading in readings], dtype=np.float32)
     meanings = encoder.meaning([reading.pieces for reading in readings])
+    alike = likeness(encoder.standard(traits), encoder.traits), likeness(meanings, encoder.meanings)
     return Design(
         terms=terms,
         used=used,
-        traits=likeness(encoder.standard(traits), encoder.traits) @ turns[0],
-        meanings=likeness(meanings, encoder.meanings) @ turns[1],
+        traits=alike[0] @ turns[0],
+        meanings=alike[1] @ turns[1],
         numbers=np.concatenate((traits, meanings), axis=1),
+        nearest=(alike[0] + alike[1]).argmax(axis=1),
         turns=turns,
     )
 

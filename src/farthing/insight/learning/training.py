@@ -20,8 +20,11 @@ from farthing.insight.learning.vocabulary import vocabulary
 MOST_ROWS = 50_000
 """Of more prompts the last are learned from."""
 
-_SHARES = (0.4, 0.35, 0.25)
-"""Of what two prompts have in common: terms, traits, meaning."""
+_MOST_OF_TERMS, _TERMS_FROM = 0.5, 2_000
+"""Share of what two prompts have in common that falls to terms in the end, and the prompts at which it is half of that:
+words are many, and tell little until there are as many prompts."""
+_OF_TRAITS = 0.6
+"""Of what is left to traits and meaning."""
 _QUALITY_RIDGE, _COST_RIDGE = 3.0, 0.5
 """Variance of one answer's quality, and of the logarithm of its cost, to that of what prompts tell of it."""
 _COST_WORTH = 0.3
@@ -56,6 +59,7 @@ def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None) -> Pre
         of_terms=of_terms,
         of_likeness=of_likeness,
         forest=grow(design.numbers, centred, known, np.repeat([1.0, _COST_WORTH], len(names))),
+        rated=_rated(design.nearest, known[:, : len(names)], len(encoder.meanings)),
         means=means,
         levels=_levels(rows, names, means[len(names) :]),
     )
@@ -81,13 +85,27 @@ def _weights(
     design: Design, values: NDArray[Any], known: NDArray[Any], ridge: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """By place in the table and by landmark."""
-    scales = np.sqrt(np.array(_SHARES, dtype=np.float32))
+    scales = np.sqrt(_shares(len(values)))
     blocks = [design.terms * scales[0], design.traits * scales[1], design.meanings * scales[2]]
     terms, traits, meanings = solve(blocks, values, known, ridge)
     of_terms = np.zeros((PLACES, values.shape[1]), dtype=np.float32)
     of_terms[design.used] = terms * scales[0]
     turned = [design.turns[0] @ (traits * scales[1]), design.turns[1] @ (meanings * scales[2])]
     return of_terms, np.concatenate(turned).astype(np.float32)
+
+
+def _rated(nearest: NDArray[Any], known: NDArray[Any], landmarks: int) -> NDArray[Any]:
+    """Rated answers by the landmark that their prompt is nearest to, and by model."""
+    found = np.zeros((landmarks, known.shape[1]), dtype=np.float32)
+    np.add.at(found, nearest, known)
+    return found
+
+
+def _shares(prompts: int) -> NDArray[Any]:
+    """Of terms, traits and meaning in what two prompts have in common; they sum to 1."""
+    terms = _MOST_OF_TERMS * prompts / (prompts + _TERMS_FROM)
+    rest = 1 - terms
+    return np.array([terms, _OF_TRAITS * rest, (1 - _OF_TRAITS) * rest], dtype=np.float32)
 
 
 def _levels(rows: Sequence[Labelled], models: Sequence[str], means: NDArray[Any]) -> NDArray[Any]:

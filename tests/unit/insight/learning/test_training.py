@@ -51,6 +51,14 @@ def test_outcomes_may_be_missing() -> None:
     assert found["never"] == (0, 0)
 
 
+def test_a_predictor_knows_what_it_rests_on() -> None:
+    """Many rated answers are near a prompt like those that were seen, few near one that is like none."""
+    predictor = fit(rows())
+    near, far = predictor.outlook("What is 31 times 38?").near, predictor.outlook("Bonjour, mes amis!").near
+    assert near["small"] == near["large"] > 2
+    assert far["large"] < 0.5
+
+
 def test_nothing_can_be_learned_of_nothing() -> None:
     """The refusal says what is needed."""
     with pytest.raises(ValueError, match="one prompt at least"):

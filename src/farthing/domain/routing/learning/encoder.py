@@ -23,7 +23,7 @@ class Seen(NamedTuple):
     weights: NDArray[Any]
     """float32, of these terms; their squares sum to 1."""
     likeness: NDArray[Any]
-    """float32, 0..1: in traits, then in meaning, to each landmark."""
+    """float32, 0..1: in traits to each landmark, then in meaning to each."""
     numbers: NDArray[Any]
     """float32: traits, then meaning."""
 
@@ -46,7 +46,7 @@ class Encoder(Struct, frozen=True):
     traits: NDArray[Any]
     """float32, landmarks by traits, as `standard` gives them."""
     meanings: NDArray[Any]
-    """float32, landmarks by dimensions, as `meaning` gives them."""
+    """float32, landmarks by dimensions, as `meaning` gives them; the same prompts."""
 
     def encode(self, reading: Reading) -> Seen:
         """What of a prompt weighs with the predictor."""

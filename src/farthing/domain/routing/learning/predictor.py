@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
-from farthing.domain.routing.learning.encoder import Encoder
+from farthing.domain.routing.learning.encoder import Encoder, Seen
 from farthing.domain.routing.learning.forest import Forest
 from farthing.domain.routing.learning.reading import read
 from farthing.domain.routing.learning.vocabulary import Vocabulary
@@ -25,6 +25,19 @@ class Forecast(NamedTuple):
     """US dollars for the answer; 0 where no cost was recorded of the model."""
 
 
+class Outlook(NamedTuple):
+    """What is expected for a prompt, and what that rests on."""
+
+    forecasts: dict[str, Forecast]
+    """By model."""
+    near: dict[str, float]
+    """By model: its rated answers to prompts like this one; one to a prompt that is half as like counts as half."""
+
+
+_UNLIKE = 0.4
+"""Likeness, the mean of that in traits and in meaning, up to which prompts have nothing to do with each other."""
+
+
 class Predictor(Struct, frozen=True):
     """Tells the quality and the logarithm of the cost of each model, half by a linear function and half by a forest."""
 
@@ -37,6 +50,8 @@ class Predictor(Struct, frozen=True):
     """float32, landmarks by outputs."""
     forest: Forest
     """Of the same outputs, by traits and meaning."""
+    rated: NDArray[Any]
+    """float32, landmarks by models: the rated answers to prompts that are nearest to each."""
     means: NDArray[Any]
     """float64, by output."""
     levels: NDArray[Any]
@@ -44,9 +59,21 @@ class Predictor(Struct, frozen=True):
 
     def predict(self, text: str) -> dict[str, Forecast]:
         """What is expected of each model for a prompt."""
-        quality, cost = self.predict_many([text])
-        found = zip(self.models, quality[0].tolist(), cost[0].tolist(), strict=True)
-        return {model: Forecast(*forecast) for model, *forecast in found}
+        return self.outlook(text).forecasts
+
+    def outlook(self, text: str) -> Outlook:
+        """What is expected of each model for a prompt, and how many rated answers speak for it."""
+        import numpy as np
+
+        seen = self.encoder.encode(read(text, self.vocabulary))
+        quality, cost = self._foretold(self._outputs(seen)[None])
+        alike = seen.likeness.reshape(2, -1).mean(axis=0)
+        counted = np.maximum(alike - _UNLIKE, 0) / (1 - _UNLIKE)
+        forecasts = map(Forecast, quality[0].tolist(), cost[0].tolist())
+        return Outlook(
+            dict(zip(self.models, forecasts, strict=True)),
+            dict(zip(self.models, (counted @ self.rated).tolist(), strict=True)),
+        )
 
     def predict_many(self, texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Qualities 0..1 and costs in US dollars, both texts by models."""
@@ -54,9 +81,18 @@ class Predictor(Struct, frozen=True):
 
         outputs = np.empty((len(texts), len(self.means)))
         for row, text in enumerate(texts):
-            seen = self.encoder.encode(read(text, self.vocabulary))
-            linear = seen.weights @ self.of_terms[seen.places] + seen.likeness @ self.of_likeness
-            outputs[row] = linear + self.forest.predict(seen.numbers)
-        outputs = self.means + outputs / 2
-        models = len(self.models)
+            outputs[row] = self._outputs(self.encoder.encode(read(text, self.vocabulary)))
+        return self._foretold(outputs)
+
+    def _outputs(self, seen: Seen) -> NDArray[Any]:
+        """What is added to the means for a prompt."""
+        linear = seen.weights @ self.of_terms[seen.places] + seen.likeness @ self.of_likeness
+        added: NDArray[Any] = (linear + self.forest.predict(seen.numbers)) / 2
+        return added
+
+    def _foretold(self, outputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Qualities and costs, both prompts by models."""
+        import numpy as np
+
+        outputs, models = self.means + outputs, len(self.models)
         return np.clip(outputs[:, :models], 0, 1), np.exp(outputs[:, models:]) * self.levels

@@ -28,7 +28,7 @@ FOREST = Forest(
 
 
 def encoder() -> Encoder:
-    """Knows two words and not their pair; one landmark of traits, two of meaning."""
+    """Knows two words and not their pair; two landmarks, red and blue."""
     rarity = np.zeros(PLACES, dtype=np.float32)
     rarity[[RED, BLUE]] = 3, 4
     return Encoder(
@@ -38,7 +38,7 @@ def encoder() -> Encoder:
         means=np.zeros(len(NAMES), dtype=np.float32),
         scales=np.ones(len(NAMES), dtype=np.float32),
         centre=np.zeros(2, dtype=np.float32),
-        traits=np.zeros((1, len(NAMES)), dtype=np.float32),
+        traits=np.array([[0] * len(NAMES), [1] * len(NAMES)], dtype=np.float32),
         meanings=np.array([[1, 0], [0, 1]], dtype=np.float32),
     )
 
@@ -47,8 +47,8 @@ def predictor() -> Predictor:
     """Two models; red speaks for the first, likeness to the meaning of blue for the second."""
     of_terms = np.zeros((PLACES, 4), dtype=np.float32)
     of_terms[RED] = 0.25, 0, 1, 0
-    of_likeness = np.zeros((3, 4), dtype=np.float32)
-    of_likeness[2, 1] = 2.0
+    of_likeness = np.zeros((4, 4), dtype=np.float32)
+    of_likeness[3, 1] = 2.0
     return Predictor(
         models=("small", "large"),
         vocabulary=VOCABULARY,
@@ -56,6 +56,7 @@ def predictor() -> Predictor:
         of_terms=of_terms,
         of_likeness=of_likeness,
         forest=FOREST,
+        rated=np.array([[8, 0], [2, 6]], dtype=np.float32),
         means=np.array([0.5, 0.25, 0.0, np.log(2.0)]),
         levels=np.array([1.5, 0.0]),
     )
@@ -121,3 +122,12 @@ def test_many_are_foretold_as_each_alone() -> None:
     quality, cost = predictor().predict_many(["red", "blue"])
     assert quality.shape == cost.shape == (2, 2)
     assert quality[1].tolist() == [forecast.quality for forecast in predictor().predict("blue").values()]
+
+
+def test_rated_answers_count_by_how_like_their_prompts_are() -> None:
+    """Likeness is the mean of both kinds; up to 0.4 answers do not count, from there on in proportion."""
+    reading = read("red", VOCABULARY)
+    traits = likeness(encoder().standard(np.array([reading.traits], dtype=np.float32)), encoder().traits)[0]
+    near = predictor().outlook("red").near
+    assert near["small"] == pytest.approx(8 * ((traits[0] + 1) / 2 - 0.4) / 0.6, rel=1e-5)
+    assert near["large"] == 6 * max(0, (traits[1] + np.exp(-2.0)) / 2 - 0.4) / 0.6
