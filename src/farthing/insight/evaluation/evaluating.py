@@ -121,9 +121,9 @@ def _standings(trial: _Trial, of: Sample, question: Question) -> dict[str, Stand
             scored = replace(scored, gain=RANKS[name](trial.table.rows))
         found[name] = Standing(figures(scored, of, question.budgets), _decision_us(fitted, trial.table.rows))
     known = _scored(*knowing((), trial.table.models).predict(trial.table.rows), trial.table)
-    train = trial.train or trial.rows
-    for name, learner in question.cascades.items() if firsts(trial.table, train) else ():
-        scored, checked = _cascaded(learner, trial)
+    columns = _firsts(trial)
+    for name, learner in question.cascades.items() if columns else ():
+        scored, checked = _cascaded(learner, trial, columns)
         found[name] = Standing(figures(scored, of, question.budgets), _decision_us(checked, trial.table.rows))
     return found | {"oracle": Standing(figures(known, of, question.budgets), None)}
 
@@ -144,9 +144,15 @@ def _predicted(fit: Fit, trial: _Trial) -> tuple[Array, Array, Fitted]:
     return quality, cost, each[0]
 
 
-def _cascaded(learner: Learner, trial: _Trial) -> tuple[Scored, Fitted]:
+def _firsts(trial: _Trial) -> list[int]:
+    """The columns of models that may be asked first, whatever is learned from."""
+    each = [set(firsts(trial.table, train)) for train, _ in _parts(trial)]
+    return sorted(set.intersection(*each))
+
+
+def _cascaded(learner: Learner, trial: _Trial, columns: Sequence[int]) -> tuple[Scored, Fitted]:
     """The curve of a router that judges first answers, and such a router."""
-    found = [foretell(learner, trial.table, train, places) for train, places in _parts(trial)]
+    found = [foretell(learner, trial.table, columns, train, places) for train, places in _parts(trial)]
     gain = np.empty(len(trial.table.rows))
     for part, _ in found:
         after = part.judged[0].quality

@@ -87,12 +87,14 @@ def figures(scored: Scored, of: Sample, budgets: Sequence[float]) -> Mapping[str
     lines = np.arange(len(bests))
     best_quality, best_cost = every_quality[lines, bests], every_cost[lines, bests]
     found = {
-        name: 100 * metrics.cost_to_reach(quality, cost, share * best_quality * _ROUNDING) / best_cost
+        name: _percent(metrics.cost_to_reach(quality, cost, share * best_quality * _ROUNDING), best_cost)
         for name, share in _SHARES.items()
     }
-    fixed_quality, fixed_cost = _fixed(scored.sweep, of)
-    found["op99"] = 100 * of.mean(fixed_cost) / best_cost
-    found["op99_quality"] = 100 * of.mean(fixed_quality) / best_quality
+    points = _fixed(scored.sweep, of)
+    every = np.arange(len(points))
+    is_fixed = len(np.unique(of.folds)) > 1
+    found["op99"] = _percent(of.mean(scored.sweep.cost[points, every]), best_cost * is_fixed)
+    found["op99_quality"] = _percent(of.mean(scored.sweep.quality[points, every]), best_quality * is_fixed)
     found["aiq"] = metrics.aiq(quality, cost, every_cost.min(axis=1), every_cost.max(axis=1))
     found |= _call_figures(scored.gain, of)
     rewards = {
@@ -102,17 +104,24 @@ def figures(scored: Scored, of: Sample, budgets: Sequence[float]) -> Mapping[str
     return {**shown, "reward_at": rewards}
 
 
-def _fixed(swept: Sweep, of: Sample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Quality and cost of each row at the cheapest point that keeps 99% on the other folds, else at the best there."""
-    every = np.arange(len(of.folds))
-    points = np.zeros(len(every), dtype=np.int64)
+def _percent(part: Array, whole: Array) -> Array:
+    """NaN where the whole is nothing."""
+    found: Array = np.divide(100 * part, whole, out=np.full_like(part, np.nan), where=whole > 0)
+    return found
+
+
+def _fixed(swept: Sweep, of: Sample) -> NDArray[np.int64]:
+    """For each row the cheapest point that keeps 99% on the other folds, else the best there."""
+    points = np.zeros(len(of.folds), dtype=np.int64)
     for fold in np.unique(of.folds):
         others = of.folds != fold
+        if not others.any():
+            break
         quality, cost = swept.quality[:, others].mean(axis=1), swept.cost[:, others].mean(axis=1)
         target = _FIXED * of.table.quality[others].mean(axis=0).max() * _ROUNDING
         reaching = np.where(quality >= target, cost, np.inf)
         points[~others] = reaching.argmin() if np.isfinite(reaching).any() else quality.argmax()
-    return swept.quality[points, every], swept.cost[points, every]
+    return points
 
 
 def _call_figures(gain: Array, of: Sample) -> dict[str, Array]:

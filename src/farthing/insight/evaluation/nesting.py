@@ -18,6 +18,7 @@ from farthing.insight.learning.labels import Labelled, fold_of
 
 _FIRSTS = 2
 """As many of the cheapest models on the hull of single models may be asked first."""
+_LEAST_PROMPTS = 25
 _MOVES = 16
 """Samples of how an answer changes what is foretold."""
 
@@ -80,8 +81,14 @@ class _Nest:
 
 
 def firsts(table: Table, train: Sequence[Labelled]) -> list[int]:
-    """The columns of models that may be asked first: cheap, on the hull, and with every answer recorded."""
-    rows = [*table.rows, *_whole(train, table)]
+    """The columns of models that may be asked first: cheap, on the hull, and with every answer recorded.
+
+    None where there are too few different prompts for folds within folds.
+    """
+    learned = _whole(train, table)
+    if len({alike(row.prompt) for row in learned}) < _LEAST_PROMPTS:
+        return []
+    rows = [*table.rows, *learned]
     return [
         column
         for column in hull(table)[:-1][:_FIRSTS]
@@ -90,9 +97,12 @@ def firsts(table: Table, train: Sequence[Labelled]) -> list[int]:
 
 
 def foretell(
-    learner: Learner, table: Table, train: Sequence[Labelled], places: Sequence[int]
+    learner: Learner, table: Table, columns: Sequence[int], train: Sequence[Labelled], places: Sequence[int]
 ) -> tuple[Foretold, Checked]:
-    """What is foretold of the rows at these places, before and after a first answer, by what learned from others."""
+    """What is foretold of the rows at these places, before and after a first answer, by what learned from others.
+
+    The columns are those of the models that may be asked first.
+    """
     scored = [table.rows[place] for place in places]
     router = learner.fit(train, table.models)
     quality, cost = router.predict(scored)
@@ -102,7 +112,7 @@ def foretell(
     for others, inside in nest.split():
         before[inside], _ = learner.fit(nest.at(others), table.models).predict(nest.at(inside))
     judged, checks = [], []
-    for column in firsts(table, train):
+    for column in columns:
         check = learner.fit_check(rows, table.models, table.models[column], before)
         moves = _moves(learner.fit_check, column, nest, before)
         judged.append(Judged(first=column, quality=check.revise(scored, quality), moves=moves))

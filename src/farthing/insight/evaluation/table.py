@@ -26,7 +26,7 @@ class Table:
 
     rows: Sequence[Labelled]
     models: tuple[str, ...]
-    """The pool, by mean cost: the cheapest first."""
+    """The pool, by mean cost: the cheapest first, of equals the best."""
     quality: Array
     """Rows by models, 0..1."""
     cost: Array
@@ -56,7 +56,7 @@ def tabulate(rows: Sequence[Labelled]) -> Table:
         raise BadLabels(f"no row holds an outcome for each of {', '.join(sorted(pool))}")
     quality = np.array([[row.outcomes[model].quality for model in pool] for row in whole], dtype=np.float64)
     cost = np.array([[row.outcomes[model].cost or 0.0 for model in pool] for row in whole], dtype=np.float64)
-    order = np.lexsort((pool, cost.mean(axis=0)))
+    order = np.lexsort((pool, -quality.mean(axis=0), cost.mean(axis=0)))
     return Table(
         rows=whole,
         models=tuple(pool[place] for place in order),

@@ -82,6 +82,17 @@ def test_a_first_answer_that_tells_nothing_is_not_paid_for() -> None:
     assert sorted(set(swept.cost.mean(axis=1).tolist())) == [1.0, 10.0]
 
 
+def test_many_trade_offs_make_a_curve_of_few_points() -> None:
+    """As many prompts as there are, each with its own."""
+    chance = np.random.default_rng(1)
+    table = tabulate([row(number, (0.0, 1.0), (1.0, 10.0)) for number in range(200)])
+    quality = np.column_stack([chance.random(200) / 2, 0.5 + chance.random(200) / 2])
+    part = Foretold(rows=np.arange(200), quality=quality, cost=np.tile([1.0, 10.0], (200, 1)), judged=[])
+    swept = cascade([part], table)
+    assert swept.cost.shape == (129, 200)
+    assert swept.cost.mean(axis=1)[[0, -1]].tolist() == [1.0, 10.0]
+
+
 def test_a_check_learns_from_what_was_foretold_of_unseen_rows() -> None:
     """Neither what it is fitted to nor what it is measured by comes from a router that was shown the row."""
     shown: list[Array] = []
@@ -94,7 +105,7 @@ def test_a_check_learns_from_what_was_foretold_of_unseen_rows() -> None:
 
     rows = answered(halves(60))
     table = tabulate(rows)
-    part, checked = foretell(Learner(fit=blind, fit_check=fit_check), table, rows[:40], range(40, 60))
+    part, checked = foretell(Learner(fit=blind, fit_check=fit_check), table, [0], rows[:40], range(40, 60))
     assert part.rows.tolist() == list(range(40, 60))
     assert part.quality.tolist() == [[0.5, 1.0]] * 20
     assert {tuple(line) for quality in shown for line in quality.tolist()} == {(0.5, 1.0)}
@@ -105,11 +116,12 @@ def test_a_check_learns_from_what_was_foretold_of_unseen_rows() -> None:
 
 
 def test_only_a_cheap_model_whose_every_answer_is_recorded_is_asked_first() -> None:
-    """The best one is never first, and one missing answer is enough to leave a model out."""
-    rows = answered(halves(20))
-    assert firsts(tabulate(rows), ()) == [0]
-    assert firsts(tabulate(rows), [row(99, (1.0, 1.0), (1.0, 10.0))]) == []
-    assert firsts(tabulate(halves(20)), ()) == []
+    """The best one is never first, one missing answer leaves a model out, and few prompts teach no check."""
+    rows = answered(halves(40))
+    assert firsts(tabulate(rows), rows) == [0]
+    assert firsts(tabulate(rows), [*rows, row(99, (1.0, 1.0), (1.0, 10.0))]) == []
+    assert firsts(tabulate(halves(40)), rows) == []
+    assert firsts(tabulate(rows), [*rows[:24], *rows[:24]]) == []
 
 
 @pytest.mark.parametrize("train", [(), answered(halves(120))[60:]])

@@ -116,6 +116,20 @@ def test_models_that_nothing_is_known_of_are_named() -> None:
         evaluate(Question(rows=rows, train=halves(20)[10:]))
 
 
+def test_what_is_nothing_has_no_percentage() -> None:
+    """Where the best model costs nothing, or none is ever right."""
+    free = values(evaluate(Question(rows=[row(number, (0.5, 1.0), (0.0, 0.0)) for number in range(20)])), "zero")
+    assert (free["cost@99"], free["op99"], free["op99_quality"], free["aiq"]) == (None, None, 100.0, 1.0)
+    wrong = values(evaluate(Question(rows=[row(number, (0.0, 0.0), (1.0, 2.0)) for number in range(20)])), "zero")
+    assert (wrong["cost@99"], wrong["op99"], wrong["op99_quality"], wrong["apgr"]) == (100.0, 100.0, None, None)
+
+
+def test_a_trade_off_cannot_be_fixed_on_other_prompts_where_there_are_none() -> None:
+    """One prompt, scored by routers that were fitted on others."""
+    known = values(evaluate(Question(rows=halves(1), train=halves(60)[5:])), "label")
+    assert (known["op99"], known["op99_quality"], known["cost@99"]) == (None, None, 100.0)
+
+
 def test_where_the_cheapest_is_the_best_no_gap_is_there_to_recover() -> None:
     """RouteLLM's figures are not defined, and the cheapest alone has all of the quality."""
     rows = [row(number, (1.0, 0.5), (1.0, 2.0)) for number in range(20)]
