@@ -63,7 +63,10 @@ class Trainer:
         environment = {**process_environment(), **_ONE_THREAD}
         # -P: a module that lies in the current folder is not ours.
         command = [sys.executable, "-P", "-c", _PROGRAM]
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
+        # In a session of its own: Ctrl-C is for the gateway, which then ends the training.
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
+        )
         try:
             async with asyncio.timeout(LONGEST_S):
                 return await _followed(process, _encode((self._url, self._secret.reveal())), tell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -91,10 +92,12 @@ async def test_a_long_training_is_followed(admin: Client, goes_on: asyncio.Event
     refused = await admin.post(RETRAIN, {})
     assert (refused.status, refused.json["error"]["code"]) == (409, "training_under_way")
     goes_on.set()
+    found: dict[str, Any] = {"training": run}
     for _ in range(500):
-        if (found := (await admin.get(STATUS)).json)["training"] is None:
+        if found["training"] is None:
             break
         await asyncio.sleep(0.02)
+        found = (await admin.get(STATUS)).json
     assert (found["last"]["id"], found["last"]["outcome"]) == (run["id"], "dry_run")
 
 

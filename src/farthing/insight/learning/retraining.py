@@ -23,6 +23,8 @@ FEWEST_ANSWERS, FEWEST_MODELS = 5, 2
 """So many rated answers of so many models are learned from; fewer tell nothing."""
 RENEW_EVERY_S = 1.0
 """How often it is told how far a training has come, and that it goes on."""
+PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+"""Between attempts to write down how a training has ended."""
 HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
 BEFORE_US = 7 * DAY_US
 """The time with which the last day is compared."""
@@ -116,7 +118,7 @@ class Retraining:
             return
         with suppress(Unavailable, Conflict):
             runs = await self._runs.runs()
-            last = max((run.created_us for run in runs if not run.summary.get("dry_run")), default=0)
+            last = max((run.created_us for run in runs if _counts(run)), default=0)
             if self._clock.now_us() - last >= every_hours * HOUR_US and is_enough(await self._lessons.counts()):
                 await self.start(dry_run=False, by_hand=False)
 
@@ -172,9 +174,22 @@ class Retraining:
             outcome, summary = _outcome(found, begun), {**begun.summary, **found.summary}
             payload = found.payload if outcome == "kept" else None
         ended = replace(begun, outcome=outcome, is_active=payload is not None, summary=summary)
-        if not await self._runs.finish(begun.id, turn, outcome, summary, payload):
-            return replace(ended, outcome="interrupted", is_active=False, summary=summary | {"reason": _LOST})
+        lost = await self._lost(begun.id, turn, ended, payload)
+        if lost is not None:
+            return replace(ended, outcome="interrupted", is_active=False, summary={**summary, "reason": lost})
         return replace(ended, is_kept=payload is not None)
+
+    async def _lost(self, run_id: str, turn: int, ended: Run, payload: bytes | None) -> str | None:
+        """Writes down how it ended; None, or why that was in vain. Who is away may come back while the turn lasts."""
+        for pause_s in (*PAUSES_S, None):
+            try:
+                is_ours = await self._runs.finish(run_id, turn, ended.outcome, ended.summary, payload)
+            except Unavailable:
+                if pause_s is not None:
+                    await asyncio.sleep(pause_s)
+            else:
+                return None if is_ours else _LOST
+        return "The database was away when it ended: nothing was changed."
 
 
 _LOST = "Another worker took this one's place, which had said nothing for too long: nothing was changed."
@@ -183,6 +198,11 @@ _LOST = "Another worker took this one's place, which had said nothing for too lo
 def is_enough(counts: Mapping[str, int]) -> bool:
     """Whether so much is rated, by model, that something can be learned."""
     return sum(count >= FEWEST_ANSWERS for count in counts.values()) >= FEWEST_MODELS
+
+
+def _counts(run: Run) -> bool:
+    """Whether the next training is so many hours after this one."""
+    return run.outcome != "interrupted" and not run.summary.get("dry_run")
 
 
 def _too_little(counts: Mapping[str, int]) -> str:

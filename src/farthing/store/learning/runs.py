@@ -74,7 +74,8 @@ class Runs:
     ) -> bool:
         """Ends the turn, and with a payload makes it what is in force. False where the turn was lost."""
         changes: dict[str, Any] = {"outcome": outcome, "summary": summary}
-        async with self._engines.writing() as connection:
+        # Of many models it is some megabytes, which takes its time over a slow line.
+        async with self._engines.writing("analysis") as connection:
             if await self._set(connection, turn, sa.literal(0, sa.BigInteger)) is None:
                 return False
             if payload is not None:

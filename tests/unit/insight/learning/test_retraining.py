@@ -35,6 +35,8 @@ class Books:
         self.told: list[Mapping[str, Any]] = []
         self.has_told = asyncio.Event()
         self.is_away = False
+        self.is_away_for = 0
+        """Attempts to end a training."""
 
     async def counts(self) -> Mapping[str, int]:
         """Rated answers by model."""
@@ -71,6 +73,9 @@ class Books:
     ) -> bool:
         """Writes down how it ended."""
         assert run_id == self.known[0].id
+        if self.is_away_for:
+            self.is_away_for -= 1
+            raise Unavailable("away")
         if turn != self.turn:
             return False
         self.turn, self.payload = None, payload or self.payload
@@ -221,6 +226,25 @@ async def test_a_failed_training_says_why(rig: Rig, error: Exception) -> None:
     rig.result = error
     run = await rig.run()
     assert (run.outcome, run.summary["reason"], rig.books.payload) == ("failed", "It broke.", None)
+
+
+@pytest.mark.parametrize(("attempts", "outcome"), [(4, "kept"), (5, "interrupted")])
+async def test_what_was_learned_outlives_a_moment_without_the_database(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, attempts: int, outcome: Outcome
+) -> None:
+    """As long as the turn may last; then nothing is changed, and whoever waits is told."""
+    monkeypatch.setattr(retraining, "PAUSES_S", (0.0,) * 4)
+    rig.books.is_away_for = attempts
+    run = await rig.run()
+    assert (run.outcome, run.is_active) == (outcome, outcome == "kept")
+    assert ("was away" in run.summary.get("reason", "")) is (outcome == "interrupted")
+
+
+async def test_a_training_that_was_cut_short_is_made_up_for(rig: Rig) -> None:
+    """At once, not after a day."""
+    cut = Run(id="cut", created_us=NOW_US, outcome="interrupted", summary={"dry_run": False})
+    rig.books.known = [cut]
+    assert await rig.tended() == ["kept", "interrupted"]
 
 
 async def test_the_end_of_the_gateway_gives_a_training_up(rig: Rig) -> None:
