@@ -13,6 +13,7 @@ GROUPS = {
     "experiments": ["plan", "start", "create", "list", "show", "ramp", "stop", "results"],
     "eval": ["routing"],
     "keys": ["create", "list", "revoke"],
+    "learning": ["status", "retrain", "rollback"],
     "tenants": ["create", "list", "set"],
 }
 SINGLE = {"serve", "demo", "migrate", "doctor", "spend", "savings", "why", "reprice", "reconcile", "invoice"}
