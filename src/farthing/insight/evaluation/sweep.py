@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +30,18 @@ class Sweep:
 def sweep(quality: Array, cost: Array, table: Table) -> Sweep:
     """The outcomes of argmax p - λc for predicted quality and cost, rows by models, while λ falls from infinity."""
     prices = trade_offs(quality, cost)
-    chosen = [_cheapest(quality, cost)]
-    chosen += [np.argmax(quality - price * cost, axis=1) for price in prices]
-    return taken(np.array(chosen), table)
+    chosen = np.empty((len(prices) + 1, len(quality)), dtype=np.int16)
+    chosen[0] = _cheapest(quality, cost)
+    for point, price in enumerate(prices.tolist(), 1):
+        chosen[point] = np.argmax(quality - price * cost, axis=1)
+    return taken(chosen, table)
 
 
-def taken(chosen: NDArray[np.int64], table: Table) -> Sweep:
+def taken(chosen: NDArray[np.integer[Any]], table: Table) -> Sweep:
     """The outcomes of what was chosen: the column of a model, points by rows."""
     every = np.arange(len(table.rows))
-    return Sweep(
-        quality=table.quality[every, chosen].astype(np.float32), cost=table.cost[every, chosen].astype(np.float32)
-    )
+    quality, cost = table.quality.astype(np.float32), table.cost.astype(np.float32)
+    return Sweep(quality=quality[every, chosen], cost=cost[every, chosen])
 
 
 def trade_offs(quality: Array, cost: Array) -> Array:
