@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from farthing.cli.terminal import AsJson, CommandError, ConfigFile, GatewayUrl, print_json, print_table, usd
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, GatewayUrl, print_json, print_table
 
 EXPERIMENTS = typer.Typer(help="Plan, start, watch and stop A/B tests.", no_args_is_help=True)
 
@@ -59,7 +60,7 @@ class Plan:
         if found["days_needed"] is not None:
             print(f"At {ledger['requests_a_day']:,.0f} requests a day that takes {_days(found['days_needed'])}.")
         print(
-            f"A request costs {usd(ledger['avg_cost'])} on average and varies by {usd(ledger['sd_cost'])}, "
+            f"A request costs {_usd(ledger['avg_cost'])} on average and varies by {_usd(ledger['sd_cost'])}, "
             f"in {ledger['requests']:,} requests of {ledger['users']:,} users."
         )
 
@@ -217,6 +218,11 @@ def results(
         _print_results(found)
 
 
+def _usd(amount: float) -> str:
+    """Three digits that count: what differs by a tenth differs here, however little a request costs."""
+    return f"{'-' if amount < 0 else ''}${Decimal(f'{abs(amount):#.3g}'):f}"
+
+
 def _days(days: float) -> str:
     return "less than a day" if days < 1 else f"about {days:,.0f} day{'' if round(days) == 1 else 's'}"
 
@@ -345,7 +351,7 @@ def _arm_row(name: str, arm: dict[str, Any]) -> list[str]:
     quality = "" if arm["avg_quality"] is None else f"{arm['avg_quality']:.2f}"
     errors = "" if arm["error_rate"] is None else f"{arm['error_rate']:.1%}"
     latencies = ["" if value is None else f"{value:,.0f} ms" for value in (arm["avg_latency"], arm["p95_latency"])]
-    cost = "" if arm["avg_cost"] is None else usd(arm["avg_cost"])
+    cost = "" if arm["avg_cost"] is None else _usd(arm["avg_cost"])
     return [name, arm["strategy"], f"{arm['results']:,}", f"{arm['users']:,}", cost, *latencies, quality, errors]
 
 
@@ -357,10 +363,9 @@ def _print_interval(cost: dict[str, Any], *, is_planned: bool) -> None:
     low, high = interval
     relative = "" if cost["rel"] is None else f" ({cost['rel']:+.1%})"
     print()
-    print(f"{cost['arm']} against {cost['against']}: {usd(cost['diff'])}{relative} a request")
-    print(
-        f"  {bar(low, cost['diff'], high)}  from {usd(low)} to {usd(high)}, {'at the end' if is_planned else 'so far'}"
-    )
+    print(f"{cost['arm']} against {cost['against']}: {_usd(cost['diff'])}{relative} a request")
+    when = "at the end" if is_planned else "so far"
+    print(f"  {bar(low, cost['diff'], high)}  from {_usd(low)} to {_usd(high)}, {when}")
 
 
 def bar(low: float, middle: float, high: float) -> str:

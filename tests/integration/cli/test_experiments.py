@@ -70,7 +70,7 @@ RESULTS: dict[str, Any] = {
                 "strategy": "large",
                 "results": 500,
                 "users": 50,
-                "avg_cost": 0.0002,
+                "avg_cost": 0.0000155,
                 "avg_latency": 1500.4,
                 "p95_latency": 2500.0,
                 "avg_quality": 4.256,
@@ -337,12 +337,12 @@ def test_results_begin_with_the_verdict(farthing: Farthing, url: str) -> None:
         "  but: Not measured for test: quality.",
         "1,000 of 1,000 results, 3 late; completed",
         "",
-        "arm      strategy  results  users       cost   latency       p95  quality  errors",
-        "control  large         500     50  $0.000200  1,500 ms  2,500 ms     4.26    1.2%",
+        "arm      strategy  results  users        cost   latency       p95  quality  errors",
+        "control  large         500     50  $0.0000155  1,500 ms  2,500 ms     4.26    1.2%",
         "test     hybrid          0      0",
         "",
         "test against control: -$0.000100 (-50.0%) a request",
-        "  =============o==============------------|  from -$0.000150 to -$0.000050, at the end",
+        "  =============o==============------------|  from -$0.000150 to -$0.0000500, at the end",
     ]
     assert json.loads(farthing("experiments", "results", "e1", "--json", FARTHING_URL=url).out) == RESULTS
 
