@@ -54,6 +54,7 @@ class Feedback:
             if answer is None:
                 raise NotFound("There is no kept answer with this cache_key.", param="cache_key")
             vote = {"cache_key": cache_key, "quality": (rating + 1) / 2, "comment": comment, "principal": principal}
+            vote |= {"answer_key": cache_key}
             await self._keep(connection, "cache_key", vote | _origin(answer))
             # Votes on an earlier answer to the same question say nothing about this one.
             verdict = await self._verdict(
@@ -84,6 +85,7 @@ class Feedback:
         async with self._engines.writing() as connection:
             row = await find(connection, tenant, request_id)
             rating = {"request_id": request_id, "quality": (grade - 1) / 4, "principal": principal}
+            rating |= {"answer_key": row["cache_key"] if row["status"] == "cached" else None}
             here = response_feedback.c.request_id == request_id
             before = await self._verdict(connection, here) if row["experiment_id"] and row["arm"] else None
             await self._keep(connection, "request_id", rating | dict(details or {}) | _origin(row))

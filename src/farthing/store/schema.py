@@ -148,10 +148,13 @@ response_feedback = sa.Table(
     sa.Column("model", sa.Text),
     sa.Column("strategy", sa.Text),
     sa.Column("tier", sa.Text),
+    # Under which the answer is kept that was judged; NULL where it was bought for the request that is rated.
+    sa.Column("answer_key", sa.Text),
     # NULLs are distinct: nameless votes never collide.
     sa.UniqueConstraint("cache_key", "principal", name="uq_response_feedback_vote"),
     sa.UniqueConstraint("request_id", "principal", name="uq_response_feedback_rating"),
     sa.Index("ix_response_feedback_created", "created_at"),
+    sa.Index("ix_response_feedback_answer", "answer_key"),
 )
 
 keys = sa.Table(
@@ -190,9 +193,8 @@ keys = sa.Table(
 counters = sa.Table(
     "counters",
     metadata,
-    # `tenancy` counts changes of keys, tenants and teams, `experiments` those of experiments, `learning` those of what
-    # is learned; `experiment:ID:…` says until when (microseconds since 1970) somebody looks at one, and how much of it
-    # was seen, `learning:turn` until when somebody trains.
+    # `tenancy` counts changes of keys, tenants and teams, `experiments` and `learning` of theirs; `experiment:ID:…` says
+    # until when (µs since 1970) somebody looks at one, and how much was seen, `learning:turn` until when one trains.
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
 )

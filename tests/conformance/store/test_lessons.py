@@ -80,6 +80,17 @@ async def test_a_vote_is_for_the_model_that_answered(store: Store, clock: Manual
     assert [(each.model, each.quality) for each in await store.lessons.rated()] == [("large", 0.0)]
 
 
+async def test_who_was_served_a_kept_answer_judges_whoever_gave_it(store: Store, clock: ManualClock) -> None:
+    """The request that is rated bought nothing; the one that did is what is learned from."""
+    await bought(store, lesson(1), lesson(2))
+    served = exchange(status="cached", model="small", cache_key="key-1", created_at_us=NOON_US + 5 * MINUTE_US)
+    await store.ingest.write([served])
+    clock.advance(3_600)
+    await store.feedback.rate(served.request_id, 2, tenant=None, principal="ann")
+    assert [(each.prompt, each.quality) for each in await store.lessons.rated()] == [("Question 1?", 0.25)]
+    assert await store.lessons.counts() == {"small": 1}
+
+
 async def test_an_unpriced_answer_teaches_quality_alone(store: Store, clock: ManualClock) -> None:
     """Unknown is never 0; characters that no column takes are replaced."""
     odd = lesson(1, cost=None, prompt="a\x00b")

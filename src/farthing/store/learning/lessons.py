@@ -26,7 +26,7 @@ CHUNK = 1_000
 _LESSON, _SAID = lessons.c, response_feedback.c
 _BY_REQUEST = _SAID.request_id == _LESSON.request_id
 _BY_ANSWER = sa.and_(
-    _SAID.cache_key == _LESSON.cache_key, _SAID.model == _LESSON.model, _SAID.created_at >= _LESSON.created_at
+    _SAID.answer_key == _LESSON.cache_key, _SAID.model == _LESSON.model, _SAID.created_at >= _LESSON.created_at
 )
 
 

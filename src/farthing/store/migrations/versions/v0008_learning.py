@@ -17,7 +17,7 @@ IDENTIFIER = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql"
 
 
 def upgrade() -> None:
-    """Tables that older code does not know."""
+    """Tables and a column that older code does not know."""
     op.create_table(
         "lessons",
         sa.Column("request_id", IDENTIFIER, nullable=False),
@@ -41,11 +41,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("snapshot_id"),
     )
     op.create_index("ix_learning_snapshots_created", "learning_snapshots", ["created_at"])
+    op.add_column("response_feedback", sa.Column("answer_key", sa.Text))
     op.create_index("ix_response_feedback_created", "response_feedback", ["created_at"])
+    op.create_index("ix_response_feedback_answer", "response_feedback", ["answer_key"])
 
 
 def downgrade() -> None:
     """Without them."""
-    op.drop_index("ix_response_feedback_created", table_name="response_feedback")
+    for index in ("ix_response_feedback_answer", "ix_response_feedback_created"):
+        op.drop_index(index, table_name="response_feedback")
+    op.drop_column("response_feedback", "answer_key")
     for table in ("learning_snapshots", "lessons"):
         op.drop_table(table)
