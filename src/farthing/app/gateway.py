@@ -107,6 +107,7 @@ class Gateway:
             new_id=self.new_id,
             spawn=self._supervisor.spawn,
             announce=self._alerting.announce,
+            is_lost=lambda: self._refresher.has_lost_what_was_learned,
         )
         self._late_rows = LateRows(self._storage.store, settings)
         self._flights = Flights()

@@ -26,6 +26,8 @@ class FollowedLearning:
         self.predictor: Predictor | None = None
         self.rated: Mapping[str, int] = {}
         """Rated answers that it has learned from, by model."""
+        self.is_lost = False
+        """Whether something is in force that cannot be used: nothing learned decides until it is learned anew."""
         self._source = source
         self._number = self._wanted = 0
         self._news = asyncio.Event()
@@ -56,11 +58,13 @@ class FollowedLearning:
         try:
             learned = await self._source.active()
             predictor = None if learned is None else await asyncio.to_thread(_read, learned)
+            self.is_lost = False
         except Unavailable:
             return False
         except ValueError as error:
             logger.warning("what was learned is not used: %s", error)
             learned = predictor = None
+            self.is_lost = True
         models = {} if learned is None else learned.run.summary.get("models", {})
         self.rated = {model: figures["labels"] for model, figures in models.items()}
         self.predictor, self._number = predictor, wanted

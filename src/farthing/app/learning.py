@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 TEND_EVERY_S = 60.0
 WATCH_EVERY_S = 3_600.0
+LOST_HOURS = 1
+"""What a new release cannot read, or what is signed otherwise, need not wait for the next day."""
 
 
 class Learning:
@@ -32,8 +34,11 @@ class Learning:
         new_id: Callable[[], str],
         spawn: Spawn,
         announce: Callable[[Notice], Awaitable[None]],
+        is_lost: Callable[[], bool],
     ) -> None:
+        """`is_lost` says whether what was learned cannot be used."""
         self._settings = settings
+        self._is_lost = is_lost
         self._kept = storage.store.lessons
         self.lessons = Lessons()
         """Questions that were answered and wait to be written."""
@@ -68,4 +73,5 @@ class Learning:
 
     async def tend(self) -> None:
         """Trains where that is due."""
-        await self.retraining.tend(self._settings.learning.retrain_every_hours)
+        hours = self._settings.learning.retrain_every_hours
+        await self.retraining.tend(min(hours, LOST_HOURS) if self._is_lost() else hours)

@@ -133,6 +133,11 @@ class Refresher:
         with suppress(Unavailable):
             self._cache.bury(await self._store.feedback.tombstones())
 
+    @property
+    def has_lost_what_was_learned(self) -> bool:
+        """Whether something learned is in force that this release cannot use."""
+        return self._learned.is_lost
+
     async def learn(self) -> None:
         """For ever waits for what is newly learned and brings it to requests, which do with what there is meanwhile."""
         while True:

@@ -102,7 +102,9 @@ def main() -> None:
     """The process: reads its order from standard input, and writes messages to standard output."""
     os.nice(_NICENESS)
     url, secret = _read_order(sys.stdin.buffer.read())
-    asyncio.run(_work(url, Secret(secret)))
+    # Whoever wanted to know may be gone.
+    with suppress(BrokenPipeError):
+        asyncio.run(_work(url, Secret(secret)))
 
 
 async def _work(url: str, secret: Secret[bytes]) -> None:

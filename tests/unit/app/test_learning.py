@@ -58,6 +58,7 @@ class Worker:
             new_id=self._new_id,
             spawn=supervisor.spawn,
             announce=ignore,
+            is_lost=lambda: self.refresher.has_lost_what_was_learned,
         )
         supervisor.keep(self.refresher.learn, "learning")
 
@@ -261,3 +262,25 @@ async def test_the_clock_of_the_settings_trains(workers: tuple[Worker, Worker], 
     one.learning.configure(settings_of())
     await one.learning.tend()
     assert [run.summary["by_hand"] for run in await one.storage.store.runs.runs()] == [False]
+
+
+@pytest.mark.usefixtures("trained_here")
+async def test_what_cannot_be_read_is_learned_anew(workers: tuple[Worker, Worker]) -> None:
+    """Within the hour, not within the day."""
+    one, _ = workers
+    runs = one.storage.store.runs
+    turn = await runs.begin("other", at_us=one.clock.now_us(), summary={})
+    assert turn is not None
+    assert await runs.finish("other", turn, "kept", {}, b"of another release")
+    await one.refresher.first_refresh()
+    for _ in range(1_000):
+        if one.refresher.has_lost_what_was_learned:
+            break
+        await asyncio.sleep(0.005)
+    one.clock.advance(3_599)
+    await one.learning.tend()
+    assert [run.id for run in await runs.runs()] == ["other"]
+    one.clock.advance(1)
+    await one.learning.tend()
+    assert await one.knows()
+    assert not one.refresher.has_lost_what_was_learned
