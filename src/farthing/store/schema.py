@@ -193,7 +193,7 @@ keys = sa.Table(
 counters = sa.Table(
     "counters",
     metadata,
-    # `tenancy`, `experiments` and `learning` count changes of theirs; `experiment:ID:…` tells until when (µs since 1970)
+    # `tenancy`, `experiments`, `learning` count changes of theirs; `experiment:ID:…` tells until when (µs since 1970)
     # somebody looks at one, and how much was seen, `learning:turn` until when somebody trains.
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
