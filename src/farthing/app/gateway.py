@@ -101,8 +101,8 @@ class Gateway:
             channels=[*build_channels(settings, transport=self._transport, clock=self._clock)],
         )
         self._learning = Learning(
-            settings,
-            self._storage,
+            settings=settings,
+            storage=self._storage,
             clock=self._clock,
             new_id=self.new_id,
             spawn=self._supervisor.spawn,

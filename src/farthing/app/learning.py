@@ -27,9 +27,9 @@ class Learning:
 
     def __init__(
         self,
+        *,
         settings: Settings,
         storage: Storage,
-        *,
         clock: Clock,
         new_id: Callable[[], str],
         spawn: Spawn,

@@ -52,8 +52,8 @@ class Worker:
         )
         self.ids = 0
         self.learning = Learning(
-            settings,
-            self.storage,
+            settings=settings,
+            storage=self.storage,
             clock=self.clock,
             new_id=self._new_id,
             spawn=supervisor.spawn,
