@@ -43,7 +43,7 @@ def main() -> int:
 def one(data: Path, name: str) -> Scoring:
     """One set, in a process of its own."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    return scored(name, path_of(data, name))
+    return scored(name, path_of(data, name), [path_of(data, other) for other in PUBLISHED if other != name])
 
 
 def path_of(data: Path, name: str) -> Path:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from benchmarks.routing.published import GOALS, LABELS, NOTES, PUBLISHED, Row
 from benchmarks.tables import aligned
+from farthing.insight.evaluation.costs import priced
 from farthing.insight.evaluation.evaluating import Evaluation, Question, Standing, evaluate
 from farthing.insight.evaluation.figures import Figure
-from farthing.insight.evaluation.learners import CASCADES, LEARNERS
+from farthing.insight.evaluation.learners import CASCADES, LEARNERS, cold
 from farthing.insight.evaluation.report import summary, tables
 from farthing.insight.evaluation.routers import Fit, Fitted
 from farthing.insight.learning.labels import Labelled, read_labels
@@ -24,11 +25,12 @@ class Scoring(NamedTuple):
     found: Evaluation
 
 
-def scored(name: str, path: Path) -> Scoring:
-    """All routers, and the predictor fitted to fewer rows."""
+def scored(name: str, path: Path, others: Sequence[Path]) -> Scoring:
+    """All routers, the predictor fitted to fewer rows, and the cold one, which knows other tasks of the other sets."""
+    rows, elsewhere = read_labels(path), [row for other in others for row in priced(read_labels(other), {})]
     few = {f"{count:,} labels": fewer(LEARNERS["learning"], count) for count in LABELS.get(name, ())}
-    learners = {**LEARNERS, **few}
-    return Scoring(name, evaluate(Question(rows=read_labels(path), learners=learners, cascades=CASCADES)))
+    learners = {**LEARNERS, **few, "cold": cold(elsewhere, rows)}
+    return Scoring(name, evaluate(Question(rows=rows, learners=learners, cascades=CASCADES)))
 
 
 def fewer(fit: Fit, count: int) -> Fit:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from benchmarks.routing.__main__ import main, path_of
 from benchmarks.routing.published import GOALS, LABELS, NOTES, PUBLISHED
@@ -25,19 +26,28 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_tables_hold_ours_and_the_published_rows(data: Path) -> None:
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """A file of prompts of another task."""
+    path = tmp_path / "other.jsonl"
+    path.write_bytes(b"\n".join(ENCODE(replace(row, dataset="else", prompt=f"{row.prompt}!")) for row in halves(40)))
+    return path
+
+
+def test_tables_hold_ours_and_the_published_rows(data: Path, other: Path) -> None:
     """These stand below, under the columns that were published; a set is headed by how it was scored."""
-    text = shown(scored("pareto4", path_of(data, "pareto4")))
+    text = shown(scored("pareto4", path_of(data, "pareto4"), [other]))
     assert text.startswith("== pareto4\n40 prompts, 2 models, cross-fitted in 5 parts\n")
     lines = [line.split() for line in text.splitlines() if line]
     assert ["published:"] in lines
     assert ["ParetoBandit", "0.859", "0.898"] in lines
     assert [line[0] for line in lines].count("learning") == 3
+    assert [line[0] for line in lines].count("cold") == 3
 
 
-def test_goals_are_reached_or_missed(data: Path) -> None:
+def test_goals_are_reached_or_missed(data: Path, other: Path) -> None:
     """A set has its own goals; a figure that there is not is missed."""
-    reward, decision = reached(scored("pareto4", path_of(data, "pareto4")))
+    reward, decision = reached(scored("pareto4", path_of(data, "pareto4"), [other]))
     assert reward == ("pareto4, learning: at $0.000235", "≥ 0.895", "never", "MISSED")
     assert decision[:2] == ("pareto4, learning: µs", "≤ 1000")
     assert decision[3] == ("" if float(decision[2]) <= 1000 else "MISSED")
