@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from math import ceil, inf
 
 from msgspec import Struct
 
+from farthing.domain.stats.means import FEWEST_USERS, p_floor
 from farthing.domain.stats.power import LARGEST_PLAN, Wish, sample_size
 
 
@@ -55,8 +57,8 @@ def planned(spread: Spread, aim: Aim) -> Planned | None:
         return None
     control, *others = aim.shares
     needed = max(_needed(spread, aim, control, other, len(others)) for other in others)
-    count = len(aim.shares)
-    results = min(LARGEST_PLAN, ceil(needed / count) * count)
+    arms = len(aim.shares)
+    results = min(LARGEST_PLAN, ceil(needed / arms) * arms)
     pace = spread.requests_a_day * aim.traffic
     days = results / pace if pace else inf
     return Planned(results=results, days=days if days < inf else None)
@@ -72,4 +74,15 @@ def _needed(spread: Spread, aim: Aim, control: float, other: float, others: int)
         share=other / (control + other),
         early_stop=aim.early_stop,
     )
-    return sample_size(wish) / (control + other)
+    fewest = _fewest(wish) * spread.requests / spread.users
+    return max(sample_size(wish), fewest) / (control + other)
+
+
+def _fewest(wish: Wish) -> int:
+    """Users of both arms below which no p-value can be as small as is asked for, however the arms differ."""
+    return next(
+        users
+        for users in count(2 * FEWEST_USERS)
+        if (lesser := round(users * min(wish.share, 1 - wish.share))) >= FEWEST_USERS
+        and p_floor(lesser, users - lesser) <= wish.alpha
+    )

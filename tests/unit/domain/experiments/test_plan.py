@@ -44,6 +44,20 @@ def test_users_with_requests_alike_need_more_of_them() -> None:
     assert results(alike, Aim(effect=0.1)) == pytest.approx(5 * results(EVEN, Aim(effect=0.1)), rel=0.001)
 
 
+@pytest.mark.parametrize(
+    ("spread", "aim", "least"),
+    [
+        (replace(EVEN, variance=0.01), Aim(effect=0.5), 8),
+        (replace(EVEN, variance=0.01, users=200), Aim(effect=0.5), 40),
+        (replace(EVEN, variance=0.01), Aim(effect=0.5, alpha=0.001), 14),
+        (replace(EVEN, variance=0.01), Aim(effect=0.5, shares=(0.8, 0.2)), 10),
+    ],
+)
+def test_no_plan_is_too_small_for_any_winner(spread: Spread, aim: Aim, least: int) -> None:
+    """Of 3 users in each arm no test says less than 0.1: there are as many users as the level asks for."""
+    assert results(spread, aim) == least
+
+
 @pytest.mark.parametrize("missing", ["requests", "mean", "variance"])
 def test_nothing_is_planned_from_nothing(missing: str) -> None:
     """Without requests, costs or differences between users there is no sample size."""
