@@ -108,8 +108,8 @@ def with_shares(experiment: Experiment, shares: Sequence[float], now_us: int) ->
     """
     _check_running(experiment)
     if len(shares) != len(experiment.arms):
-        raise _refused("arms", f"send one share for each of the {len(experiment.arms)} arms, control's first")
-    _check_shares(shares)
+        raise _refused("shares", f"send one for each of the {len(experiment.arms)} arms, control's first")
+    _check_shares("shares", shares)
     arms = tuple(replace(arm, share=share) for arm, share in zip(experiment.arms, shares, strict=True))
     return replace(experiment, arms=arms, phases=(*experiment.phases, Phase(tuple(shares), now_us)))
 
@@ -137,6 +137,8 @@ def _check_texts(proposal: Proposal) -> None:
 
 
 def _arms(proposal: Proposal, models: Container[str]) -> tuple[Arm, ...]:
+    if proposal.arms is not None and (proposal.control_strategy or proposal.test_strategy):
+        raise _refused("arms", "send them or `control_strategy` and `test_strategy`, not both")
     arms = tuple(_named(proposal)) if proposal.arms is None else proposal.arms
     if not FEWEST_ARMS <= len(arms) <= MOST_ARMS:
         raise _refused("arms", f"send {FEWEST_ARMS} to {MOST_ARMS} of them, control first")
@@ -150,7 +152,7 @@ def _arms(proposal: Proposal, models: Container[str]) -> tuple[Arm, ...]:
             param = f"{where}.strategy" if where else f"{arm.name}_strategy"
             raise _refused(param, f"send {', '.join(STRATEGIES)} or the name of a model that GET /v1/models lists")
     shares = _shares(arms)
-    _check_shares(shares)
+    _check_shares("arms", shares)
     return tuple(Arm(arm.name, arm.strategy, share) for arm, share in zip(arms, shares, strict=True))
 
 
@@ -172,10 +174,10 @@ def _shares(arms: Sequence[ProposedArm]) -> tuple[float, ...]:
     return tuple(left / open_arms if arm.share is None else arm.share for arm in arms)
 
 
-def _check_shares(shares: Sequence[float]) -> None:
+def _check_shares(param: str, shares: Sequence[float]) -> None:
     are_shares = all(isfinite(share) and SMALLEST_SHARE <= share < 1 for share in shares)
     if not are_shares or abs(sum(shares) - 1.0) > ADDS_UP:
-        raise _refused("arms", f"their shares must each be at least {SMALLEST_SHARE} and add up to 1")
+        raise _refused(param, f"send shares that are each at least {SMALLEST_SHARE} and add up to 1")
 
 
 def _sample_size(size: object, arms: Sequence[Arm]) -> int:

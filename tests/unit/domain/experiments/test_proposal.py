@@ -47,6 +47,13 @@ def test_two_strategies_make_two_equal_arms() -> None:
     )
 
 
+def test_arms_and_strategies_are_not_both_sent() -> None:
+    """Nobody has to know which of them would count."""
+    with pytest.raises(InvalidRequest, match="not both") as refused:
+        defined(test_strategy=None, arms=THREE, sample_size=101)
+    assert refused.value.param == "arms"
+
+
 def test_all_that_may_be_asked_for_is_kept() -> None:
     """Arms with shares, margins and rules stand in the experiment as they were sent."""
     one = defined(
@@ -119,8 +126,9 @@ def test_an_odd_size_is_told_its_neighbours() -> None:
 )
 def test_what_cannot_be_run_is_refused_by_name(param: str, changed: dict[str, object]) -> None:
     """The refusal says which field is wrong and what to send."""
+    strategies: dict[str, object] = {"control_strategy": None, "test_strategy": None} if "arms" in changed else {}
     with pytest.raises(InvalidRequest, match=r"send|must|give") as refused:
-        defined(**changed)
+        defined(**strategies, **changed)
     assert refused.value.param == param
 
 
