@@ -10,7 +10,7 @@ from scipy.special import gammaln, ndtri, stdtr, stdtrit
 from benchmarks.experiments.paths import Reals, Scenario, Wholes, chunks, running, welch
 from farthing.domain.stats.balance import BLOCKING, CONCENTRATION
 from farthing.domain.stats.distributions import SMALLEST_P
-from farthing.domain.stats.harm import harm
+from farthing.domain.stats.harm import crowding, harm
 from farthing.domain.stats.means import arm_mean, compare
 from farthing.domain.stats.noninferiority import non_inferiority
 
@@ -114,3 +114,28 @@ def tripped(rates: tuple[float, float], runs: int, seed: int, *, requests: int =
         else:
             took += requests
     return ended / runs, took / runs
+
+
+def tripped_by_users(runs: int, seed: int, *, users: int = 100, requests: int = 2_000, failing: float = 0.05) -> float:
+    """The share of A/A tests that the kill switch ends where users differ: some fail always, most hardly ever."""
+    chance, ended = np.random.default_rng(seed), 0
+    for _ in range(runs):
+        arm = chance.integers(0, 2, users)
+        rates = chance.beta(failing, 1 - failing, users)
+        who = chance.integers(0, users, requests)
+        failed = chance.random(requests) < rates[who]
+        for at in np.flatnonzero(failed & (arm[who] == 1)):
+            asked = who[: at + 1]
+            counted = [np.bincount(part, minlength=users) for part in (asked[failed[: at + 1]], asked)]
+            if _trips(arm, *counted):
+                ended += 1
+                break
+    return ended / runs
+
+
+def _trips(arm: Wholes, failures: Wholes, requests: Wholes) -> bool:
+    """The shipped kill switch on each user's failures and requests, users being of arm 0 or 1."""
+    sides = [(failures[arm == side], requests[arm == side]) for side in (0, 1)]
+    (spared, others), (harmed, own) = ((int(x.sum()), int(n.sum())) for x, n in sides)
+    share = own / (own + others)
+    return harm(treatment=harmed, control=spared, share=share, crowding=crowding(sides)).tripped

@@ -15,7 +15,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from numpy.typing import NDArray
 
-from benchmarks.experiments.checking import coverage, inferior, ratio_alarms, tripped, uneven
+from benchmarks.experiments.checking import coverage, inferior, ratio_alarms, tripped, tripped_by_users, uneven
 from benchmarks.experiments.deciding import Outcome, outcome
 from benchmarks.experiments.following import EACH, HELD_BACK, taken_back
 from benchmarks.experiments.paths import Scenario
@@ -135,11 +135,13 @@ def _guards(runs: int) -> list[Row]:
 def _switch(runs: int) -> list[Row]:
     alarms, found = ratio_alarms(0.5, runs * 5, seed=13), ratio_alarms(0.55, runs * 5, seed=14)
     false, _ = tripped((0.02, 0.02), runs, seed=15)
+    alike = tripped_by_users(runs, seed=22)
     caught, took = tripped((0.02, 0.10), runs, seed=16)
     return [
         Row("sample ratio: false alarm in 100 looks", "≤ 1%", f"{alarms:.2%}", alarms <= 0.01),
         Row("sample ratio: 55/45 found by 5,000 users", "≥ 99.9%", f"{found:.2%}", found >= 0.999),
         Row("kill switch: false trips in 4,000 requests", "≤ 5%", f"{false:.2%}", false <= 0.05),
+        Row("kill switch: false trips, few of 100 users fail again and again", "≤ 5%", f"{alike:.2%}", alike <= 0.05),
         Row("kill switch: 2% to 10% errors", "≤ 400 requests", f"{took:.0f}, {caught:.1%} caught", took <= 400),
     ]
 

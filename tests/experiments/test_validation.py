@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.experiments.checking import coverage, half_widths, inferior, log_ratio_evidence, ratio_alarms, tripped
+from benchmarks.experiments.checking import (
+    coverage,
+    half_widths,
+    inferior,
+    log_ratio_evidence,
+    ratio_alarms,
+    tripped,
+    tripped_by_users,
+)
 from benchmarks.experiments.checking import uneven as few
 from benchmarks.experiments.deciding import contests, outcome
 from benchmarks.experiments.following import taken_back
@@ -111,6 +119,7 @@ def test_guards_let_little_pass() -> None:
     assert ratio_alarms(0.55, 200, seed=9) >= 0.99
     assert tripped((0.02, 0.02), 30, seed=10, requests=1_000)[0] <= 0.1
     assert tripped((0.02, 0.10), 30, seed=10)[1] <= 450
+    assert tripped_by_users(50, seed=10) <= 0.06
 
 
 def test_a_promoted_winner_is_taken_back_for_a_reason() -> None:

@@ -317,8 +317,7 @@ def _returned(experiment: Experiment, at_us: int) -> Notice:
     return Notice(
         event_id=f"experiment:{experiment.id}:rolled_back",
         kind="experiment.rolled_back",
-        text=f"Experiment {experiment.name}: everybody gets {experiment.control.name} again instead of {winner}, "
-        f"since {experiment.rolled_back_for}.",
+        text=f"Experiment {experiment.name}: {winner} is the default no more, since {experiment.rolled_back_for}.",
         occurred_at_us=at_us,
         data={
             "experiment_id": experiment.id,

@@ -11,7 +11,7 @@ from farthing.domain.experiments.assignment import HELD_BACK
 from farthing.domain.experiments.data import MILLION, Followed, Following
 from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.wording import usd
-from farthing.domain.stats.harm import harm
+from farthing.domain.stats.harm import crowding, harm
 from farthing.domain.stats.means import Comparison, Effect, Side, arm_mean, compare
 from farthing.domain.stats.sequential import anytime_bound
 
@@ -63,7 +63,7 @@ def regretted(experiment: Experiment, aftermath: Mapping[str, Followed]) -> str 
     """Why the promoted arm should give way to control, in words that end a sentence; None where it should not.
 
     May be looked at after every request: of winners that are no worse at most alpha ever give way. Failures are
-    compared by request, all else by groups of users.
+    compared by request, no surer than groups of users allow; all else by groups.
     """
     winner = experiment.promoted
     if winner is None:
@@ -81,7 +81,9 @@ def _regrets(experiment: Experiment, followed: Followed, held_back: Followed) ->
     level = experiment.alpha / WATCHED
     requests, others = sum(followed.requests), sum(held_back.requests)
     errors, failures = sum(followed.errors), sum(held_back.errors)
-    if harm(treatment=errors, control=failures, share=requests / (requests + others)).e_value >= 1 / level:
+    alike = crowding((one.errors, one.requests) for one in (followed, held_back))
+    share = requests / (requests + others)
+    if harm(treatment=errors, control=failures, share=share, crowding=alike).e_value >= 1 / level:
         yield f"failed more often than {since}: {errors / requests:.1%} against {failures / others:.1%}"
     for watch in WATCHES:
         found = _compared(watch, followed, held_back)

@@ -12,7 +12,7 @@ from farthing.domain.experiments.data import Data
 from farthing.domain.experiments.decision import decide
 from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.estimates import COST, LATENCY, LATENCY_P95, Panel
-from farthing.domain.experiments.evidence import Contest, Evidence, fraction, harmfulness, ratio
+from farthing.domain.experiments.evidence import Contest, Evidence, assigned, fraction, harmfulness, ratio
 from farthing.domain.experiments.metrics import MISSING_LEVEL, metrics, with_cost
 from farthing.domain.experiments.results import ArmFacts, Facts, Metric, Results
 from farthing.domain.experiments.sensitivity import capped
@@ -70,6 +70,7 @@ def evidence_of(panel: Panel) -> tuple[list[Metric], Evidence]:
         experiment=experiment,
         n=data.n,
         users=users,
+        assigned=assigned(panel),
         ratio=ratio(panel),
         crossed=data.crossovers / everybody if everybody else 0.0,
         dropped=dict(data.dropped),

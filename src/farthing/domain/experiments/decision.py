@@ -91,7 +91,7 @@ def _invalid(evidence: Evidence) -> str | None:
     if empty:
         return wording.empty(empty)
     if evidence.ratio.blocked:
-        return wording.uneven(list(evidence.users.items()))
+        return wording.uneven(list(evidence.assigned.items()))
     return wording.crossed(evidence.crossed) if evidence.crossed > MOST_CROSSED else None
 
 

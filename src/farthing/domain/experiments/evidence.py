@@ -12,7 +12,7 @@ from farthing.domain.experiments.estimates import Panel
 from farthing.domain.experiments.results import Metric, Ratio
 from farthing.domain.stats.balance import Balance, balance, chi_square, combined, log_e_value
 from farthing.domain.stats.distributions import exponential
-from farthing.domain.stats.harm import TRIPPING, harm
+from farthing.domain.stats.harm import TRIPPING, crowding, harm
 from farthing.domain.stats.means import Effect
 from farthing.domain.stats.sequential import information
 
@@ -51,7 +51,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     experiment: Experiment
     n: int
     users: dict[str, int]
-    """By arm."""
+    """With results, by arm."""
+    assigned: dict[str, int]
+    """By arm all users, those whose answers the cache had too."""
     ratio: Ratio
     crossed: float
     """The share of users who were seen in more than one arm."""
@@ -82,6 +84,11 @@ def _told(found: Balance) -> Ratio:
     return Ratio(e_value=found.e_value, p_chi2=found.p_chi2, blocked=found.blocked)
 
 
+def assigned(panel: Panel) -> dict[str, int]:
+    """By arm all users; those of two phases count in each."""
+    return {arm.name: sum(_users(panel, phase, arm.name) for phase in panel.phases) for arm in panel.experiment.arms}
+
+
 def _users(panel: Panel, phase: int, arm: str) -> int:
     """All that were assigned, those without a result too: an arm with more users finds more answers in the cache."""
     cohort = panel.cohort(phase, arm)
@@ -90,7 +97,10 @@ def _users(panel: Panel, phase: int, arm: str) -> int:
 
 
 def harmfulness(panel: Panel, arm: str) -> float:
-    """The e-value that the arm fails more often than control, phases multiplied."""
+    """The e-value that the arm fails more often than control, phases multiplied.
+
+    By request, and no surer than users allow: one whose client tries again and again is one, in whatever arm.
+    """
     logs = 0.0
     for phase in panel.phases:
         control, treatment = panel.cohort(phase, panel.experiment.control.name), panel.cohort(phase, arm)
@@ -98,7 +108,9 @@ def harmfulness(panel: Panel, arm: str) -> float:
             continue
         requests = sum(control.requests), sum(treatment.requests)
         share = requests[1] / sum(requests)
-        logs += log(harm(treatment=sum(treatment.errors), control=sum(control.errors), share=share).e_value)
+        failed = sum(treatment.errors), sum(control.errors)
+        alike = crowding((one.errors, one.requests) for one in (control, treatment))
+        logs += log(harm(treatment=failed[0], control=failed[1], share=share, crowding=alike).e_value)
     return exponential(logs)
 
 

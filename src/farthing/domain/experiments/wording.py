@@ -10,7 +10,7 @@ from farthing.domain.experiments.results import Metric
 NAMES = {
     "cost": "cost",
     "latency": "mean latency",
-    "latency_p95": "95th percentile of latency",
+    "latency_p95": "p95 latency",
     "errors": "error rate",
     "quality": "quality",
     "rating_rate": "rating rate",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import lgamma, log, log1p
 
 from msgspec import Struct
 
 from farthing.domain.stats import distributions as dist
+from farthing.domain.stats.columns import Numbers, counts, squares
 
 TRIPPING = 20.0
 """The e-value at which an arm is stopped: at most 1 in 20 harmless arms ever reaches it."""
@@ -23,7 +25,30 @@ class Harm(Struct, frozen=True):
         return self.e_value >= TRIPPING
 
 
-def harm(*, treatment: int, control: int, share: float) -> Harm:
+def crowding(arms: Iterable[tuple[Numbers, Numbers]]) -> float:
+    """How much more failures vary between users than if each request failed by itself, at least 1 (Rao and Scott 1992).
+
+    Σ c/(c−1)·Σ(x_i − r·n_i)² / Σ r·(1−r)·n, outer sums over arms of c users with n requests and the failing share r. By
+    the arms' own shares, so that one in which everything fails counts in full. Of a single user all failures are one.
+
+    Args:
+        arms: For each arm its users' failed requests x_i, and their requests n_i.
+    """
+    seen = alone = 0.0
+    for failures, requests in arms:
+        x, n = counts(failures), counts(requests)
+        failed, every, users = int(x.sum()), int(n.sum()), int((n > 0).sum())
+        if users > 1:
+            rate = failed / every
+            seen += users / (users - 1) * squares(x - rate * n)
+            alone += rate * (1 - rate) * every
+        else:
+            seen += failed * failed
+            alone += failed
+    return max(1.0, seen / alone) if alone else 1.0
+
+
+def harm(*, treatment: int, control: int, share: float, crowding: float = 1.0) -> Harm:
     """One-sided conditional beta-binomial e-test.
 
     Given that something failed, it was treatment's with probability `share` if both arms fail alike. The e-value is
@@ -36,12 +61,14 @@ def harm(*, treatment: int, control: int, share: float) -> Harm:
         treatment: Failed requests of the treatment, x_t.
         control: Failed requests of control, x_c.
         share: π, the treatment's share of both arms' requests.
+        crowding: By which both counts are divided, since a user's requests fail alike.
     """
     if not 0 < share < 1:
         return Harm(1.0)
-    above = dist.beta_above(1 + treatment, 1 + control, share)
+    harmed, spared = treatment / crowding, control / crowding
+    above = dist.beta_above(1 + harmed, 1 + spared, share)
     if above < dist.SMALLEST_P:
-        return Harm(min(1.0, 1 / (control - treatment * (1 - share) / share)))
-    both = lgamma(1 + treatment) + lgamma(1 + control) - lgamma(2 + treatment + control)
-    against = treatment * log(share) + control * log1p(-share)
+        return Harm(min(1.0, 1 / (spared - harmed * (1 - share) / share)))
+    both = lgamma(1 + harmed) + lgamma(1 + spared) - lgamma(2 + harmed + spared)
+    against = harmed * log(share) + spared * log1p(-share)
     return Harm(dist.exponential(both - against + log(above) - log1p(-share)))

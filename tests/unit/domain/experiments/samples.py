@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from farthing.domain.experiments.data import Cohort, Data, Followed
+from farthing.domain.experiments.data import GROUPS, Cohort, Data, Followed
 from farthing.domain.experiments.definition import Arm, Experiment, Phase
 
 NAMES = ("control", "test", "third", "fourth")
@@ -51,10 +51,10 @@ def cohort(arm: str, costs: Sequence[float], *, requests: Sequence[int] | None =
 
 
 def followed(requests: int, errors: int = 0) -> Followed:
-    """An arm after a promotion: so many requests of one group of users, at no cost and in no time."""
+    """An arm after a promotion: so many requests of all groups of users, at no cost and in no time."""
     found = Followed()
     for number in range(requests):
-        found.add(0, cost=0, latency_us=0, is_error=number < errors)
+        found.add(number % GROUPS, cost=0, latency_us=0, is_error=number < errors)
     return found
 
 

@@ -184,3 +184,11 @@ def test_it_gives_way_where_it_fails_more_often(counts: dict[str, tuple[int, int
     said = regretted(PROMOTED, counted(counts))
     assert (said is not None) is gives_way
     assert said is None or said == "test has failed more often than control since it was promoted: 4.1% against 0.0%"
+
+
+def test_one_user_takes_no_winner_back() -> None:
+    """His requests may fail all day: they are of one group, and the others' do not."""
+    found = counted({"test": (9_800, 0), "control": (200, 0)})
+    for _ in range(2_000):
+        found["test"].add(group("ann"), cost=0, latency_us=0, is_error=True)
+    assert regretted(PROMOTED, found) is None

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.experiments.analysis import analyse
-from farthing.domain.experiments.data import Cohort
+from farthing.domain.experiments.data import Cohort, Served
 from farthing.domain.experiments.results import Results
 from farthing.domain.experiments.verdict import Verdict
 from tests.unit.domain.experiments.samples import cohort, data, experiment
@@ -41,7 +41,7 @@ def test_the_cheaper_arm_wins_in_one_plain_sentence() -> None:
     )
     assert results.verdict.caveats == (
         "Not shown to be as good for test: error rate.",
-        "Not measured for test: mean latency, 95th percentile of latency and quality.",
+        "Not measured for test: mean latency, p95 latency and quality.",
     )
     assert results.p_value == results.metrics[0].p_fixed
     assert results.interval == results.metrics[0].ci == pytest.approx((-0.0001, -0.0001))
@@ -153,6 +153,29 @@ def test_users_in_wrong_shares_forbid_conclusions_and_end_only_a_full_plan() -> 
     assert told(results) == ("invalid", None, True)
     assert "100 in control, 20 in test" in results.verdict.reason
     assert told(judged(*arms, sample_size=500)) == ("invalid", None, False)
+
+
+def test_wrong_shares_are_told_as_they_were_counted() -> None:
+    """With users whose answers the cache had, without whom the sentence would name shares that are as planned."""
+    every = data(cohort("control", DEAR), cohort("test", CHEAP), served=(Served(arm="test", phase=0, users=60),))
+    verdict = analyse(experiment(sample_size=500), every).verdict
+    assert (verdict.code, verdict.is_final) == ("invalid", False)
+    assert "(50 in control, 110 in test)" in verdict.reason
+
+
+def test_one_user_who_fails_again_and_again_ends_nothing() -> None:
+    """He is one, as often as he asks; an arm in which hardly anybody gets an answer ends as soon as ever."""
+    often = [1] * 29 + [30]
+    control, test = cohort("control", DEAR[:30]), cohort("test", CHEAP[:30], requests=often, errors=[0] * 29 + [28])
+    alone = judged(control, test, sample_size=500)
+    assert told(alone) == ("collecting", None, False)
+    assert alone.arms["test"].harm_e_value == pytest.approx(1.4, abs=0.5)
+    down = cohort("test", CHEAP[:5], requests=[2] * 5, errors=[2] * 5)
+    assert told(judged(cohort("control", DEAR[:5], requests=[2] * 5), down, sample_size=500)) == (
+        "stopped_harm",
+        None,
+        True,
+    )
 
 
 def test_harm_ends_it_even_where_the_shares_are_wrong() -> None:

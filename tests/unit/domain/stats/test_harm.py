@@ -8,7 +8,7 @@ import pytest
 from scipy import integrate
 
 from farthing.domain.stats.distributions import beta_above
-from farthing.domain.stats.harm import harm
+from farthing.domain.stats.harm import crowding, harm
 
 
 def test_equal_arms_it_is_the_two_sided_test_with_half_its_prior() -> None:
@@ -58,3 +58,31 @@ def test_ten_percent_against_two_trips_within_400_requests() -> None:
     """At the expected counts of failures."""
     assert harm(treatment=20, control=4, share=0.5).tripped
     assert not harm(treatment=6, control=4, share=0.5).tripped
+
+
+def test_failures_of_one_user_crowd() -> None:
+    """Σ c/(c−1)·Σ(x − r·n)² over Σ r·(1−r)·n: by hand, and 1 where each request fails by itself or nothing varies."""
+    crowded = [([0, 0, 0], [1, 1, 1]), ([0, 0, 4], [2, 2, 4])]
+    assert crowding(crowded) == pytest.approx(1.5 * (1 + 1 + 4) / 2)
+    assert crowding([([0, 1] * 50, [1] * 100)] * 2) == pytest.approx(100 / 99)
+    assert crowding([([1, 1, 0, 0], [2, 2, 2, 2])]) == 1.0
+    assert crowding([([0, 0], [3, 5]), ([4, 9], [4, 9])]) == 1.0
+    assert crowding([([3, 0], [5, 0]), ([0, 0], [5, 2])]) == 3.0
+    assert crowding([([], []), ([0], [5])]) == 1.0
+
+
+@pytest.mark.parametrize("users", [1, 2, 5, 40, 400])
+def test_one_user_never_trips_it(users: int) -> None:
+    """However often he fails where nobody else does."""
+    for often in (1, 7, 20, 50, 200, 3_000):
+        arms = [([0] * users, [1] * users), ([often] + [0] * (users - 1), [often] + [1] * (users - 1))]
+        share = (users + often - 1) / (2 * users + often - 1)
+        assert harm(treatment=often, control=0, share=share, crowding=crowding(arms)).e_value < 2.1
+
+
+def test_crowded_failures_are_fewer() -> None:
+    """Both counts are divided, also where the integral is too small for a number."""
+    crowded = harm(treatment=40, control=6, share=0.5, crowding=2.0)
+    assert crowded == harm(treatment=20, control=3, share=0.5)
+    far = harm(treatment=0, control=10**6, share=0.5, crowding=10.0)
+    assert far.e_value == pytest.approx(1e-5)
