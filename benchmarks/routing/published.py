@@ -73,7 +73,7 @@ LABELS: Mapping[str, Sequence[int]] = {"mmlu_gpt4_mixtral": (100, 300, 1_000, 3_
 """How many rows the predictor is also fitted to, to show what labels are worth."""
 
 NOTES: Mapping[str, str] = {
-    "uiuc9": "published rows of nine models are on another set, of 5,505 prompts with real dollars and answers, not at hand",
+    "uiuc9": "published rows are on another set of nine models: 5,505 prompts with dollars and answers, not at hand",
 }
 
 GOALS = (

@@ -18,6 +18,12 @@ Train = Annotated[
     list[Path] | None,
     typer.Option(help="Recorded outcomes to learn from, instead of the file's own parts.", show_default=False),
 ]
+Cold = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Recorded outcomes of other tasks, for a router without any label of this one.", show_default=False
+    ),
+]
 Prices = Annotated[
     list[str] | None,
     typer.Option("--price", help="MODEL=USD_PER_MTOK, for outcomes without a cost.", show_default="list prices"),
@@ -38,26 +44,34 @@ def routing(
     file: Annotated[Path, typer.Argument(help="Recorded outcomes, JSON lines, gzipped or not.", show_default=False)],
     *,
     train: Train = None,
+    cold: Cold = None,
     price: Prices = None,
     at: Budgets = None,
     as_json: AsJson = False,
 ) -> None:
     """Score routers on prompts that they have not seen."""
     with _said():
+        from farthing.insight.evaluation.costs import priced
         from farthing.insight.evaluation.evaluating import Question, evaluate
         from farthing.insight.evaluation.figures import PUBLISHED_BUDGETS
         from farthing.insight.evaluation.learners import CASCADES, LEARNERS
+        from farthing.insight.evaluation.learners import cold as prior_alone
         from farthing.insight.evaluation.report import as_json as shown
         from farthing.insight.evaluation.report import summary, tables
         from farthing.insight.learning.labels import read_labels
 
+        named, budgets = dict(_prices(price or ())), _budgets(at) or PUBLISHED_BUDGETS
+        rows, learners = read_labels(file), dict(LEARNERS)
+        if cold:
+            elsewhere = [row for other in cold for row in read_labels(other)]
+            learners["cold"] = prior_alone(priced(elsewhere, named), rows)
         question = Question(
-            rows=read_labels(file),
+            rows=rows,
             train=[row for other in train or () for row in read_labels(other)],
-            learners=LEARNERS,
+            learners=learners,
             cascades=CASCADES,
-            prices=dict(_prices(price or ())),
-            budgets=_budgets(at) or PUBLISHED_BUDGETS,
+            prices=named,
+            budgets=budgets,
         )
         found = evaluate(question)
     if as_json or not sys.stdout.isatty():
@@ -65,8 +79,8 @@ def routing(
         return
     for line in summary(found):
         print(line)
-    for columns, rows in tables(found):
-        print_table(columns, rows, numbers=columns[1:])
+    for columns, cells in tables(found):
+        print_table(columns, cells, numbers=columns[1:])
 
 
 @contextmanager

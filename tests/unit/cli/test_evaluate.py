@@ -39,6 +39,18 @@ def test_routers_are_scored_as_json_where_nobody_watches(farthing: Farthing, row
     assert list(found["routers"]) == ["zero", "length", "label", "complexity", "learning", "oracle"]
 
 
+def test_a_cold_router_learns_from_other_tasks(farthing: Farthing, rows: Path) -> None:
+    """It stands beside the others, and has not seen a prompt that is scored."""
+    other = rows.with_name("other.jsonl")
+    other.write_bytes(rows.read_bytes().replace(b"Question", b"Riddle"))
+    prices = ("--price", "a=1", "--price", "b=10")
+    said = farthing("eval", "routing", str(rows), "--cold", str(other), *prices)
+    assert (said.status, said.err) == (0, "")
+    assert list(json.loads(said.out)["routers"])[-3:] == ["learning", "cold", "oracle"]
+    said = farthing("eval", "routing", str(rows), "--cold", str(rows), *prices)
+    assert said.err.startswith("farthing: 0 rows of other tasks are too few for the cold router: ")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from farthing.domain.routing.learning.check import Check
 from farthing.domain.routing.learning.predictor import Predictor
 from farthing.insight.evaluation.nesting import Learner
-from farthing.insight.evaluation.routers import Fit
-from farthing.insight.evaluation.table import Array
+from farthing.insight.evaluation.routers import Fit, demanding
+from farthing.insight.evaluation.table import Array, alike
 from farthing.insight.learning.checking import fit_check
-from farthing.insight.learning.labels import Labelled
+from farthing.insight.learning.labels import BadLabels, Labelled
+from farthing.insight.learning.priors import fit_prior
 from farthing.insight.learning.training import fit
 
 
@@ -46,6 +47,19 @@ class Checked:
 def checking(rows: Sequence[Labelled], models: Sequence[str], first: str, quality: Array) -> Checked:
     """Fits the shipped check."""
     return Checked(fit_check(rows, models, first, quality))
+
+
+def cold(elsewhere: Sequence[Labelled], scored: Sequence[Labelled]) -> Fit:
+    """A router that knows prices and a prior fitted to rows elsewhere: those of no task and no prompt that is scored.
+
+    Raises `BadLabels` where too few of these are left.
+    """
+    prompts, tasks = {alike(row.prompt) for row in scored}, {row.dataset for row in scored} - {""}
+    others = [row for row in elsewhere if row.dataset not in tasks and alike(row.prompt) not in prompts]
+    try:
+        return demanding(fit_prior(others).demand)
+    except ValueError as error:
+        raise BadLabels(f"{len(others):,} rows of other tasks are too few for the cold router: {error}") from error
 
 
 LEARNERS: Mapping[str, Fit] = {"learning": learning}

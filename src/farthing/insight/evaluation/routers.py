@@ -120,25 +120,33 @@ def _design(values: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """The documented complexity score: a dearer model is taken to fail less, the more so the higher the score."""
+class Priced:
+    """Knows how demanding a prompt is: a dearer model is taken to fail less, the more so the more it is."""
 
     cost: Array
     """Mean cost of each model, US dollars."""
 
+    demand: Callable[[str], float]
+    """0..1, of a prompt."""
+
     def predict(self, rows: Sequence[Labelled]) -> tuple[Array, Array]:
-        """1 - score · (1 - the model's place by price, from 0 to 1), and the model's mean cost."""
+        """1 - demand · (1 - the model's place by price, from 0 to 1), and the model's mean cost."""
         place = self.cost.argsort(kind="stable").argsort(kind="stable") / max(len(self.cost) - 1, 1)
-        scores = np.array([_complexity(row.prompt) for row in rows])
-        return 1 - scores[:, None] * (1 - place), np.tile(self.cost, (len(rows), 1))
+        demands = np.array([self.demand(row.prompt) for row in rows])
+        return 1 - demands[:, None] * (1 - place), np.tile(self.cost, (len(rows), 1))
 
 
-def scoring(rows: Sequence[Labelled], models: Sequence[str]) -> Scored:
-    """Prices are all that the score needs to know."""
-    return Scored(_means(rows, models, None)[1])
+def demanding(demand: Callable[[str], float]) -> Fit:
+    """Fits a `Priced` router: prices are all that it needs to know of the rows."""
+
+    def fit(rows: Sequence[Labelled], models: Sequence[str]) -> Priced:
+        return Priced(_means(rows, models, None)[1], demand)
+
+    return fit
 
 
-def _complexity(prompt: str) -> float:
+def complexity_of(prompt: str) -> float:
+    """The documented complexity score, 0..1."""
     parts, _ = read_features(ChatRequest(model="auto", messages=(Message("user", (Text(prompt),)),)))
     return score(parts.values())
 
@@ -163,7 +171,7 @@ def knowing(_rows: Sequence[Labelled], models: Sequence[str]) -> Knowing:
 BASELINES: Mapping[str, Fit] = {
     "length": lining,
     "label": grouping(task_of),
-    "complexity": scoring,
+    "complexity": demanding(complexity_of),
 }
 """What every table compares with, beside ZERO and ORACLE, which need no fitting."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
 
-from farthing.insight.evaluation.learners import CASCADES, LEARNERS
-from farthing.insight.learning.labels import Labelled, Outcome
+from farthing.insight.evaluation.learners import CASCADES, LEARNERS, cold
+from farthing.insight.learning.labels import BadLabels, Labelled, Outcome
 
 
 def taught(number: int) -> Labelled:
@@ -47,3 +48,16 @@ def test_the_check_reads_the_first_answer_alone() -> None:
     assert found[1].tolist() == found[3].tolist()
     assert found[0, 0] > 0.7
     assert found[1, 0] < 0.4
+
+
+def test_the_cold_router_is_told_nothing_of_the_task_that_is_scored() -> None:
+    """Neither its rows nor its prompts; without others there is none."""
+    scored = [Labelled(prompt="Hello", outcomes={}, dataset="mine")]
+    rows = [replace(taught(number), dataset="theirs") for number in range(60)]
+    fitted = cold(rows, scored)(rows, ("cheap", "dear"))
+    quality, cost = fitted.predict([taught(101)])
+    assert 0 < quality[0, 0] < quality[0, 1] == 1
+    assert cost.tolist() == [[1.0, 10.0]]
+    for known in ([replace(row, dataset="mine") for row in rows], [replace(row, prompt="hello") for row in rows]):
+        with pytest.raises(BadLabels, match="0 rows of other tasks are too few for the cold router"):
+            cold(known, scored)

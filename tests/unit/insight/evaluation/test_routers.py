@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farthing.insight.evaluation.routers import BASELINES, lining, scoring
+from farthing.insight.evaluation.routers import BASELINES, lining
 from tests.unit.insight.evaluation.outcomes import halves, row
 
 
@@ -33,7 +33,7 @@ def test_length_follows_straight_lines() -> None:
 
 def test_the_complexity_score_trusts_the_price() -> None:
     """A demanding prompt is worth a dearer model more than an easy one; the dearest never fails."""
-    fitted = scoring(halves(20), ("a", "b"))
+    fitted = BASELINES["complexity"](halves(20), ("a", "b"))
     hard = "Prove that the algorithm is optimal, derive its complexity, and refactor the code.\n" * 20
     quality, cost = fitted.predict([row(0, (1, 1), (1, 1), prompt="Hi"), row(1, (1, 1), (1, 1), prompt=hard)])
     assert quality[:, 1].tolist() == [1.0, 1.0]
