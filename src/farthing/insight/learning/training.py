@@ -88,7 +88,7 @@ def _weights(
     scales = np.sqrt(_shares(len(values)))
     blocks = [design.terms * scales[0], design.traits * scales[1], design.meanings * scales[2]]
     terms, traits, meanings = solve(blocks, values, known, ridge)
-    of_terms = np.zeros((PLACES, values.shape[1]), dtype=np.float32)
+    of_terms = np.zeros((PLACES, values.shape[1]), dtype=np.float16)
     of_terms[design.used] = terms * scales[0]
     turned = [design.turns[0] @ (traits * scales[1]), design.turns[1] @ (meanings * scales[2])]
     return of_terms, np.concatenate(turned).astype(np.float32)

@@ -45,7 +45,7 @@ class Predictor(Struct, frozen=True):
     vocabulary: Vocabulary
     encoder: Encoder
     of_terms: NDArray[Any]
-    """float32, places by outputs; outputs are the models' qualities, then the logarithms of their costs."""
+    """float16, places by outputs; outputs are the models' qualities, then the logarithms of their costs."""
     of_likeness: NDArray[Any]
     """float32, landmarks by outputs."""
     forest: Forest
@@ -86,7 +86,8 @@ class Predictor(Struct, frozen=True):
 
     def _outputs(self, seen: Seen) -> NDArray[Any]:
         """What is added to the means for a prompt."""
-        linear = seen.weights @ self.of_terms[seen.places] + seen.likeness @ self.of_likeness
+        of_terms = self.of_terms[seen.places].astype(seen.weights.dtype)
+        linear = seen.weights @ of_terms + seen.likeness @ self.of_likeness
         added: NDArray[Any] = (linear + self.forest.predict(seen.numbers)) / 2
         return added
 
