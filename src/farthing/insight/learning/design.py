@@ -98,7 +98,7 @@ def _turn(landmarks: NDArray[Any]) -> NDArray[Any]:
     return turned
 
 
-def _prompts_with(rows: Sequence[list[int]], size: int) -> NDArray[Any]:
+def _prompts_with(rows: Sequence[Sequence[int]], size: int) -> NDArray[Any]:
     """How many rows hold each number below `size`."""
     once = [np.array(sorted(set(row)), dtype=np.int64) for row in rows]
     return np.bincount(np.concatenate(once), minlength=size)

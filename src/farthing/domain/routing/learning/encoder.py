@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
@@ -75,7 +76,7 @@ class Encoder(Struct, frozen=True):
         scaled: NDArray[Any] = apart * np.float32((2 * len(self.means)) ** -0.5)
         return scaled
 
-    def meaning(self, pieces: list[list[int]]) -> NDArray[Any]:
+    def meaning(self, pieces: Sequence[Sequence[int]]) -> NDArray[Any]:
         """What prompts are about, prompts by dimensions, of length 1: rare pieces count for more than common ones."""
         import numpy as np
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from farthing.domain.routing.learning.terms import excerpt, places_of, tokens_of
@@ -12,11 +13,11 @@ from farthing.domain.routing.learning.vocabulary import Vocabulary
 class Reading(NamedTuple):
     """One prompt."""
 
-    places: list[int]
+    places: Sequence[int]
     """Of its terms in the table, repeated as they are."""
-    pieces: list[int]
+    pieces: Sequence[int]
     """Rows of the vocabulary, repeated as they are."""
-    traits: list[float]
+    traits: Sequence[float]
     """By `traits.NAMES`."""
 
 
