@@ -40,8 +40,6 @@ class Design:
     """float32, prompts by landmarks."""
     numbers: NDArray[Any]
     """float32, prompts by traits and dimensions of meaning."""
-    nearest: NDArray[Any]
-    """int64, by prompt: the landmark that it is most like."""
     turns: tuple[NDArray[Any], NDArray[Any]]
     """Landmarks by landmarks: likeness to them times this are `traits` and `meanings`."""
 
@@ -86,7 +84,6 @@ def design_of(readings: Sequence[Reading], encoder: Encoder) -> Design:
         traits=alike[0] @ turns[0],
         meanings=alike[1] @ turns[1],
         numbers=np.concatenate((traits, meanings), axis=1),
-        nearest=(alike[0] + alike[1]).argmax(axis=1),
         turns=turns,
     )
 

@@ -15,6 +15,7 @@ from farthing.domain.routing.learning.terms import PLACES
 from farthing.insight.learning.design import Design, design_of, encoder_of
 from farthing.insight.learning.growing import grow
 from farthing.insight.learning.labels import Labelled
+from farthing.insight.learning.nearness import nearness_of
 from farthing.insight.learning.solving import solve
 from farthing.insight.learning.vocabulary import vocabulary
 
@@ -60,7 +61,7 @@ def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None) -> Pre
         of_terms=of_terms,
         of_likeness=of_likeness,
         forest=grow(design.numbers, centred, known, np.repeat([1.0, _COST_WORTH], len(names))),
-        rated=_rated(design.nearest, known[:, : len(names)], len(encoder.meanings)),
+        nearness=nearness_of(readings, known[:, : len(names)]),
         means=means,
         levels=_levels(rows, names, means[len(names) :]),
     )
@@ -99,13 +100,6 @@ def _weights(
     of_terms[design.used] = terms * scales[0]
     turned = [design.turns[0] @ (traits * scales[1]), design.turns[1] @ (meanings * scales[2])]
     return of_terms, np.concatenate(turned).astype(np.float32)
-
-
-def _rated(nearest: NDArray[Any], known: NDArray[Any], landmarks: int) -> NDArray[Any]:
-    """Rated answers by the landmark that their prompt is nearest to, and by model."""
-    found = np.zeros((landmarks, known.shape[1]), dtype=np.float32)
-    np.add.at(found, nearest, known)
-    return found
 
 
 def _shares(prompts: int) -> NDArray[Any]:

@@ -55,8 +55,16 @@ def test_a_predictor_knows_what_it_rests_on() -> None:
     """Many rated answers are near a prompt like those that were seen, few near one that is like none."""
     predictor = fit(rows())
     near, far = predictor.outlook("What is 31 times 38?").near, predictor.outlook("Bonjour, mes amis!").near
-    assert near["small"] == near["large"] > 2
+    assert near["small"] == near["large"] > 3
     assert far["large"] < 0.5
+
+
+def test_prompts_of_one_kind_are_near_to_each_other_where_nothing_else_was_rated() -> None:
+    """Each of them is then a large part of what there is to go by; each counts for itself, and for what is like it."""
+    predictor = fit([Labelled(f"Add {n} and {n + 18}.", {"only": Outcome(1.0)}) for n in range(20)])
+    assert predictor.outlook("Add 3 and 21.").near["only"] > 10
+    assert predictor.outlook("Tell me about the harbour.").near["only"] < 0.5
+    assert fit([Labelled("Hello", {"only": Outcome(1.0)})] * 3).outlook("Hello").near["only"] == pytest.approx(3)
 
 
 def test_nothing_can_be_learned_of_nothing() -> None:

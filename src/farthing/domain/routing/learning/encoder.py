@@ -78,14 +78,20 @@ class Encoder(Struct, frozen=True):
 
     def meaning(self, pieces: Sequence[Sequence[int]]) -> NDArray[Any]:
         """What prompts are about, prompts by dimensions, of length 1: rare pieces count for more than common ones."""
-        import numpy as np
+        return meaning(pieces, self.piece_rarity, self.vectors, self.centre)
 
-        sums = np.zeros((len(pieces), self.vectors.shape[1]), dtype=np.float32)
-        for row, those in enumerate(pieces):
-            rows = np.array(those, dtype=np.int64)
-            sums[row] = self.piece_rarity[rows] @ self.vectors[rows]
-        apart = unit(sums) - self.centre
-        return unit(apart)
+
+def meaning(
+    pieces: Sequence[Sequence[int]], rarity: NDArray[Any], vectors: NDArray[Any], centre: NDArray[Any]
+) -> NDArray[Any]:
+    """What prompts of these pieces are about, prompts by dimensions, as seen from a centre, of length 1."""
+    import numpy as np
+
+    sums = np.zeros((len(pieces), vectors.shape[1]), dtype=np.float32)
+    for row, those in enumerate(pieces):
+        rows = np.array(those, dtype=np.int64)
+        sums[row] = rarity[rows] @ vectors[rows]
+    return unit(unit(sums) - centre)
 
 
 def unit(rows: NDArray[Any]) -> NDArray[Any]:

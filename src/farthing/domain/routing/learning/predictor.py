@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from farthing.domain.routing.learning.encoder import Encoder, Seen
 from farthing.domain.routing.learning.forest import Forest
+from farthing.domain.routing.learning.nearness import Nearness
 from farthing.domain.routing.learning.reading import read
 from farthing.domain.routing.learning.vocabulary import Vocabulary
 
@@ -34,10 +35,6 @@ class Outlook(NamedTuple):
     """By model: its rated answers to prompts like this one; one to a prompt that is half as like counts as half."""
 
 
-_UNLIKE = 0.4
-"""Likeness, the mean of that in traits and in meaning, up to which prompts have nothing to do with each other."""
-
-
 class Predictor(Struct, frozen=True):
     """Tells the quality and the logarithm of the cost of each model, half by a linear function and half by a forest."""
 
@@ -50,8 +47,8 @@ class Predictor(Struct, frozen=True):
     """float32, landmarks by outputs."""
     forest: Forest
     """Of the same outputs, by traits and meaning."""
-    rated: NDArray[Any]
-    """float32, landmarks by models: the rated answers to prompts that are nearest to each."""
+    nearness: Nearness
+    """Of the rated answers to the prompts that it was fitted to, by model."""
     means: NDArray[Any]
     """float64, by output."""
     levels: NDArray[Any]
@@ -63,16 +60,12 @@ class Predictor(Struct, frozen=True):
 
     def outlook(self, text: str) -> Outlook:
         """What is expected of each model for a prompt, and how many rated answers speak for it."""
-        import numpy as np
-
-        seen = self.encoder.encode(read(text, self.vocabulary))
-        quality, cost = self._foretold(self._outputs(seen)[None])
-        alike = seen.likeness.reshape(2, -1).mean(axis=0)
-        counted = np.maximum(alike - _UNLIKE, 0) / (1 - _UNLIKE)
+        reading = read(text, self.vocabulary)
+        quality, cost = self._foretold(self._outputs(self.encoder.encode(reading))[None])
         forecasts = map(Forecast, quality[0].tolist(), cost[0].tolist())
         return Outlook(
             dict(zip(self.models, forecasts, strict=True)),
-            dict(zip(self.models, (counted @ self.rated).tolist(), strict=True)),
+            dict(zip(self.models, self.nearness.near(reading.pieces).tolist(), strict=True)),
         )
 
     def predict_many(self, texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from farthing.domain.routing.learning.encoder import Encoder, likeness, unit
 from farthing.domain.routing.learning.forest import Forest
+from farthing.domain.routing.learning.nearness import Nearness
 from farthing.domain.routing.learning.predictor import Forecast, Predictor
 from farthing.domain.routing.learning.reading import read
 from farthing.domain.routing.learning.terms import PLACES, places_of
@@ -43,6 +45,15 @@ def encoder() -> Encoder:
     )
 
 
+NEARNESS = Nearness(
+    rarity=np.ones(2, dtype=np.float32),
+    vectors=VOCABULARY.vectors,
+    centre=np.zeros(2, dtype=np.float32),
+    meanings=np.array([[1, 0], [0.6, 0.8]], dtype=np.float32),
+    rated=np.array([[8, 0], [2, 6]], dtype=np.float32),
+)
+
+
 def predictor() -> Predictor:
     """Two models; red speaks for the first, likeness to the meaning of blue for the second."""
     of_terms = np.zeros((PLACES, 4), dtype=np.float32)
@@ -56,7 +67,7 @@ def predictor() -> Predictor:
         of_terms=of_terms,
         of_likeness=of_likeness,
         forest=FOREST,
-        rated=np.array([[8, 0], [2, 6]], dtype=np.float32),
+        nearness=NEARNESS,
         means=np.array([0.5, 0.25, 0.0, np.log(2.0)]),
         levels=np.array([1.5, 0.0]),
     )
@@ -125,9 +136,16 @@ def test_many_are_foretold_as_each_alone() -> None:
 
 
 def test_rated_answers_count_by_how_like_their_prompts_are() -> None:
-    """Likeness is the mean of both kinds; up to 0.4 answers do not count, from there on in proportion."""
-    reading = read("red", VOCABULARY)
-    traits = likeness(encoder().standard(np.array([reading.traits], dtype=np.float32)), encoder().traits)[0]
-    near = predictor().outlook("red").near
-    assert near["small"] == pytest.approx(8 * ((traits[0] + 1) / 2 - 0.4) / 0.6, rel=1e-5)
-    assert near["large"] == 6 * max(0, (traits[1] + np.exp(-2.0)) / 2 - 0.4) / 0.6
+    """Up to a cosine of 0.2 answers do not count, from there on in proportion."""
+    assert predictor().outlook("red").near == pytest.approx({"small": 8 + 2 * (0.6 - 0.2) / 0.8, "large": 3})
+    assert predictor().outlook("blue").near == pytest.approx({"small": 2 * (0.8 - 0.2) / 0.8, "large": 4.5})
+
+
+def test_what_prompts_are_alike_in_is_seen_from_the_centre_of_many() -> None:
+    """Pieces weigh by how rare they are in these."""
+    alike = replace(NEARNESS, rarity=np.array([1, 2], dtype=np.float32)).alike([[0, 1], []])
+    assert alike[0].tolist() == pytest.approx([3 / np.hypot(3, 10), (0.6 * 3 + 0.8 * 10) / np.hypot(3, 10)])
+    assert alike[1].tolist() == [0, 0]
+    away = replace(NEARNESS, centre=np.array([1, 0], dtype=np.float32)).alike([[0], [1]])
+    assert away[0].tolist() == [0, 0]
+    assert away[1].tolist() == pytest.approx([-(0.5**0.5), 0.2 * 0.5**0.5])
