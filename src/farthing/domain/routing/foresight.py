@@ -13,10 +13,10 @@ from farthing.domain.routing.plan import Confidence, Needs
 from farthing.domain.tokens import estimate
 
 if TYPE_CHECKING:
-    from farthing.domain.routing.learning.predictor import Forecast
+    from farthing.domain.routing.learning.predictor import Outlook
 
 MEDIUM_FROM, HIGH_FROM = 5, 10
-"""Rated answers that confidence needs; a model with fewer than the first is one that nothing is known of."""
+"""Rated answers to prompts like the one that is asked about; a model with fewer than the first of any is not known."""
 _MOST_TIMES = 8
 """An answer is expected to be at most so many times longer or shorter than what is likely of its tier."""
 
@@ -28,8 +28,8 @@ class Foreteller(Protocol):
     def models(self) -> tuple[str, ...]:
         """Those it tells of."""
 
-    def predict(self, text: str) -> Mapping[str, Forecast]:
-        """Quality and cost of each of them for a prompt."""
+    def outlook(self, text: str) -> Outlook:
+        """Quality and cost of each of them for a prompt, and how many rated answers speak for it."""
 
 
 class Expected(Struct, frozen=True):
@@ -40,6 +40,8 @@ class Expected(Struct, frozen=True):
     """0..1."""
     cost: int | None
     """Nano-dollars; None where the model is unpriced."""
+    near: float
+    """Its rated answers to prompts like this one."""
 
 
 class Foresight:
@@ -48,10 +50,9 @@ class Foresight:
     def __init__(self, predictor: Foreteller, rated: Mapping[str, int]) -> None:
         """`rated` is the number of rated answers that it has learned from, by model."""
         self._predictor = predictor
-        self._rated = {model: rated.get(model, 0) for model in predictor.models}
-        self._known = frozenset(model for model, answers in self._rated.items() if answers >= MEDIUM_FROM)
+        self._known = frozenset(model for model in predictor.models if rated.get(model, 0) >= MEDIUM_FROM)
         # An experiment asks for the plans of all its arms, one after the other, for one prompt.
-        self._last: tuple[str, Mapping[str, Forecast]] = "", {}
+        self._last: tuple[str, Outlook | None] = "", None
 
     def knows(self, models: Iterable[Model]) -> bool:
         """Whether anything is known of any of them."""
@@ -59,21 +60,26 @@ class Foresight:
 
     def expect(self, text: str, models: Iterable[Model], needs: Needs) -> dict[str, Expected]:
         """What is expected of those models that something is known of, for this prompt, by name."""
-        last, forecasts = self._last
-        if text != last:
-            forecasts = self._predictor.predict(text)
-            self._last = text, forecasts
+        last, outlook = self._last
+        if outlook is None or text != last:
+            outlook = self._predictor.outlook(text)
+            self._last = text, outlook
         words = estimate(text)
         found = {}
         for model in models:
             if model.name in self._known:
-                quality, usd = forecasts[model.name]
-                found[model.name] = Expected(model, quality, _cost(model, usd, needs, words))
+                quality, usd = outlook.forecasts[model.name]
+                cost = _cost(model, usd, needs, words)
+                found[model.name] = Expected(model, quality, cost, outlook.near[model.name])
         return found
 
-    def confidence(self, models: Iterable[str]) -> Confidence:
-        """How sure a choice between these models is: by the one that the fewest rated answers are of."""
-        return "high" if min(self._rated[model] for model in models) >= HIGH_FROM else "medium"
+
+def confidence_in(compared: Iterable[Expected]) -> Confidence:
+    """How sure a choice between these models is: by the one of which the fewest answers to such prompts are rated."""
+    near = min(one.near for one in compared)
+    if near >= HIGH_FROM:
+        return "high"
+    return "medium" if near >= MEDIUM_FROM else "low"
 
 
 def _cost(model: Model, usd: float, needs: Needs, words: int) -> int | None:

@@ -40,14 +40,19 @@ class Hybrid:
 
 
 def _held(found: Plan, plan: Plan) -> Plan:
-    """What is learned, as long as it is not too far off the tier; else what complexity says."""
+    """What is learned, as long as it is known well enough for how far it is off the tier; else what complexity says."""
     first, tier = found.models[0], plan.tier or TIERS[0]
-    if abs(TIERS.index(first.tier) - TIERS.index(tier)) <= _FARTHEST:
+    if found.confidence == "low":
+        why = "too few answers to prompts like this are rated"
+    elif abs(TIERS.index(first.tier) - TIERS.index(tier)) <= _FARTHEST:
         return found
+    else:
+        why = f"{first.name} of tier {first.tier} is not known well enough for this"
     expected = found.metadata["expected"]
     return replace(
         plan,
-        reason=f"{plan.reason.removesuffix('.')}; {first.name} of tier {first.tier} is not known well enough for this.",
+        reason=f"{plan.reason.removesuffix('.')}; {why}.",
+        confidence=found.confidence,
         candidates=tuple([replace(one, estimated_quality=expected.get(one.model)) for one in plan.candidates]),
         metadata=found.metadata | {"decided_by": plan.strategy},
     )

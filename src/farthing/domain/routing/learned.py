@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from farthing.domain.catalogue import TIERS, Catalogue, Model
 from farthing.domain.chat import ChatRequest
-from farthing.domain.routing.foresight import Expected, Foresight
+from farthing.domain.routing.foresight import Expected, Foresight, confidence_in
 from farthing.domain.routing.patterns import pattern_of
 from farthing.domain.routing.plan import Candidate, Plan, Strategy
 from farthing.domain.routing.ranking import Bar, candidates_of, rank, sentence
@@ -70,12 +70,11 @@ class Learned:
         offers, weak = _others(able, priced, expected, plan)
         candidates = [*candidates_of(groups, bar), *_behind(offers, expected, sum(map(len, groups))), *weak]
         candidates += self._pool.left_out(candidates, plan.needs, plan.tier or TIERS[0], allowed)
-        first = groups[0][0].model
         return replace(
             plan,
             models=(*(one.model for group in groups for one in group), *(offer.model for offer in offers)),
             strategy=self.name,
-            confidence=self._foresight.confidence((first.name, bar.model)),
+            confidence=confidence_in((groups[0][0], expected[bar.model])),
             reason=sentence(groups, bar),
             candidates=tuple(candidates),
             metadata=plan.metadata

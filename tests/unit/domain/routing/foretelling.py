@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 
-from farthing.domain.routing.learning.predictor import Forecast
+from farthing.domain.routing.learning.predictor import Forecast, Outlook
 
 
 class Told:
     """Foretells the same of every prompt: qualities, and what answers cost in US dollars where that is known."""
 
-    def __init__(self, qualities: Mapping[str, float], costs: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, qualities: Mapping[str, float], costs: Mapping[str, float] | None = None, near: float = 100
+    ) -> None:
         self._told = {name: Forecast(quality, (costs or {}).get(name, 0.0)) for name, quality in qualities.items()}
+        self._near = near
+        self.nearer: dict[str, float] = {}
+        """Of the models that more or fewer rated answers speak for than for the others."""
         self.asked: list[str] = []
         """What was foretold of."""
 
@@ -18,11 +23,11 @@ class Told:
         """Those it tells of."""
         return tuple(self._told)
 
-    def predict(self, text: str) -> Mapping[str, Forecast]:
+    def outlook(self, text: str) -> Outlook:
         """The same, whatever the text."""
         assert text
         self.asked.append(text)
-        return self._told
+        return Outlook(self._told, dict.fromkeys(self._told, self._near) | self.nearer)
 
 
 def often(*names: str, times: int = 100) -> dict[str, int]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farthing.domain.routing.foresight import Foresight
+from farthing.domain.routing.foresight import Expected, Foresight, confidence_in
 from farthing.domain.routing.plan import Needs
 from farthing.domain.tokens import estimate
 from tests.unit.domain.routing.foretelling import Told, often
@@ -31,14 +31,22 @@ def test_a_model_with_fewer_than_five_rated_answers_is_not_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "confidence"), [((10, 10), "high"), ((9, 100), "medium"), ((5, 5), "medium"), ((100, 9), "medium")]
+    ("near", "confidence"),
+    [((10, 10), "high"), ((9.9, 100), "medium"), ((5, 5), "medium"), ((100, 9), "medium"), ((100, 4.9), "low")],
 )
-def test_confidence_is_that_of_the_model_with_the_fewest_rated_answers(
-    counts: tuple[int, int], confidence: str
+def test_confidence_is_that_of_the_model_with_the_fewest_answers_to_such_prompts(
+    near: tuple[float, float], confidence: str
 ) -> None:
-    """High from ten answers of each of the compared models."""
-    foresight = Foresight(Told({"small": 0.8, "large": 0.9}), dict(zip(("small", "large"), counts, strict=True)))
-    assert foresight.confidence(["small", "large"]) == confidence
+    """High from ten of each of the compared models, medium from five."""
+    assert confidence_in([Expected(SMALL, 0.5, 1, one) for one in near]) == confidence
+
+
+def test_how_many_answers_speak_for_it_is_told_of_each_model() -> None:
+    """As the predictor says."""
+    told = Told({"small": 0.8, "large": 0.9})
+    told.nearer["large"] = 2.5
+    found = Foresight(told, often("small", "large")).expect(TEXT, [SMALL, LARGE], NEEDS)
+    assert {name: one.near for name, one in found.items()} == {"small": 100, "large": 2.5}
 
 
 def test_what_answers_have_cost_is_turned_into_tokens_at_todays_price() -> None:

@@ -24,7 +24,7 @@ def decide(
     floor: float | None = None,
 ) -> Plan:
     """The plan of a strategy that has learned this."""
-    strategies = strategies_with(Told(qualities), rated=often(*qualities, times=times), floor=0.02)
+    strategies = strategies_with(Told(qualities, near=times), rated=often(*qualities, times=times), floor=0.02)
     return strategies[strategy].plan(chat, known, floor=floor)
 
 
@@ -155,33 +155,52 @@ def test_a_new_catalogue_is_used_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chat", "qualities", "times", "first", "by"),
+    ("chat", "qualities", "near", "first", "by"),
     [
         (EASY, {"small": 0.4, "large": 0.82}, 100, "large", "learning"),
         (EASY, {"small": 0.4, "large": 0.82}, 9, "small", "complexity"),
         (EASY, {"small": 0.4, "medium": 0.82}, 9, "medium", "learning"),
+        (EASY, {"small": 0.4, "medium": 0.82}, 4.9, "small", "complexity"),
         (HARD, {"small": 0.82, "large": 0.82}, 9, "large", "complexity"),
         (HARD, {"small": 0.82, "large": 0.82}, 10, "small", "learning"),
     ],
 )
-def test_the_hybrid_goes_two_tiers_off_complexity_only_where_it_is_sure(
-    chat: ChatRequest, qualities: dict[str, float], times: int, first: str, by: str
+def test_the_hybrid_goes_by_what_was_learned_as_far_as_it_is_sure(
+    chat: ChatRequest, qualities: dict[str, float], near: float, first: str, by: str
 ) -> None:
-    """Sure is what ten rated answers of each compared model tell; one tier's step needs five."""
-    plan = decide(qualities, strategy="hybrid", chat=chat, times=times)
+    """Two tiers off complexity need ten answers to such prompts of each compared model, one tier's step needs five."""
+    strategies = strategies_with(Told(qualities, near=near), rated=often(*qualities))
+    plan = strategies["hybrid"].plan(chat, THREE)
     assert (names(plan)[0], plan.strategy, plan.metadata["decided_by"]) == (first, "hybrid", by)
     assert plan.metadata["expected"] == qualities
+    assert plan.confidence == ("high" if near >= 10 else "medium" if near >= 5 else "low")
 
 
-def test_the_hybrid_says_why_it_did_not_go_by_what_was_learned() -> None:
+@pytest.mark.parametrize(
+    ("near", "why"),
+    [
+        (9, "small of tier simple is not known well enough for this."),
+        (1, "too few answers to prompts like this are rated."),
+    ],
+)
+def test_the_hybrid_says_why_it_did_not_go_by_what_was_learned(near: float, why: str) -> None:
     """And shows what is expected of each model all the same."""
-    plan = decide({"small": 0.82, "large": 0.82}, strategy="hybrid", chat=HARD, times=9)
-    assert plan.reason.endswith("; small of tier simple is not known well enough for this.")
+    strategies = strategies_with(Told({"small": 0.82, "large": 0.82}, near=near), rated=often("small", "large"))
+    plan = strategies["hybrid"].plan(HARD, THREE)
+    assert plan.reason.endswith(f"; {why}")
     assert {one.model: one.estimated_quality for one in plan.candidates} == {
         "large": 0.82,
         "small": 0.82,
         "medium": None,
     }
+
+
+def test_learning_itself_decides_also_where_it_is_not_sure() -> None:
+    """As it was asked to; the confidence is that of the model of which the fewest answers to such prompts are rated."""
+    told = Told({"small": 0.81, "large": 0.82})
+    told.nearer["large"] = 3
+    plan = strategies_with(told, rated=often("small", "large"))["learning"].plan(EASY, THREE)
+    assert (names(plan)[0], plan.confidence) == ("small", "low")
 
 
 def test_many_models_are_all_in_the_plan_once() -> None:

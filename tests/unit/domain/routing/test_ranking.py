@@ -20,7 +20,7 @@ SHARE = st.floats(min_value=0, max_value=1)
 
 def expected(name: str, quality: float, cost: int | None) -> Expected:
     """A model of which this is expected."""
-    return Expected(model(name, "simple", None if cost is None else 1.0), quality, cost)
+    return Expected(model(name, "simple", None if cost is None else 1.0), quality, cost, near=100)
 
 
 def names(groups: Sequence[Sequence[Expected]]) -> list[list[str]]:
