@@ -24,7 +24,7 @@ from farthing.domain.experiments.results import Metric, Missing, Odds
 from farthing.domain.experiments.sensitivity import Capped, cuped
 from farthing.domain.stats.beliefs import belief
 from farthing.domain.stats.distributions import LARGEST
-from farthing.domain.stats.means import ArmMean, Comparison, Effect
+from farthing.domain.stats.means import FEWEST_USERS, ArmMean, Comparison, Effect
 from farthing.domain.stats.power import LARGEST_PLAN, power_at, results_needed, smallest_effect
 from farthing.domain.stats.proportions import ShareDifference
 from farthing.domain.stats.quantiles import ADVISED, fewest_requests
@@ -102,7 +102,7 @@ def _metric(panel: Panel, source: Source, arm: str) -> Metric:
         n_users={name: one.users if one else 0 for name, one in shown.items()},
         effective_users={name: one.effective_users if one else 0.0 for name, one in shown.items()},
         mean={name: one.mean / source.scale if one else None for name, one in shown.items()},
-        sd={name: one.sd / source.scale if one else None for name, one in shown.items()},
+        sd={name: one.sd / source.scale if one and one.users >= FEWEST_USERS else None for name, one in shown.items()},
         coverage={name: _coverage(panel, source, name) for name in shown},
         warnings=tuple(_warnings(source, shown, found, is_counted=shares is not None)),
     )

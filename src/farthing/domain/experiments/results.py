@@ -124,7 +124,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     """As many users with equally many requests would tell as much."""
     mean: Mapping[str, float | None]
     sd: Mapping[str, float | None]
-    """Between users, of what one request costs."""
+    """Between users, of what one request costs; None for a single user."""
     coverage: Mapping[str, float | None]
     """The share of requests that have the metric."""
     diff: float | None = None

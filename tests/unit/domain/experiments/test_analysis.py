@@ -143,6 +143,7 @@ def test_one_user_in_an_arm_has_figures_and_no_p_value() -> None:
     assert (cost.p_fixed, results.p_value, results.interval) == (None, None, None)
     assert cost.warnings == ("There is nothing to compare before each arm has two users with this metric.",)
     assert cost.mean == {"control": 0.1, "test": pytest.approx(0.35)}
+    assert (cost.sd["control"], cost.sd["test"] is None) == (None, False)
 
 
 def test_an_experiment_without_results_says_so() -> None:
