@@ -7,6 +7,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,6 +27,7 @@ LONGEST_S = 1_800.0
 _NICENESS = 19
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Of all cores but one requests are sure."""
+_OOM_SCORE = Path("/proc/self/oom_score_adj")
 _SIZE_BYTES = 8
 _PROGRAM = "from farthing.app.training import main; main()"
 
@@ -101,6 +103,9 @@ async def _followed(process: Process, order: bytes, tell: Tell) -> Trained:
 def main() -> None:
     """The process: reads its order from standard input, and writes messages to standard output."""
     os.nice(_NICENESS)
+    # Where memory is short it is this process that has to go.
+    with suppress(OSError):
+        _OOM_SCORE.write_text("1000")
     url, secret = _read_order(sys.stdin.buffer.read())
     # Whoever wanted to know may be gone.
     with suppress(BrokenPipeError):

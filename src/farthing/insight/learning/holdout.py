@@ -17,6 +17,8 @@ from farthing.ports.learning import Rated, Trained
 
 MANY_PROMPTS = 2_000
 """From so many prompts on one fifth of them is held out; of fewer each fifth in its turn."""
+MOST_PROMPTS = 30_000
+"""Of more the newest are learned from: so many keep a processor busy for half a minute."""
 FEWEST_TESTED = 20
 """Answers that must have been rated since the last training, for it cannot be tested on what it has seen."""
 
@@ -43,6 +45,9 @@ def trained(rated: Sequence[Rated], *, active: bytes | None, since_us: int, tell
     """
     known = _read(active)
     prompts = _by_prompt(rated)
+    for prompt in list(prompts)[:-MOST_PROMPTS]:
+        del prompts[prompt]
+    rated = [each for answers in prompts.values() for each in answers]
     models = tuple(sorted({each.model for each in rated}))
     rounds = (0,) if len(prompts) >= MANY_PROMPTS else tuple(range(FOLDS))
     guesses: list[_Guess] = []

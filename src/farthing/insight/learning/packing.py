@@ -17,6 +17,7 @@ from farthing.domain.routing.learning.vocabulary import Vocabulary
 from farthing.insight.learning.vocabulary import vocabulary
 
 FORMAT = 1
+"""To be raised where a part goes by the same name and means something else; other changes are noticed by themselves."""
 _HOME = "farthing.domain.routing.learning."
 """Where the parts of a predictor are defined: nothing from elsewhere is made of bytes."""
 _MATRIX = 2

@@ -202,7 +202,8 @@ def is_enough(counts: Mapping[str, int]) -> bool:
 
 def _counts(run: Run) -> bool:
     """Whether the next training is so many hours after this one."""
-    return run.outcome != "interrupted" and not run.summary.get("dry_run")
+    # One that was cut short counts: it may have ended the process that began it, as it would the next.
+    return not run.summary.get("dry_run")
 
 
 def _too_little(counts: Mapping[str, int]) -> str:

@@ -60,6 +60,14 @@ def test_of_many_prompts_a_fifth_is_held_out(monkeypatch: pytest.MonkeyPatch) ->
     assert told == [("testing", 0.0), ("learning", 0.5)]
 
 
+def test_the_newest_prompts_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as time and memory allow."""
+    monkeypatch.setattr(holdout, "MOST_PROMPTS", 30)
+    summary = train([*rated(40, kinds=["sum"]), *rated(30, kinds=["poem"])]).summary
+    assert (summary["labels"], summary["prompts"]) == (60, 30)
+    assert {model: figures["quality"] for model, figures in summary["models"].items()} == {"small": 1, "large": 1}
+
+
 def test_noise_teaches_nothing() -> None:
     """What is no better than the mean is not taken over, and says so."""
     found = train([Rated(f"Question {number}?", "ab"[number % 2], number % 4 // 2, None, 0) for number in range(40)])

@@ -240,10 +240,11 @@ async def test_what_was_learned_outlives_a_moment_without_the_database(
     assert ("was away" in run.summary.get("reason", "")) is (outcome == "interrupted")
 
 
-async def test_a_training_that_was_cut_short_is_made_up_for(rig: Rig) -> None:
-    """At once, not after a day."""
-    cut = Run(id="cut", created_us=NOW_US, outcome="interrupted", summary={"dry_run": False})
-    rig.books.known = [cut]
+async def test_a_training_that_was_cut_short_is_not_begun_again_at_once(rig: Rig) -> None:
+    """Should it have ended its worker, the next one must not do so, too, as soon as that is back."""
+    rig.books.known = [Run(id="cut", created_us=NOW_US, outcome="interrupted", summary={"dry_run": False})]
+    assert await rig.tended() == ["interrupted"]
+    rig.clock.advance(24 * 3_600)
     assert await rig.tended() == ["kept", "interrupted"]
 
 
