@@ -12,8 +12,8 @@ from farthing.domain.routing.learning.encoder import meaning
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_UNLIKE = 0.2
-"""Cosine of two meanings up to which prompts have nothing to do with each other."""
+_UNLIKE, _ALIKE = 0.2, 0.6
+"""Cosine of two meanings up to which prompts have nothing to do with each other, and from which they are of a kind."""
 
 
 class Nearness(Struct, frozen=True):
@@ -35,10 +35,11 @@ class Nearness(Struct, frozen=True):
     """float32, landmarks by models: the rated answers to prompts that are nearest to each."""
 
     def near(self, pieces: Sequence[int]) -> NDArray[Any]:
-        """By model: rated answers, one to a prompt that is half as like as can be counts as half."""
+        """By model: rated answers to prompts of a kind with this one, and parts of those to prompts less like it."""
         import numpy as np
 
-        found: NDArray[Any] = np.maximum(self.alike([pieces])[0] - _UNLIKE, 0) / (1 - _UNLIKE) @ self.rated
+        counted = np.clip((self.alike([pieces])[0] - _UNLIKE) / (_ALIKE - _UNLIKE), 0, 1)
+        found: NDArray[Any] = counted @ self.rated
         return found
 
     def alike(self, pieces: Sequence[Sequence[int]]) -> NDArray[Any]:

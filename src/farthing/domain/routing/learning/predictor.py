@@ -32,7 +32,7 @@ class Outlook(NamedTuple):
     forecasts: dict[str, Forecast]
     """By model."""
     near: dict[str, float]
-    """By model: its rated answers to prompts like this one; one to a prompt that is half as like counts as half."""
+    """By model: its rated answers to prompts of a kind with this one, and parts of those to prompts less like it."""
 
 
 class Predictor(Struct, frozen=True):

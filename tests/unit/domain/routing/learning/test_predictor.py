@@ -49,7 +49,7 @@ NEARNESS = Nearness(
     rarity=np.ones(2, dtype=np.float32),
     vectors=VOCABULARY.vectors,
     centre=np.zeros(2, dtype=np.float32),
-    meanings=np.array([[1, 0], [0.6, 0.8]], dtype=np.float32),
+    meanings=np.array([[1, 0], [0.4, 0.8]], dtype=np.float32),
     rated=np.array([[8, 0], [2, 6]], dtype=np.float32),
 )
 
@@ -136,16 +136,16 @@ def test_many_are_foretold_as_each_alone() -> None:
 
 
 def test_rated_answers_count_by_how_like_their_prompts_are() -> None:
-    """Up to a cosine of 0.2 answers do not count, from there on in proportion."""
-    assert predictor().outlook("red").near == pytest.approx({"small": 8 + 2 * (0.6 - 0.2) / 0.8, "large": 3})
-    assert predictor().outlook("blue").near == pytest.approx({"small": 2 * (0.8 - 0.2) / 0.8, "large": 4.5})
+    """Up to a cosine of 0.2 answers do not count, from there on in proportion, from 0.6 on whole."""
+    assert predictor().outlook("red").near == pytest.approx({"small": 8 + 2 * (0.4 - 0.2) / 0.4, "large": 3})
+    assert predictor().outlook("blue").near == pytest.approx({"small": 2, "large": 6})
 
 
 def test_what_prompts_are_alike_in_is_seen_from_the_centre_of_many() -> None:
     """Pieces weigh by how rare they are in these."""
     alike = replace(NEARNESS, rarity=np.array([1, 2], dtype=np.float32)).alike([[0, 1], []])
-    assert alike[0].tolist() == pytest.approx([3 / np.hypot(3, 10), (0.6 * 3 + 0.8 * 10) / np.hypot(3, 10)])
+    assert alike[0].tolist() == pytest.approx([3 / np.hypot(3, 10), (0.4 * 3 + 0.8 * 10) / np.hypot(3, 10)])
     assert alike[1].tolist() == [0, 0]
     away = replace(NEARNESS, centre=np.array([1, 0], dtype=np.float32)).alike([[0], [1]])
     assert away[0].tolist() == [0, 0]
-    assert away[1].tolist() == pytest.approx([-(0.5**0.5), 0.2 * 0.5**0.5])
+    assert away[1].tolist() == pytest.approx([-(0.5**0.5), 0.4 * 0.5**0.5])
