@@ -13,13 +13,13 @@ from farthing.domain.routing.learning.forest import Forest
 TREES = 80
 MOST_ROWS = 4_000
 """For each tree, drawn anew: with more of them trees grow larger and say the same."""
-_QUESTIONS = 16
+_QUESTIONS = 32
 """Tried at each node, each with a bound drawn between the least and the largest number."""
 _FEWEST_ROWS = 6
 """Of a leaf."""
 _DEEPEST = 16
-_SHRINK = 2.0
-"""As many rows of the mean speak for a leaf beside its own."""
+_SHRINK = 0.5
+"""As much of a row at the mean speaks for a leaf beside its own."""
 _LEAST_GAIN = 1e-9
 _SEED = 20_060_301
 
