@@ -107,6 +107,8 @@ def likeness(rows: NDArray[Any], landmarks: NDArray[Any]) -> NDArray[Any]:
     """exp(-d²), d being the distance of each row from each landmark: rows by landmarks, 0..1."""
     import numpy as np
 
-    squares = (rows * rows).sum(axis=1)[:, None] + (landmarks * landmarks).sum(axis=1) - 2 * rows @ landmarks.T
+    # Without the squares of all landmarks in memory, which would take longer than all the rest.
+    far, near = (np.einsum("ij,ij->i", each, each) for each in (landmarks, rows))
+    squares = near[:, None] + far - 2 * rows @ landmarks.T
     alike: NDArray[Any] = np.exp(-np.maximum(squares, 0))
     return alike
