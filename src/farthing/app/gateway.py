@@ -275,6 +275,11 @@ class Gateway:
             analyses.follow(trials.experiments)
         await analyses.look()
 
+    async def _sweep(self) -> None:
+        # One after the other: an embedded database has one writer.
+        await self._storage.sweep()
+        await self._learning.sweep()
+
     def _start_jobs(self, bookkeeper: Bookkeeper) -> None:
         every = self._supervisor.every
         every(INGEST_EVERY_S, bookkeeper.work, "bookkeeping")
@@ -291,9 +296,8 @@ class Gateway:
         if self._settings.redis.url:
             every(TURNS_EVERY_S, self._storage.cache.renew, "keeping turns")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
-        every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
+        every(SWEEP_EVERY_S, self._sweep, "sweeping what is old")
         every(KEEP_EVERY_S, self._learning.keep, "keeping questions")
-        every(SWEEP_EVERY_S, self._learning.sweep, "sweeping old questions")
         every(TEND_EVERY_S, self._learning.tend, "learning anew")
         every(WATCH_EVERY_S, self._learning.retraining.watch, "watching ratings")
         self._supervisor.keep(self._refresher.learn, "taking over what was learned")
