@@ -19,6 +19,7 @@ Event = tuple[str, str]
 SQLALCHEMY = "def _generated_"
 """What the library writes for itself, once for each kind of statement."""
 SEED = 20_261_122
+OK = 200
 WATCH = """
 import json, os, sys
 told, armed = os.open({told!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND), {armed!r}
@@ -85,6 +86,15 @@ def warm_up(gateway: Gateway) -> None:
         body = GOOD.replace(b"small", b"demo/small") if method in {"post", "patch"} else b""
         ask(method, path.replace("{", "").replace("}", ""), body)
     ask("post", "/complete", b'{"prompt":"x"}')
+    # The libraries of statistics are loaded by the first question about an experiment.
+    made = ask(
+        "post",
+        "/experiments",
+        b'{"name":"warm","control_strategy":"complexity","test_strategy":"hybrid","sample_size":100}',
+    )
+    assert ask("get", f"/experiments/{made.json['id']}/results").status == OK
+    assert ask("post", f"/experiments/{made.json['id']}/stop").status == OK
+    assert ask("get", "/experiments/plan?effect=0.1").status == OK
 
 
 def foreign(found: Sequence[Event]) -> set[Event]:
