@@ -19,6 +19,8 @@ _SHARE = re.compile(r"[01]?\.[0-9]+|[01]")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 _BAR = 41
 """Characters of an interval."""
+_PAIR = 2
+"""Arms of most experiments."""
 
 ExperimentId = Annotated[str, typer.Argument(metavar="ID", help="As `farthing experiments list` shows it.")]
 
@@ -30,7 +32,10 @@ class Plan:
 
     effect: Annotated[float, typer.Option(help="The smallest difference in cost worth finding: 0.1 is 10 %.")] = 0.1
     power: Annotated[float, typer.Option(help="The chance to find it, if it is there.")] = 0.8
-    share: Annotated[float, typer.Option(help="The test arm's share.")] = 0.5
+    arms: Annotated[int, typer.Option(help="How many arms, control among them.")] = 2
+    share: Annotated[
+        float | None, typer.Option(help="That of each arm beside control; all alike, if not said.", show_default=False)
+    ] = None
     alpha: Annotated[float, typer.Option(help="The chance of a winner where there is none.")] = 0.05
     traffic: Annotated[float, typer.Option(help="The share of users who take part.")] = 1.0
     early_stop: Annotated[bool, typer.Option("--early-stop", help="It may end from half the size on.")] = False
@@ -56,7 +61,8 @@ class Plan:
                 f"the ledger has {ledger['requests']:,} requests of {ledger['users']:,} users in {self.days} days: "
                 "too few or too alike to plan from: let more traffic through first, or look at more of it"
             )
-        print(f"{found['sample_size']:,} results find a difference of {self.effect:.1%} in {self.power:.0%} of cases.")
+        size = f"{found['sample_size']:,} results" + (f" over {self.arms} arms" if self.arms > _PAIR else "")
+        print(f"{size} find a difference of {self.effect:.1%} in {self.power:.0%} of cases.")
         if found["days_needed"] is not None:
             print(f"At {ledger['requests_a_day']:,.0f} requests a day that takes {_days(found['days_needed'])}.")
         print(
@@ -65,9 +71,11 @@ class Plan:
         )
 
     def _query(self) -> dict[str, str | None]:
-        figures = {name: f"{getattr(self, name):g}" for name in ("effect", "power", "share", "alpha", "traffic")}
-        rest = {"model": self.model, "strategy": self.strategy, "route": self.route}
-        return {**figures, "days": str(self.days), "early_stop": str(self.early_stop).lower(), **rest}
+        figures = {name: f"{getattr(self, name):g}" for name in ("effect", "power", "alpha", "traffic")}
+        share = None if self.share is None else f"{self.share:g}"
+        rest = {"share": share, "model": self.model, "strategy": self.strategy, "route": self.route}
+        whole = {"arms": str(self.arms), "days": str(self.days)}
+        return {**figures, **whole, "early_stop": str(self.early_stop).lower(), **rest}
 
 
 @EXPERIMENTS.command("create", help="The same as start.")

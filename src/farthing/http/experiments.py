@@ -13,6 +13,8 @@ from farthing.domain.errors import Forbidden, InvalidRequest
 from farthing.domain.experiments.definition import Experiment, Policy, Where
 from farthing.domain.experiments.plan import Aim
 from farthing.domain.experiments.proposal import (
+    ADDS_UP,
+    FEWEST_ARMS,
     HIGHEST_ALPHA,
     LONGEST_TEXT,
     LOWEST_ALPHA,
@@ -145,7 +147,9 @@ class PlanQuery(BaseModel):
 
     effect: Annotated[float, Field(ge=SMALLEST_EFFECT, le=10.0, allow_inf_nan=False)] = 0.1
     power: Annotated[float, Field(ge=0.5, le=0.999)] = 0.8
-    share: Annotated[float, Field(ge=SMALLEST_SHARE, le=1 - SMALLEST_SHARE)] = 0.5
+    arms: Annotated[int, Field(ge=FEWEST_ARMS, le=MOST_ARMS)] = FEWEST_ARMS
+    share: Annotated[float | None, Field(ge=SMALLEST_SHARE, le=1 - SMALLEST_SHARE)] = None
+    """Of each arm beside control, which has the rest; None: all alike."""
     alpha: Annotated[float, Field(ge=LOWEST_ALPHA, le=HIGHEST_ALPHA)] = 0.05
     traffic: Annotated[float, Field(ge=SMALLEST_SHARE, le=1.0)] = 1.0
     early_stop: bool = False
@@ -158,6 +162,7 @@ class PlanQuery(BaseModel):
 async def plan(request: Request, query: Annotated[PlanQuery, Query()]) -> dict[str, Any]:
     """How many results it takes to find a difference, at costs that vary between users as in our own ledger."""
     services = services_of(request)
+    shares = _shares(query.arms, query.share)
     await services.flush()
     spread = await services.experiments.spread(
         tenant_of(request),
@@ -168,13 +173,28 @@ async def plan(request: Request, query: Annotated[PlanQuery, Query()]) -> dict[s
     )
     aim = Aim(
         effect=query.effect,
-        shares=(1 - query.share, query.share),
+        shares=shares,
         power=query.power,
         alpha=query.alpha,
         traffic=query.traffic,
         early_stop=query.early_stop,
     )
-    return {**query.model_dump(), **shown_plan(await services.analyses.planned(spread, aim), spread)}
+    asked = {**query.model_dump(), "share": shares[-1]}
+    return {**asked, **shown_plan(await services.analyses.planned(spread, aim), spread)}
+
+
+def _shares(arms: int, share: float | None) -> list[float]:
+    """Of the arms, control's first. Raises `InvalidRequest` where none is left for control."""
+    if share is None:
+        return [1 / arms] * arms
+    others = [share] * (arms - 1)
+    if (left := 1 - sum(others)) < SMALLEST_SHARE - ADDS_UP:
+        raise InvalidRequest(
+            f"`share` is that of each arm beside control: of {arms} arms it must be below {1 / (arms - 1):.3g}.",
+            code="invalid_value",
+            param="share",
+        )
+    return [left, *others]
 
 
 async def create_experiment(request: Request, body: NewExperiment) -> dict[str, Any]:

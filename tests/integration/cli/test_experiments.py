@@ -167,6 +167,8 @@ def test_a_plan_is_told_in_sentences(farthing: Farthing, url: str) -> None:
         "At 1,250 requests a day that takes about 3 days.",
         "A request costs $0.000412 on average and varies by $0.000823, in 37,500 requests of 2,210 users.",
     ]
+    said = farthing("experiments", "plan", "--arms", "3", FARTHING_URL=url)
+    assert said.out.splitlines()[0] == "3,140 results over 3 arms find a difference of 10.0% in 80% of cases."
     said = farthing("experiments", "plan", "--model", "unused", FARTHING_URL=url)
     assert (said.status, said.out) == (1, "")
     assert "has 50 requests of 1 users in 30 days: too few or too alike to plan from" in said.err
@@ -176,10 +178,11 @@ def test_what_is_planned_for_reaches_the_gateway(farthing: Farthing, url: str) -
     """Every option, in its words."""
     options = ["--effect", "0.25", "--power", "0.9", "--share", "0.2", "--alpha", "0.01", "--traffic", "0.5"]
     more = ["--early-stop", "--days", "7", "--model", "large", "--strategy", "hybrid", "--route", "/complete", "--json"]
-    said = farthing("experiments", "plan", *options, *more, FARTHING_URL=url)
+    said = farthing("experiments", "plan", *options, *more, "--arms", "4", FARTHING_URL=url)
     assert json.loads(said.out)["query"] == {
         "effect": "0.25",
         "power": "0.9",
+        "arms": "4",
         "share": "0.2",
         "alpha": "0.01",
         "traffic": "0.5",
