@@ -1,4 +1,6 @@
 const REFRESH_MS = 2000;
+const EXPERIMENTS_MS = 5000;
+const EXPERIMENTS = 3;
 const byId = (id) => document.getElementById(id);
 const count = new Intl.NumberFormat("en-US");
 
@@ -16,16 +18,8 @@ function sentence(overall) {
   return `Farthing has saved ${dollars(overall.total_savings)} so far: ${percent}% of what the baseline model would have cost.`;
 }
 
-function row(request) {
+function row(cells) {
   const line = document.createElement("tr");
-  const cells = [
-    [new Date(request.created_at).toLocaleTimeString()],
-    [request.model ?? request.requested_model ?? "–"],
-    [request.status],
-    [`${count.format(request.tokens_in)} / ${count.format(request.tokens_out)}`],
-    [dollars(request.cost)],
-    [dollars(request.savings), "saved"],
-  ];
   for (const [text, style] of cells) {
     const cell = document.createElement("td");
     cell.textContent = text;
@@ -35,6 +29,21 @@ function row(request) {
   return line;
 }
 
+function requestRow(request) {
+  return row([
+    [new Date(request.created_at).toLocaleTimeString()],
+    [request.model ?? request.requested_model ?? "–"],
+    [request.status],
+    [`${count.format(request.tokens_in)} / ${count.format(request.tokens_out)}`],
+    [dollars(request.cost)],
+    [dollars(request.savings), "saved"],
+  ]);
+}
+
+function experimentRow([experiment, results]) {
+  return row([[experiment.name], [results.status], [results.reason, "reason"]]);
+}
+
 function show({ overall, recent_requests: recent, demo }) {
   byId("demo").hidden = !demo;
   byId("sentence").textContent = sentence(overall);
@@ -42,15 +51,19 @@ function show({ overall, recent_requests: recent, demo }) {
   byId("requests").textContent = count.format(overall.total_requests);
   byId("hits").textContent = count.format(overall.cache_hits);
   byId("tokens").textContent = `${count.format(overall.total_tokens_in)} / ${count.format(overall.total_tokens_out)}`;
-  byId("rows").replaceChildren(...recent.map(row));
+  byId("rows").replaceChildren(...recent.map(requestRow));
   byId("empty").hidden = overall.total_requests > 0;
 }
 
-async function refresh() {
+function ask(path) {
   const key = byId("key").value;
+  return fetch(path, { headers: key ? { authorization: `Bearer ${key}` } : {} });
+}
+
+async function refresh() {
   try {
-    const answer = await fetch("/stats", { headers: key ? { authorization: `Bearer ${key}` } : {} });
-    byId("key-label").hidden = answer.status !== 401 && !key;
+    const answer = await ask("/stats");
+    byId("key-label").hidden = answer.status !== 401 && !byId("key").value;
     if (answer.ok) show(await answer.json());
     else byId("sentence").textContent = (await answer.json()).error.message;
   } catch {
@@ -59,5 +72,24 @@ async function refresh() {
   setTimeout(refresh, REFRESH_MS);
 }
 
+async function verdictOf(experiment) {
+  const answer = await ask(`/experiments/${encodeURIComponent(experiment.id)}/results`);
+  return answer.ok ? [experiment, await answer.json()] : null;
+}
+
+async function refreshExperiments() {
+  try {
+    const answer = await ask(`/experiments?limit=${EXPERIMENTS}`);
+    const list = answer.ok ? (await answer.json()).data : [];
+    const told = (await Promise.all(list.map(verdictOf))).filter(Boolean);
+    byId("experiments").hidden = told.length === 0;
+    byId("verdicts").replaceChildren(...told.map(experimentRow));
+  } catch {
+    // The sentence above says that the gateway does not answer.
+  }
+  setTimeout(refreshExperiments, EXPERIMENTS_MS);
+}
+
 byId("base").textContent = `${location.origin}/v1`;
 refresh();
+refreshExperiments();

@@ -28,3 +28,12 @@ def test_nothing_is_interpreted_or_inline() -> None:
 def test_files_bear_their_media_types() -> None:
     """A script that is no script to the browser does not run."""
     assert load_page()["page.js"][1] == "text/javascript; charset=utf-8"
+
+
+def test_what_the_script_fills_in_is_on_the_page() -> None:
+    """An element that was renamed on one side alone would leave the page empty."""
+    page = load_page()
+    html, script = page["index.html"][0].decode(), page["page.js"][0].decode()
+    wanted = set(re.findall(r'byId\("([^"]+)"\)', script))
+    assert {"sentence", "rows", "verdicts"} <= wanted
+    assert wanted <= set(re.findall(r'\bid="([^"]+)"', html))
