@@ -48,14 +48,18 @@ class Looks:
     async def claim(self, due: Due, *, seconds: float) -> bool:
         """Whether it is this caller's to look at, for so long. Raises `Unavailable`."""
         async with self._engines.writing("refresh") as connection:
-            return await self._set(connection, _turn(due), self._after(seconds), where=_COUNTER.value <= self._now)
+            return await _is_running(connection, due) and await self._set(
+                connection, _turn(due), self._after(seconds), where=_COUNTER.value <= self._now
+            )
 
     async def looked(self, due: Due, *, is_done: bool, rest_s: float) -> None:
         """Ends a turn: nobody looks for so many seconds, nor until there is more, if it `is_done`.
 
-        Raises `Unavailable`.
+        Of one that has ended meanwhile nothing is kept. Raises `Unavailable`.
         """
         async with self._engines.writing("refresh") as connection:
+            if not await _is_running(connection, due):
+                return
             await self._set(connection, _turn(due), self._after(rest_s))
             if is_done:
                 await self._set(connection, _seen(due.experiment_id), sa.literal(due.tally.serial))
@@ -81,6 +85,13 @@ async def forget(connection: AsyncConnection, experiment_id: str) -> None:
     # One by one, in the order in which a turn is ended: they wait for one another but never deadlock.
     for name in _names(experiment_id):
         await connection.execute(sa.delete(counters).where(_COUNTER.name == name))
+
+
+async def _is_running(connection: AsyncConnection, due: Due) -> bool:
+    """Whether it has not ended, nor will before this transaction does: what is written of its turns is forgotten."""
+    where = _TABLE.experiment_id == due.experiment_id, _TABLE.status == "running"
+    locked = sa.select(_TABLE.experiment_id).where(*where).with_for_update()
+    return (await connection.execute(locked)).first() is not None
 
 
 def _due(row: sa.Row[Any]) -> Due:

@@ -84,6 +84,9 @@ async def test_the_last_result_waits_for_no_rest(running: Store) -> None:
     other = await due(running)
     await running.experiments.looked(other, is_done=True, rest_s=LONG_S)
     await running.experiments.stop(None, "exp-2", at_us=NOON_US)
+    # A worker that was looking, or was about to, when another's verdict came.
+    await running.experiments.looked(full, is_done=True, rest_s=LONG_S)
+    assert not await running.experiments.claim(other, seconds=LONG_S)
     async with running.experiments._engines.reading() as connection:
         assert list((await connection.execute(sa.select(counters.c.name))).scalars()) == ["experiments"]
 
