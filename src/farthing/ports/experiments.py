@@ -58,13 +58,14 @@ class Tally(Struct, frozen=True, kw_only=True):
     @property
     def version(self) -> str:
         """Differs whenever anything that is told of the experiment's results may differ."""
-        dropped = sum(self.dropped.values())
-        return f"{self.n}-{self.duplicates}-{self.invalid}-{self.ratings}-{dropped}"
+        dropped, hits = sum(self.dropped.values()), sum(self.hits.values())
+        return f"{self.n}-{self.duplicates}-{self.invalid}-{self.ratings}-{dropped}-{hits}"
 
     @property
     def serial(self) -> int:
         """Rises with every other version."""
-        return self.n + self.duplicates + self.invalid + self.ratings + sum(self.dropped.values())
+        without = sum(self.dropped.values()) + sum(self.hits.values())
+        return self.n + self.duplicates + self.invalid + self.ratings + without
 
 
 Aftermath: TypeAlias = Mapping[str, Followed]

@@ -66,6 +66,17 @@ async def test_shares_of_users_are_not_doubted_for_hits(running: Store) -> None:
     assert (found.arms["control"].users, found.arms["control"].results) == (40, 40)
 
 
+async def test_hits_alone_are_news(running: Store) -> None:
+    """Users who only meet the cache change the sample ratio: kept results are of before, and somebody looks again."""
+    await running.ingest.write([row(1)])
+    (due,) = await running.experiments.pending()
+    await running.experiments.looked(due, is_done=True, rest_s=0)
+    assert await running.experiments.pending() == []
+    await running.ingest.write([hit(2, "bob", "test")])
+    (again,) = await running.experiments.pending()
+    assert (again.tally.serial, again.tally.version) == (due.tally.serial + 1, f"{due.tally.version[:-1]}1")
+
+
 async def test_hits_are_frozen_with_the_verdict(running: Store) -> None:
     """Later ones are counted nowhere; while it is promoted neither are they among what it is watched by."""
     await running.ingest.write([row(1), hit(2)])

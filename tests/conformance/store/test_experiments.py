@@ -102,6 +102,13 @@ async def test_rows_of_the_ledger_become_results_in_their_order(running: Store) 
     assert found == [(1, "ann", "control", 300, 7), (2, "bob", "test", 300, 7), (3, unnamed, "control", 300, 7)]
 
 
+async def test_what_a_vendor_refused_is_a_failure_of_its_arm(running: Store) -> None:
+    """An arm whose model does not take what the others' do is not to look sound for it."""
+    await running.ingest.write([row(1, status="error", http_status=400, error_code="unsupported_parameter", cost=0)])
+    about, data = await running.experiments.data("acme", "exp-1")
+    assert (about.tally.n, about.tally.dropped, [list(each.errors) for each in data.cohorts]) == (1, {}, [[1]])
+
+
 async def test_what_never_began_is_counted_as_dropped(running: Store) -> None:
     """So is what has no known cost, by arm; an answer repeated under an idempotency key is nothing at all."""
     await running.ingest.write([row(1, status="rejected"), row(2, arm="test", cost=None), row(3, status="error")])
@@ -127,7 +134,7 @@ async def test_a_result_from_outside_counts_once(running: Store) -> None:
     assert await running.experiments.record("acme", "exp-1", result(row(1).request_id)) == "duplicate"
     await running.experiments.refuse("acme", "exp-1")
     tally = (await kept(running)).tally
-    assert (tally.n, tally.duplicates, tally.invalid, tally.version) == (2, 2, 1, "2-2-1-0-0")
+    assert (tally.n, tally.duplicates, tally.invalid, tally.version) == (2, 2, 1, "2-2-1-0-0-0")
     for act in (running.experiments.record("other", "exp-1", result("r2")), running.experiments.refuse("x", "exp-1")):
         with pytest.raises(NotFound):
             await act
