@@ -23,6 +23,7 @@ TOGETHER = 500
 """Request ids in one question."""
 MILLION = 1_000_000
 _TABLE, _RESULT = experiments.c, experiment_results.c
+_SETTLED = ("experiment_id", "tenant", "n", "decided_n", "lost", "aftermath", "completed_at")
 
 
 class _Part(Struct, frozen=True):
@@ -61,7 +62,7 @@ async def settle(connection: AsyncConnection, exchanges: Sequence[Exchange]) -> 
     mine = sorted(exchanges, key=lambda each: (each.experiment_id or "", each.request_id))
     groups = {name: list(group) for name, group in groupby(mine, key=attrgetter("experiment_id"))}
     statement = (
-        sa.select(*(_TABLE[name] for name in ("experiment_id", "tenant", "n", "decided_n", "lost", "aftermath")))
+        sa.select(*(_TABLE[name] for name in _SETTLED))
         .where(_TABLE.experiment_id.in_(groups))
         .order_by(_TABLE.experiment_id)
         .with_for_update()
@@ -93,10 +94,10 @@ async def _take(
 
 
 async def _follow(connection: AsyncConnection, row: sa.Row[Any], exchanges: Sequence[Exchange]) -> None:
-    """Sums what the arms answered since one of them was promoted."""
+    """Sums what the arms answered of requests that have begun since one of them was promoted."""
     sums = followed(row) or {}
     for each in exchanges:
-        if each.arm and each.status != "rejected":
+        if each.arm and each.status != "rejected" and each.created_at_us >= row.completed_at:
             sums.setdefault(each.arm, Followed()).add(
                 group(each.user or each.request_id),
                 cost=each.cost,

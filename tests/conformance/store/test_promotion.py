@@ -59,10 +59,11 @@ async def test_nothing_else_is(store: Store, fields: dict[str, Any]) -> None:
 
 
 async def test_what_a_promoted_winner_answers_is_counted_and_not_kept(store: Store) -> None:
-    """By arm, each row once, failures apart; what never began is none, and the frozen results stay as they are."""
+    """By arm, each row once, failures apart, of what began since; the frozen results stay as they are."""
     before = await decided(store, promote=True)
     await store.ingest.write([row(1, arm="test"), row(2, arm="test", status="error", cost=None), row(3)])
     await store.ingest.write([row(1, arm="test"), row(4, arm="test"), row(5, status="rejected"), row(6, tenant="x")])
+    await store.ingest.write([row(7, arm="test", status="error", created_at_us=NOON_US - 1)])
     now = await kept(store)
     assert counted(now) == {"test": (3, 1), "control": (1, 0)}
     assert now.aftermath is not None
