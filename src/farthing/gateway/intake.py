@@ -22,6 +22,7 @@ from farthing.gateway.snapshot import Snapshot
 from farthing.gateway.trials import Part
 
 THRIFT = Thrift()
+EXPERIMENT_HEADER = "x-farthing-experiment"
 NEVER_KEPT = frozenset({"embeddings", "count_tokens"})
 """Dialects whose answers are never kept, and whose requests are in no experiment."""
 TOLD_AGAIN = ("metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store", "user")
@@ -55,7 +56,8 @@ def enrol(order: Order, named: str | None) -> None:
     call, draft, trials = order.call, order.draft, order.snapshot.trials
     caller, is_kept_out = draft.caller, call.dialect.name in NEVER_KEPT
     if named is not None:
-        part = trials.named(named, tenant=caller.tenant, user=draft.user)
+        param = EXPERIMENT_HEADER if call.directives.experiment_id else "experiment_id"
+        part = trials.named(named, tenant=caller.tenant, user=draft.user, param=param)
         if part is not None and not is_kept_out:
             draft.part = part
             if part.model is not None:

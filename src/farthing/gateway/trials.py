@@ -120,8 +120,8 @@ class Trials:
         """All of them, whatever their status."""
         return [trial.experiment for trial in self._by_id.values()]
 
-    def named(self, experiment_id: str, *, tenant: str, user: str | None) -> Part | None:
-        """The place of a user in the experiment of this id.
+    def named(self, experiment_id: str, *, tenant: str, user: str | None, param: str = "experiment_id") -> Part | None:
+        """The place of a user in the experiment of this id, which the request gives in its field or header `param`.
 
         Raises `InvalidRequest` where no user is known, and `NotFound` for an experiment that is not this tenant's.
         """
@@ -136,9 +136,7 @@ class Trials:
             return trial.part(user)
         if not self.is_known:
             return None
-        raise NotFound(
-            f"There is no experiment {shown(experiment_id)} here.", code="experiment_not_found", param="experiment_id"
-        )
+        raise NotFound(f"There is no experiment {shown(experiment_id)} here.", code="experiment_not_found", param=param)
 
     def covering(self, call: Call, model: str, *, tenant: str, key_id: str | None, user: str | None) -> Iterator[Part]:
         """The places of a request in experiments that cover it and take its user, or itself without one.

@@ -63,22 +63,22 @@ async def test_a_key_that_may_use_auto_may_use_the_native_route() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "wishes", "kind", "code"),
+    ("body", "wishes", "code", "param"),
     [
-        ({"experiment_id": "e"}, {}, InvalidRequest, "missing_required_parameter"),
-        ({"experiment_id": "e", "user_id": "u"}, {}, NotFound, "experiment_not_found"),
-        ({}, {"experiment_id": "e"}, InvalidRequest, "missing_required_parameter"),
-        ({}, {"experiment_id": "e", "user": "u"}, NotFound, "experiment_not_found"),
+        ({"experiment_id": "e"}, {}, "missing_required_parameter", "user_id"),
+        ({"experiment_id": "e", "user_id": "u"}, {}, "experiment_not_found", "experiment_id"),
+        ({}, {"experiment_id": "e"}, "missing_required_parameter", "user_id"),
+        ({}, {"experiment_id": "e", "user": "u"}, "experiment_not_found", "x-farthing-experiment"),
     ],
 )
 async def test_an_experiment_that_is_not_there(
-    body: dict[str, Any], wishes: dict[str, Any], kind: type[Exception], code: str
+    body: dict[str, Any], wishes: dict[str, Any], code: str, param: str
 ) -> None:
-    """Without a user it cannot be joined, and no experiment is known yet."""
+    """Without a user it cannot be joined, and no experiment is known yet; what is wrong stands where it was sent."""
     rig = Rig([])
-    with pytest.raises(kind) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         await rig.ask({"prompt": "x", **body}, dialect="native", **wishes)
-    assert getattr(caught.value, "code", None) == code
+    assert (caught.value.code, caught.value.param) == (code, param)
 
 
 async def test_a_request_may_name_its_own_limit() -> None:
