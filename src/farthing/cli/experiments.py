@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
@@ -11,12 +10,11 @@ from urllib.parse import quote
 import typer
 
 from farthing.cli.terminal import AsJson, CommandError, ConfigFile, GatewayUrl, print_json, print_table
+from farthing.cli.trial_options import arm_of, margin_of, namespace_of, scope_of, shares_of
 
 EXPERIMENTS = typer.Typer(help="Plan, start, watch and stop A/B tests.", no_args_is_help=True)
 
 _PATH = "/experiments"
-_SHARE = re.compile(r"[01]?\.[0-9]+|[01]")
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 _BAR = 41
 """Characters of an interval."""
 _PAIR = 2
@@ -133,7 +131,7 @@ class Start:
             "sample_size": self.size,
             "control_strategy": self.control,
             "test_strategy": self.test,
-            "arms": [_arm(text) for text in self.arm] if self.arm else None,
+            "arms": [arm_of(text) for text in self.arm] if self.arm else None,
             "hypothesis": self.hypothesis,
             "description": self.description,
             "early_stop": self.early_stop or None,
@@ -142,10 +140,10 @@ class Start:
             "policy": "strict" if self.strict else None,
             "traffic": self.traffic,
             "alpha": self.alpha,
-            "margins": dict(map(_margin, self.margin)) if self.margin else None,
-            "namespace": _namespace(self.namespace) if self.namespace else None,
+            "margins": dict(map(margin_of, self.margin)) if self.margin else None,
+            "namespace": namespace_of(self.namespace) if self.namespace else None,
             "salt": self.salt,
-            "scope": _scope(self.scope) if self.scope else None,
+            "scope": scope_of(self.scope) if self.scope else None,
             "promote": self.promote or None,
         }
         return {name: value for name, value in wanted.items() if value is not None}
@@ -181,20 +179,28 @@ def show(
 @EXPERIMENTS.command()
 def ramp(
     experiment: ExperimentId,
-    share: Annotated[float, typer.Argument(help="The share of users who take part: 0.1 is 10 %.")],
+    share: Annotated[float | None, typer.Argument(help="The share of users who take part: 0.1 is 10 %.")] = None,
     *,
+    shares: Annotated[
+        str | None, typer.Option(help="Begin a phase with these shares of the arms, control's first: 0.8,0.2.")
+    ] = None,
     url: GatewayUrl = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let more or fewer users take part in a running experiment; nobody changes arms by it."""
+    """Let more or fewer users take part in a running experiment; nobody changes arms by it, but by other shares."""
     from farthing.cli.configured import gateway_for
 
-    found = gateway_for(url, config).patch(_path(experiment), {"traffic": share})
+    wanted = {"traffic": share, "shares": None if shares is None else shares_of(shares)}
+    body = {name: value for name, value in wanted.items() if value is not None}
+    if not body:
+        raise CommandError("say the share of users who take part, as in 0.5, or --shares of the arms")
+    found = gateway_for(url, config).patch(_path(experiment), body)
     if as_json:
         print_json(found)
-    else:
-        print(f"{found['traffic']:.0%} of users take part in experiment {found['id']}")
+        return
+    arms = "".join(f", {arm['share']:.1%} of them in {arm['name']}" for arm in found["arms"]) if shares else ""
+    print(f"{found['traffic']:.0%} of users take part in experiment {found['id']}{arms}")
 
 
 @EXPERIMENTS.command()
@@ -237,45 +243,6 @@ def _days(days: float) -> str:
 
 def _path(experiment: str) -> str:
     return f"{_PATH}/{quote(experiment, safe='')}"
-
-
-def _arm(text: str) -> dict[str, Any]:
-    """NAME=STRATEGY@SHARE in the words of the API. Raises `CommandError`."""
-    name, _, strategy = text.partition("=")
-    before, _, share = strategy.rpartition("@")
-    if not name or not strategy:
-        raise CommandError(f'"{text}" is no arm: expected NAME=STRATEGY or NAME=STRATEGY@SHARE, as in test=hybrid@0.2')
-    # A model may have an @ in its name.
-    if before and _SHARE.fullmatch(share):
-        return {"name": name, "strategy": before, "share": float(share)}
-    return {"name": name, "strategy": strategy}
-
-
-def _margin(text: str) -> tuple[str, float]:
-    """NAME=NUMBER. Raises `CommandError`."""
-    name, _, number = text.partition("=")
-    if name not in {"quality", "errors", "latency"} or not _NUMBER.fullmatch(number):
-        raise CommandError(f'"{text}" is no margin: expected quality=0.2, errors=0.01 or latency=0.25')
-    return name, float(number)
-
-
-def _namespace(text: str) -> dict[str, Any]:
-    """NAME:START-END, or NAME for all of it. Raises `CommandError`."""
-    # A name may have a colon in it.
-    name, _, part = text.rpartition(":")
-    start, _, end = part.partition("-")
-    if name and _SHARE.fullmatch(start) and _SHARE.fullmatch(end):
-        return {"name": name, "start": float(start), "end": float(end)}
-    if name:
-        raise CommandError(f'"{text}" is no namespace: expected NAME or NAME:START-END, as in chat:0-0.5')
-    return {"name": text}
-
-
-def _scope(text: str) -> dict[str, str]:
-    where, _, value = text.partition(":")
-    if where not in {"key", "route", "tag"} or not value:
-        raise CommandError(f'"{text}" is no scope: expected key:ID, route:/v1/messages or tag:NAME=VALUE')
-    return {"where": where, "value": value}
 
 
 def _row(experiment: dict[str, Any]) -> list[str]:

@@ -333,6 +333,18 @@ def test_more_users_are_let_in(farthing: Farthing, url: str) -> None:
     assert json.loads(said.out)["sent"] == {"traffic": 0.25}
 
 
+def test_a_phase_is_begun_by_other_shares(farthing: Farthing, url: str) -> None:
+    """With traffic or without; what is no share, and nothing at all, is refused here."""
+    said = farthing("experiments", "ramp", "e2", "--shares", "0.8,.2", "--json", FARTHING_URL=url)
+    assert json.loads(said.out)["sent"] == {"shares": [0.8, 0.2]}
+    said = farthing("experiments", "ramp", "e2", "0.25", "--shares", "0.8,0.2", FARTHING_URL=url)
+    assert said.out == "25% of users take part in experiment e2, 50.0% of them in control, 50.0% of them in test\n"
+    for options in ([], ["--shares", "80%,20%"], ["--shares", "0.8,"]):
+        said = farthing("experiments", "ramp", "e2", *options, FARTHING_URL=url)
+        assert (said.status, said.out) == (1, "")
+        assert "the arms" in said.err or "each arm" in said.err
+
+
 def test_results_begin_with_the_verdict(farthing: Farthing, url: str) -> None:
     """In a sentence, with what speaks against it, then the figures and an interval."""
     assert farthing("experiments", "results", "e1", FARTHING_URL=url).out.splitlines() == [
