@@ -103,9 +103,11 @@ async def houses(
         await asyncio.to_thread(gateway.remove)
 
 
-async def mismatches(gateway: Gateway, brought: dict[str, str], requests: int, *, unique: bool) -> tuple[int, int]:
+async def mismatches(
+    gateway: Gateway, brought: dict[str, str], requests: int, *, unique: bool, first: int = 0
+) -> tuple[int, int]:
     """How many were answered with another key's words or not at all, and how many out of a cache."""
-    order, wrong, cached = iter(range(requests)), 0, 0
+    order, wrong, cached = iter(range(first, first + requests)), 0, 0
     keys = list(brought)
 
     async def ask(session: aiohttp.ClientSession) -> None:
@@ -123,6 +125,16 @@ async def mismatches(gateway: Gateway, brought: dict[str, str], requests: int, *
     async with aiohttp.ClientSession(gateway.url, connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
         await asyncio.gather(*(ask(session) for _ in range(AT_ONCE)))
     return wrong, cached
+
+
+async def finds_kept_answers(gateway: Gateway, brought: dict[str, str]) -> None:
+    """Until it does, each time with another question: on a busy machine a database that wakes up passes for away."""
+    for first in range(200):
+        wrong, cached = await mismatches(gateway, brought, 1, unique=True, first=first)
+        assert wrong == 0
+        if cached:
+            return
+    raise AssertionError("none of 200 kept answers was found")
 
 
 async def test_every_tenant_is_served_with_its_own_key_and_its_own_answers(
@@ -145,6 +157,7 @@ async def test_every_tenant_is_served_with_its_own_key_and_its_own_answers(
         if emptied != "memory":
             redis_server.command("FLUSHALL")
         await asyncio.to_thread(gateway.start)
+        await finds_kept_answers(gateway, brought)
         wrong, cached = await mismatches(gateway, brought, TENANTS, unique=False)
         assert (wrong, cached > 0) == (0, True), emptied
     assert mirror[0].cookies == 0
