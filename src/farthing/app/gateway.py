@@ -190,6 +190,8 @@ class Gateway:
         overload = self._build_overload(recorder)
         self._hot = self._build_hot(recorder, overload)
         await self._refresher.first_refresh_spending()
+        # Else the first requests would all ask for answers that are not there.
+        await self._storage.learn_answers()
         if self._storage.is_alone and self._ledger.has_budgets:
             # What a predecessor that died has spent must count before the first request.
             await bookkeeper.work()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Any, Literal
 
@@ -74,6 +74,8 @@ class Engines:
         """`people` is how many connections dashboards and reports may use. Raises ValueError for an unknown URL."""
         self.backend = backend_for(url)
         self._pools = {name: _Pool(self.backend, limits) for name, limits in _limits(self.backend, people).items()}
+        # One file has one writer at a time, and lets in whoever happens to ask when it is free: some never were.
+        self._turns = asyncio.Lock() if self.backend.name == "sqlite" else None
 
     def reading(self, pool: PoolName = "people") -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that only reads. Raises `Unavailable`, and `InvalidRequest` for a value no column can hold."""
@@ -83,7 +85,10 @@ class Engines:
         return self._transaction(self._pools[pool], write=False)
 
     def writing(self, pool: PoolName = "people") -> AbstractAsyncContextManager[AsyncConnection]:
-        """A transaction that is committed at the end of its block. Raises as `reading`."""
+        """A transaction that is committed at the end of its block. Raises as `reading`.
+
+        Over SQLite those of one process come one after another, in the order in which they were begun.
+        """
         return self._transaction(self._pools[pool], write=True)
 
     @asynccontextmanager
@@ -130,20 +135,37 @@ class Engines:
     async def _transaction(self, pool: _Pool, *, write: bool) -> AsyncIterator[AsyncConnection]:
         watch = _Watch(self.backend)
         try:
-            connection = await pool.begin(watch, write=write)
-            try:
-                watch.allow(pool.limits.total)
-                yield connection
-                if write:
-                    await connection.commit()
-            finally:
-                watch.allow(CLOSING_SECONDS)
-                await asyncio.shield(connection.close())
+            async with self._turn(pool.limits) if write else nullcontext():
+                connection = await pool.begin(watch, write=write)
+                try:
+                    watch.allow(pool.limits.total)
+                    yield connection
+                    if write:
+                        await connection.commit()
+                finally:
+                    watch.allow(CLOSING_SECONDS)
+                    await asyncio.shield(connection.close())
         except Exception as error:
             self._tell(error)
             raise
         finally:
             watch.stop()
+
+    @asynccontextmanager
+    async def _turn(self, limits: PoolLimits) -> AsyncIterator[None]:
+        """Until the writers who came before have ended. Raises `Unavailable` where that takes too long."""
+        if self._turns is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(limits.begin or limits.wait):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise _away() from None
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def _tell(self, error: Exception) -> None:
         """Raises what callers know instead of the driver's error; returns where there is nothing to say."""
