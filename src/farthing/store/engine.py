@@ -47,9 +47,10 @@ def _limits(backend: Backend, people: int) -> dict[PoolName, PoolLimits]:
         ),
         "refresh": PoolLimits(size=2, wait=0.5, connect=1.0, statement=1.0, total=2.0),
         "requests": PoolLimits(size=2, wait=0.5, connect=0.8, statement=1.0, total=1.5),
-        "people": PoolLimits(
-            size=min(people, 4) if embedded else people, wait=0.5, connect=0.8, statement=2.0, total=3.0, begin=1.0
-        ),
+        # A file is never away: whoever waits for a busy one is better served late than not.
+        "people": PoolLimits(size=min(people, 4), wait=2.0, connect=3.0, statement=2.0, total=5.0, begin=4.0)
+        if embedded
+        else PoolLimits(size=people, wait=0.5, connect=0.8, statement=2.0, total=3.0, begin=1.0),
         "analysis": PoolLimits(size=1, wait=30.0, connect=3.0, statement=60.0, total=120.0),
         "migration": PoolLimits(size=1, wait=30.0, connect=30.0, statement=600.0, total=600.0, is_durable=True),
     }
