@@ -190,8 +190,6 @@ class Gateway:
         overload = self._build_overload(recorder)
         self._hot = self._build_hot(recorder, overload)
         await self._refresher.first_refresh_spending()
-        # Else the first requests would all ask for answers that are not there.
-        await self._storage.learn_answers()
         if self._storage.is_alone and self._ledger.has_budgets:
             # What a predecessor that died has spent must count before the first request.
             await bookkeeper.work()
@@ -277,11 +275,6 @@ class Gateway:
             analyses.follow(trials.experiments)
         await analyses.look()
 
-    async def _sweep(self) -> None:
-        # One after the other: an embedded database has one writer.
-        await self._storage.sweep()
-        await self._learning.sweep()
-
     def _start_jobs(self, bookkeeper: Bookkeeper) -> None:
         every = self._supervisor.every
         every(INGEST_EVERY_S, bookkeeper.work, "bookkeeping")
@@ -298,7 +291,8 @@ class Gateway:
         if self._settings.redis.url:
             every(TURNS_EVERY_S, self._storage.cache.renew, "keeping turns")
         every(KEEP_EVERY_S, self._storage.flush_answers, "keeping answers")
-        every(SWEEP_EVERY_S, self._sweep, "sweeping what is old")
+        every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
+        every(SWEEP_EVERY_S, self._learning.sweep, "sweeping old questions")
         every(KEEP_EVERY_S, self._learning.keep, "keeping questions")
         every(TEND_EVERY_S, self._learning.tend, "learning anew")
         every(WATCH_EVERY_S, self._learning.retraining.watch, "watching ratings")

@@ -77,11 +77,8 @@ class Storage:
             self._is_prepared = True
 
     async def learn_answers(self) -> None:
-        """Hears of answers that other processes have kept; where there are none, of those of earlier runs.
-
-        While the database was never there nobody waits for it.
-        """
-        if self._is_prepared and not (self.is_alone and self._knows_answers):
+        """Hears of answers that other processes have kept; where there are none, of those of earlier runs."""
+        if not (self.is_alone and self._knows_answers):
             self._knows_answers = await self.store.cache_level.learn()
 
     async def flush_answers(self) -> None:

@@ -17,6 +17,7 @@ from farthing.domain.errors import Unavailable
 from farthing.domain.secrecy import Secret
 from farthing.ports import Clock
 from farthing.ports.answers import CacheEntry
+from farthing.store.deleting import delete_all
 from farthing.store.engine import Engines
 from farthing.store.rows import storable
 from farthing.store.schema import response_cache
@@ -36,8 +37,6 @@ LESSON = 1_000
 """Keys that are learnt at a time."""
 OVERLAP_US = 2_000_000
 """How much later than the newest answer an older one may come into the database and still be noticed."""
-CHUNK = 1000
-"""Rows deleted in one transaction, so that nobody waits long for a lock."""
 
 _read_entry = msgspec.msgpack.Decoder(CacheEntry).decode
 _write_entry = msgspec.msgpack.Encoder().encode
@@ -190,14 +189,7 @@ class SqlCacheLevel:
         """Deletes what has expired and returns how many answers that were. Raises `Unavailable`."""
         answers = response_cache.c
         expired = (answers.expires_at <= self._clock.now_us(), answers.invalidated.is_(False))
-        some = sa.select(answers.key).where(*expired).limit(CHUNK)
-        deleted = 0
-        while True:
-            async with self._engines.writing() as connection:
-                found = await connection.execute(sa.delete(response_cache).where(answers.key.in_(some)))
-            deleted += found.rowcount
-            if found.rowcount < CHUNK:
-                return deleted
+        return await delete_all(self._engines, answers.key, *expired)
 
     async def _remove(self, foreign: Mapping[str, bytes]) -> None:
         """Deletes rows, unless they were replaced meanwhile."""

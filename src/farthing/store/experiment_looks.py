@@ -10,17 +10,13 @@ from msgspec.structs import asdict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.ports.experiments import Due, Tally
+from farthing.store.clock import NOW_US
 from farthing.store.engine import Engines
 from farthing.store.experiment_results import lost
 from farthing.store.schema import counters, experiments
 
 _TABLE, _COUNTER = experiments.c, counters.c
 _NEEDED = ("experiment_id", "n", "duplicates", "invalid", "ratings", "lost")
-_NOW: Mapping[str, sa.ColumnElement[int]] = {
-    "postgresql": sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger),
-    "sqlite": sa.literal_column("CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)", sa.BigInteger),
-}
-"""Microseconds since 1970 by the database's own clock: workers' clocks may differ."""
 
 
 class Looks:
@@ -28,7 +24,7 @@ class Looks:
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
-        self._now = _NOW[engines.backend.name]
+        self._now = NOW_US[engines.backend.name]
 
     async def pending(self) -> Sequence[Due]:
         """Running experiments with results that nobody has looked at, or looks at now. Raises `Unavailable`."""

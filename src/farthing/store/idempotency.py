@@ -6,11 +6,10 @@ import sqlalchemy as sa
 
 from farthing.ports import Clock
 from farthing.ports.idempotency import KnownAnswer
+from farthing.store.deleting import delete_all
 from farthing.store.engine import Engines
 from farthing.store.schema import idempotent_answers
 
-MOST_AT_ONCE = 1000
-"""Rows that one transaction deletes."""
 _COLUMNS = idempotent_answers.c
 
 
@@ -66,16 +65,7 @@ class SqlIdempotentAnswers:
 
     async def sweep(self) -> int:
         """Deletes expired answers, and says how many. Raises `Unavailable`."""
-        expired = sa.select(_COLUMNS.digest).where(_COLUMNS.expires_at <= self._clock.now_us()).limit(MOST_AT_ONCE)
-        swept = 0
-        while True:
-            async with self._engines.writing() as connection:
-                gone = await connection.execute(
-                    sa.delete(idempotent_answers).where(_COLUMNS.digest.in_(expired.scalar_subquery()))
-                )
-            swept += gone.rowcount
-            if gone.rowcount < MOST_AT_ONCE:
-                return swept
+        return await delete_all(self._engines, _COLUMNS.digest, _COLUMNS.expires_at <= self._clock.now_us())
 
 
 def _under_way(owner: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.budget import Budget, Place, Span, Standing
 from farthing.domain.exchange import Exchange
+from farthing.store.clock import NOW_US
 from farthing.store.engine import Engines
 from farthing.store.queries.spend import standing
 from farthing.store.schema import budget_leases, budgets
@@ -18,7 +19,7 @@ from farthing.store.schema import budget_leases, budgets
 _LEASE = budget_leases.c
 _NOW: Mapping[str, sa.ColumnElement[Any]] = {
     "postgresql": sa.func.clock_timestamp(),
-    "sqlite": sa.literal_column("CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"),
+    "sqlite": NOW_US["sqlite"],
 }
 """The database's own clock: workers' clocks may differ by more than a lease lasts."""
 _AGO: Mapping[str, Callable[[float], sa.ColumnElement[Any]]] = {

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from farthing.domain.errors import InvalidRequest, Unavailable
 from farthing.domain.limits import Round, Verdict, corrected, judge
 from farthing.ports import Clock
+from farthing.store.clock import NOW_US
 from farthing.store.engine import Engines
 from farthing.store.schema import rates, slots
 
@@ -114,7 +115,7 @@ class SqlLimits:
         """The database's time in µs since 1970; SQLite has none but this machine's."""
         if self._engines.backend.name == "sqlite":
             return sa.literal(self._clock.now_us(), sa.BigInteger)
-        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger)
+        return NOW_US["postgresql"]
 
 
 async def _held_by_others(

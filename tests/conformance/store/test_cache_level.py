@@ -68,7 +68,7 @@ async def test_a_damaged_entry_is_a_miss(store: Store) -> None:
 
 async def test_sweeping_removes_what_expired(store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """In several small bites; the living and the tombstones stay."""
-    monkeypatch.setattr("farthing.store.cache_level.CHUNK", 2)
+    monkeypatch.setattr("farthing.store.deleting.CHUNK", 2)
     for number in range(5):
         await store.cache_level.put(f"old-{number}", answer(expires_at_us=NOON_US + 1))
     await store.cache_level.put("alive", answer())

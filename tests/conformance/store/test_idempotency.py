@@ -90,7 +90,7 @@ async def test_the_sweep_goes_on_until_nothing_is_left(
     store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A few rows in each transaction."""
-    monkeypatch.setattr("farthing.store.idempotency.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("farthing.store.deleting.CHUNK", 2)
     for number in range(5):
         await claim(store, name=bytes([number]) * 32)
     clock.advance(31)

@@ -8,7 +8,7 @@ import pytest
 
 from farthing.background.clock import ManualClock
 from farthing.ports.learning import Lesson, Opinions, Rated
-from farthing.store import Store
+from farthing.store import Store, deleting
 from farthing.store.learning import lessons as module
 from tests.conformance.store.samples import DAY_US, MINUTE_US, NOON_US, answer, exchange
 
@@ -134,7 +134,7 @@ async def test_of_too_many_those_stay_that_were_rated(
 ) -> None:
     """And the newest."""
     monkeypatch.setattr(module, "MOST_UNRATED", 2)
-    monkeypatch.setattr(module, "CHUNK", 1)
+    monkeypatch.setattr(deleting, "CHUNK", 1)
     await bought(store, *(lesson(number) for number in range(6)))
     clock.advance(3_600)
     await rate(store, lesson(0), 5)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from farthing.domain.pricing import NANO
 from farthing.ports import Clock
 from farthing.ports.learning import Lesson, Opinions, Rated
+from farthing.store.deleting import delete_all
 from farthing.store.engine import Engines
 from farthing.store.learning.schema import lessons
 from farthing.store.rows import storable
@@ -21,8 +22,6 @@ MOST_RATED = 100_000
 """Lessons that are learned from, the newest."""
 LONGEST_US = 90 * 86_400_000_000
 """For how long a question is kept."""
-CHUNK = 1_000
-"""Rows that one transaction deletes."""
 _LESSON, _SAID = lessons.c, response_feedback.c
 _BY_REQUEST = _SAID.request_id == _LESSON.request_id
 _BY_ANSWER = sa.and_(
@@ -92,29 +91,17 @@ class Lessons:
     async def sweep(self, *, keep_prompts: bool) -> int:
         """Deletes what is too old or too much, or all of it, and returns how much that was. Raises `Unavailable`."""
         if not keep_prompts:
-            return await self._delete(sa.true())
-        old = await self._delete(_LESSON.created_at < self._clock.now_us() - LONGEST_US)
+            return await delete_all(self._engines, _LESSON.request_id, sa.true())
+        old = await delete_all(
+            self._engines, _LESSON.request_id, _LESSON.created_at < self._clock.now_us() - LONGEST_US
+        )
         last = sa.select(_LESSON.created_at).order_by(_LESSON.created_at.desc()).offset(MOST_UNRATED).limit(1)
         async with self._engines.reading() as connection:
             bound = (await connection.execute(last)).scalar()
         if bound is None:
             return old
         unrated = [sa.not_(sa.exists().where(said).correlate(lessons)) for said in (_BY_REQUEST, _BY_ANSWER)]
-        return old + await self._delete(_LESSON.created_at <= bound, *unrated)
-
-    async def _delete(self, *where: sa.ColumnElement[bool]) -> int:
-        some = sa.select(_LESSON.request_id).where(*where).limit(CHUNK)
-        async with self._engines.reading() as connection:
-            # Mostly there is none, and a look keeps nobody from writing.
-            if (await connection.execute(some.limit(1))).first() is None:
-                return 0
-        deleted = 0
-        while True:
-            async with self._engines.writing() as connection:
-                gone = await connection.execute(sa.delete(lessons).where(_LESSON.request_id.in_(some)))
-            deleted += gone.rowcount
-            if gone.rowcount < CHUNK:
-                return deleted
+        return old + await delete_all(self._engines, _LESSON.request_id, _LESSON.created_at <= bound, *unrated)
 
 
 def _rated(rows: Sequence[Any]) -> Rated:

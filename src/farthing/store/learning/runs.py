@@ -12,6 +12,7 @@ from farthing.domain.authentic import payload_of, signed
 from farthing.domain.errors import Conflict
 from farthing.domain.secrecy import Secret
 from farthing.ports.learning import Learned, Outcome, Run
+from farthing.store.clock import NOW_US
 from farthing.store.engine import Engines
 from farthing.store.learning.schema import learning_snapshots
 from farthing.store.schema import counters
@@ -26,11 +27,6 @@ KEPT = 3
 SHOWN = 20
 """Trainings that are remembered, with those that are kept."""
 _RUN, _COUNTER = learning_snapshots.c, counters.c
-_NOW: Mapping[str, sa.ColumnElement[int]] = {
-    "postgresql": sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger),
-    "sqlite": sa.literal_column("CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)", sa.BigInteger),
-}
-"""Microseconds since 1970 by the database's own clock: workers' clocks may differ."""
 _SHOWN = _RUN.snapshot_id, _RUN.created_at, _RUN.outcome, _RUN.is_active, _RUN.summary, _RUN.payload.is_not(None)
 _NEWEST = _RUN.created_at.desc(), _RUN.snapshot_id.desc()
 
@@ -42,7 +38,7 @@ class Runs:
         """`secret` signs what is kept: who can write into a table could choose everybody's models with it."""
         self._engines = engines
         self._secret = secret
-        self._now = _NOW[engines.backend.name]
+        self._now = NOW_US[engines.backend.name]
 
     async def begin(self, run_id: str, *, at_us: int, summary: Mapping[str, Any]) -> int | None:
         """The turn at training, which lasts for `TURN_S`, or None while it is somebody else's."""
