@@ -38,6 +38,32 @@ class Rated(Struct, frozen=True, gc=False):
     """When it was rated last, in µs since 1970 UTC."""
 
 
+class Pair(Struct, frozen=True, kw_only=True):
+    """Two models' answers to a question that was drawn by chance, as a judge saw them."""
+
+    request_id: str
+    """Of the answer that was served."""
+    other_request_id: str
+    created_at_us: int
+    """When the question came."""
+    tenant: str
+    rule: str = ""
+    """The route rule that covered the request, empty where none did."""
+    pattern: str
+    served_model: str
+    other_model: str
+    """The baseline; where that was served, a cheaper candidate."""
+    baseline_model: str
+    served_quality: float
+    """0..1, as `other_quality`."""
+    other_quality: float
+    short: float | None = None
+    """By how much (0..1) the cheaper answer was expected to be worse; None where no promise asked for it."""
+    source: Literal["judge"] = "judge"
+    cost: int | None
+    """Nano-dollars that it took to know: for the other answer and for the judge."""
+
+
 class Opinions(Struct, frozen=True):
     """Ratings of a stretch of time, all together."""
 
@@ -90,6 +116,16 @@ class LessonStore(Protocol):
 
     async def opinions(self, from_us: int, to_us: int) -> Opinions:
         """What people thought in this time, the first moment included and the second not."""
+
+
+class Comparisons(Protocol):
+    """Pairs of answers to the same question. Everything raises `Unavailable` while the database is away."""
+
+    async def keep(self, pair: Pair) -> None:
+        """Writes it down; one that is there stays."""
+
+    async def pairs(self, rule: str, baseline: str, *, since_us: int, limit: int) -> Sequence[Pair]:
+        """Pairs under a route rule's promise, of this baseline and from `since_us` on, the newest first."""
 
 
 class RunStore(Protocol):

@@ -19,6 +19,7 @@ from farthing.store.feedback import Feedback
 from farthing.store.idempotency import SqlIdempotentAnswers
 from farthing.store.ingest import Ingest
 from farthing.store.keys import Keys
+from farthing.store.learning.comparisons import Comparisons
 from farthing.store.learning.lessons import Lessons
 from farthing.store.learning.runs import Runs
 from farthing.store.leases import Leases
@@ -51,6 +52,7 @@ class Store:
         self.credentials = Credentials(engines)
         self.experiments = Experiments(engines)
         self.lessons = Lessons(engines, clock)
+        self.comparisons = Comparisons(engines, clock)
         self.runs = Runs(engines, secret)
         self.outbox = SqlOutbox(engines, clock)
         self.sessions = Sessions(engines)

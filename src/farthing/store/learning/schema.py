@@ -37,3 +37,29 @@ learning_snapshots = sa.Table(
     sa.Column("payload", sa.LargeBinary),
     sa.Index("ix_learning_snapshots_created", "created_at"),
 )
+
+comparisons = sa.Table(
+    "comparisons",
+    metadata,
+    # Of the answer that was served.
+    sa.Column("request_id", Identifier, primary_key=True),
+    sa.Column("other_request_id", Identifier, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    # The route rule that covered the request, empty where none did.
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("pattern", sa.Text, nullable=False),
+    sa.Column("served_model", sa.Text, nullable=False),
+    sa.Column("other_model", sa.Text, nullable=False),
+    sa.Column("baseline_model", sa.Text, nullable=False),
+    # 0..1.
+    sa.Column("served_quality", sa.Double, nullable=False),
+    sa.Column("other_quality", sa.Double, nullable=False),
+    # By how much the cheaper answer was expected to be worse, NULL where no promise asked for it.
+    sa.Column("short", sa.Double),
+    sa.Column("source", sa.Text, nullable=False),
+    # Of the other answer and the judge, NULL where any of it is unpriced.
+    sa.Column("cost", sa.BigInteger),
+    sa.Index("ix_comparisons_created", "created_at"),
+    sa.Index("ix_comparisons_rule", "rule", "created_at"),
+)
