@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import ROOT, store
 from benchmarks.tables import aligned
-from farthing.domain.routing.promise import Promise, boldest
+from farthing.domain.routing.promise import boldest
+from farthing.domain.routing.rules import Promise
 from farthing.insight.learning.labels import FOLDS, Labelled, fold_of, read_labels
 from farthing.insight.learning.training import fit
 

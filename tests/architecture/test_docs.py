@@ -13,7 +13,7 @@ from farthing.cli import PROGRAM
 from farthing.domain import errors
 from farthing.domain.errors import FarthingError
 from farthing.http.routes import ROUTES
-from farthing.settings.sections import Document, ModelSettings, PlanSettings, ProviderSettings
+from farthing.settings.sections import Document, ModelSettings, PlanSettings, ProviderSettings, RouteSettings
 from farthing.telemetry.exposition import registry_of
 from farthing.telemetry.prometheus import PrometheusSink
 from tests.architecture.source import ROOT, package_modules
@@ -102,8 +102,8 @@ def test_every_command_is_told() -> None:
 
 
 def test_every_setting_is_told() -> None:
-    """By its path in docs/configuration.md; those of a plan, provider or model by the name within."""
+    """By its path in docs/configuration.md; those of a plan, provider, model or route by the name within."""
     text = page("configuration.md")
-    names = [name for name in settings_of(Document) if name not in {"plans", "providers", "models"}]
-    names += [name for section in (PlanSettings, ProviderSettings, ModelSettings) for name in settings_of(section)]
+    names = [name for name in settings_of(Document) if name not in {"plans", "providers", "models", "routes"}]
+    names += [name for section in (PlanSettings, ProviderSettings, ModelSettings, RouteSettings) for name in settings_of(section)]
     assert missing(names, text) == []

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.routing import promise
 from benchmarks.routing.promise import FLOORS, Route, limit, losses, main, route_of, tried
-from farthing.domain.routing.promise import Promise
+from farthing.domain.routing.rules import Promise
 from farthing.insight.learning.labels import Labelled, Outcome
 from tests.unit.insight.evaluation.outcomes import halves
 

@@ -184,6 +184,7 @@ class Refresher:
             brought=self._brought.providers,
             strategies=self._learned.strategies(settings.routing.quality_floor),
             strategy=settings.routing.strategy,
+            rules=settings.rules,
             keys=keyring.keys,
             plans=settings.plans,
             keys_known=keyring.is_known and not keyring.is_away,

@@ -39,7 +39,8 @@ def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
     draft.session = call.directives.session or reading.session
     draft.safety_identifier = reading.safety_identifier
     check_model(draft.caller, chat.model)
-    order = Order(call=call, reading=reading, chat=chat, snapshot=snapshot, draft=draft)
+    rule = snapshot.rule(call, draft.caller.key_id) if snapshot.rules else None
+    order = Order(call=call, reading=reading, chat=chat, snapshot=snapshot, draft=draft, rule=rule)
     named = call.directives.experiment_id or draft.native.get("experiment_id")
     if named or snapshot.trials.scoped:
         enrol(order, str(named) if named else None)

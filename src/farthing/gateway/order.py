@@ -9,6 +9,7 @@ from farthing.dialects.base import UpstreamDialect
 from farthing.dialects.reading import Reading
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import ChatRequest
+from farthing.domain.routing.rules import Rule
 from farthing.gateway.call import Call
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
@@ -23,6 +24,8 @@ class Order(Struct, frozen=True, kw_only=True):
     chat: ChatRequest
     snapshot: Snapshot
     draft: Draft
+    rule: Rule | None = None
+    """The route rule that covers it."""
 
     def provider(self, model: Model) -> Provider:
         """Where this caller's tenant reaches the model."""

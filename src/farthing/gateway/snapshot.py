@@ -10,6 +10,8 @@ from farthing.domain.catalogue import Catalogue
 from farthing.domain.keys import Key
 from farthing.domain.plans import TenantPlan
 from farthing.domain.routing.plan import Strategy
+from farthing.domain.routing.rules import Rule
+from farthing.gateway.call import Call
 from farthing.gateway.trials import Trials
 from farthing.ports import Provider
 
@@ -26,6 +28,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     strategies: Mapping[str, Strategy]
     strategy: str
     """Name of the strategy behind `auto`."""
+    rules: tuple[Rule, ...] = ()
+    """What holds for some routes, the first that covers a request first."""
     keys: Mapping[bytes, Key] = field(default_factory=dict)
     """By digest of the secret."""
     keys_known: bool = True
@@ -41,6 +45,13 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     trials: Trials = NO_TRIALS
     keep_prompts: bool = False
     """Whether questions are kept to learn from."""
+
+    def rule(self, call: Call, key_id: str | None) -> Rule | None:
+        """The first that covers the request."""
+        for rule in self.rules:
+            if rule.scope.covers(call.route, key_id, call.directives.tags):
+                return rule
+        return None
 
     def provider(self, name: str, tenant: str) -> Provider:
         """The provider as this tenant reaches it."""

@@ -13,7 +13,7 @@ from farthing.dialects.strict import shown
 from farthing.domain.catalogue import VIRTUAL_MODELS
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.experiments.assignment import Allocation, allocation, is_held_back
-from farthing.domain.experiments.definition import Arm, Experiment, Scope
+from farthing.domain.experiments.definition import Arm, Experiment
 from farthing.domain.routing import STRATEGIES, strategy_for
 from farthing.domain.routing.plan import Plan
 from farthing.gateway.call import Call
@@ -92,7 +92,7 @@ class Trial(Struct, frozen=True):
         scope = self.experiment.scope
         if scope is None:
             return model in _LEFT_OPEN and self.experiment.promoted is not None
-        if not _matches(scope, call, key_id):
+        if not scope.covers(call.route, key_id, call.directives.tags):
             return False
         return model in VIRTUAL_MODELS or any(arm.strategy == model for arm in self.experiment.arms)
 
@@ -157,15 +157,6 @@ def _is_unasked(trial: Trial) -> bool:
 def _precedence(trial: Trial) -> tuple[bool, bool, int]:
     experiment = trial.experiment
     return experiment.promoted is not None, experiment.scope is None, -(experiment.completed_us or 0)
-
-
-def _matches(scope: Scope, call: Call, key_id: str | None) -> bool:
-    if scope.where == "key":
-        return key_id == scope.value
-    if scope.where == "route":
-        return call.route == scope.value
-    name, _, value = scope.value.partition("=")
-    return call.directives.tags.get(name) == value
 
 
 def part_facts(part: Part, plan: Plan | None, tokens: int) -> Mapping[str, Any]:

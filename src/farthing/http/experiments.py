@@ -9,8 +9,9 @@ from fastapi import Query, Request, Response
 from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Forbidden, InvalidRequest
-from farthing.domain.experiments.definition import Experiment, Policy, Where
+from farthing.domain.experiments.definition import Experiment, Policy
 from farthing.domain.experiments.plan import Aim
 from farthing.domain.experiments.proposal import (
     ADDS_UP,
@@ -27,6 +28,7 @@ from farthing.domain.experiments.proposal import (
 )
 from farthing.domain.permissions import may
 from farthing.domain.pricing import NANO
+from farthing.domain.scope import Where
 from farthing.gateway.intake import NEVER_KEPT
 from farthing.http.admin.fields import Body, Model, Name, Page
 from farthing.http.admin.paging import Listing
@@ -41,7 +43,6 @@ SMALLEST_EFFECT = 0.001
 LONGEST_LOOK_DAYS = 400
 TAKING_PART = [route for route, dialect in HOT.items() if dialect not in NEVER_KEPT]
 """Routes whose requests may be in an experiment."""
-DAY_US = 86_400_000_000
 HIGHEST_COST = 10_000.0
 """US dollars of one result."""
 LONGEST_LATENCY_MS = 86_400_000.0

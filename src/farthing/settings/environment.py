@@ -28,7 +28,9 @@ ALIASES = {
 """Names that platforms set by themselves. The same setting under its own FARTHING_… name wins over them."""
 
 
-STRUCTURED = {"models", "headers", "email_to", "admins", "roles"}
+LISTS = {("models",), ("routes",)}
+"""Settings that are in no section."""
+STRUCTURED = {"models", "routes", "headers", "email_to", "admins", "roles"}
 """Settings that are lists or tables: JSON in the environment."""
 
 
@@ -60,12 +62,8 @@ def variables(environ: Mapping[str, str]) -> list[Variable]:
     for name, value in sorted(environ.items()):
         place = tuple(name.removeprefix(PREFIX).lower().split("__"))
         # One underscore alone makes no setting: Kubernetes sets FARTHING_PORT and more for a service of this name.
-        if name.startswith(PREFIX) and value and (len(place) > 1 or place == ("models",)):
-            own.append(
-                Variable(
-                    name, place, _structured(name, value) if place[-1] in {"models", "headers", "email_to"} else value
-                )
-            )
+        if name.startswith(PREFIX) and value and (len(place) > 1 or place in LISTS):
+            own.append(Variable(name, place, _structured(name, value) if place[-1] in STRUCTURED else value))
     return aliases + own
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from pydantic import SecretStr, ValidationError
 
 from farthing.domain.plans import TenantPlan
 from farthing.domain.pricing import NANO
+from farthing.domain.routing.rules import Promise, Rule
+from farthing.domain.scope import Scope
 from farthing.ports import Deadlines
 from farthing.providers import Vendor, load_vendors
 from farthing.providers.vault import sealing_key
@@ -27,6 +29,7 @@ from farthing.settings.sections import (
     ModelSettings,
     PlanSettings,
     ProviderSettings,
+    RouteSettings,
 )
 
 DEFAULT_FILE = Path("farthing.toml")
@@ -60,6 +63,7 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
         lasting_database=_database(document, data_dir, demo=asked_for_demo),
         redis=document.redis,
         routing=document.routing.model_copy(update={"baseline": None}) if demo else document.routing,
+        rules=tuple(map(_rule, document.routes)),
         learning=document.learning,
         cache=document.cache,
         prices=document.prices,
@@ -84,6 +88,17 @@ def _plan(name: str, plan: PlanSettings) -> TenantPlan:
         concurrent_requests=plan.concurrent_requests,
         monthly_budget=None if budget is None else int(budget * NANO),
         allowed_models=plan.models,
+    )
+
+
+def _rule(route: RouteSettings) -> Rule:
+    points = route.promise_points
+    return Rule(
+        name=route.name,
+        scope=Scope(route.where, route.value),
+        cascade=route.cascade,
+        cascade_streams=route.cascade_streams,
+        promise=None if points is None else Promise(points=points, confidence=route.promise_confidence),
     )
 
 
@@ -154,6 +169,8 @@ def _names_at(place: Place) -> list[str]:
             model = ProviderSettings
         case ("models", int()):
             model = ModelSettings
+        case ("routes", int()):
+            model = RouteSettings
         case _:
             name = str(place[-1])
             owner = ProviderSettings if name == "timeouts" else Document
@@ -174,17 +191,24 @@ def _contradictions(document: Document, vendors: Mapping[str, Vendor], source: _
             for field in ("dialect", "base_url"):
                 if getattr(provider, field) is None:
                     note(("providers", name, field), f'expected a value: "{name}" is no known vendor{hint}')
-    seen = set[str]()
     for position, model in enumerate(document.models):
         known = {*document.providers, *vendors}
         if model.provider not in known:
             hint = nearest(model.provider, known)
             problem = f'expected a configured provider or a known vendor, got "{model.provider}"{hint}'
             note(("models", position, "provider"), problem)
-        if model.name in seen:
-            note(("models", position, "name"), f'expected every name once: "{model.name}" stands above already')
-        seen.add(model.name)
+    for table, named in (("models", document.models), ("routes", document.routes)):
+        for position, name in _repeated([one.name for one in named]):
+            note((table, position, "name"), f'expected every name once: "{name}" stands above already')
     return found
+
+
+def _repeated(names: Sequence[str]) -> Iterator[tuple[int, str]]:
+    seen = set[str]()
+    for position, name in enumerate(names):
+        if name in seen:
+            yield position, name
+        seen.add(name)
 
 
 def _master_key(environ: Mapping[str, str]) -> SecretStr | None:

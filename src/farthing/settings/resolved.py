@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pydantic import SecretStr
 
 from farthing.domain.plans import TenantPlan
+from farthing.domain.routing.rules import Rule
 from farthing.domain.signon import Admission
 from farthing.ports import Deadlines
 from farthing.settings.sections import (
@@ -106,6 +107,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Where a real gateway keeps its ledger and its keys: the same, except where there is nothing but a demo yet."""
     redis: RedisSettings
     routing: RoutingSettings
+    rules: tuple[Rule, ...]
+    """In the order of the file; names are unique."""
     learning: LearningSettings
     cache: CacheSettings
     prices: PriceSettings

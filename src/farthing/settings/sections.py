@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 
 from farthing.domain.catalogue import VIRTUAL_MODELS, Capability, Tier
 from farthing.domain.keys import Role
+from farthing.domain.scope import Where
 
 DIALECTS = ("openai", "anthropic", "gemini")
 RESERVED_PROVIDERS = ("demo", "farthing")
@@ -134,6 +135,7 @@ def _offered(wanted: bool) -> bool:  # noqa: FBT001 (pydantic calls it with the 
 
 
 ModelName = Annotated[str, AfterValidator(_model_name)]
+Name = Annotated[str, AfterValidator(_short_name)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
@@ -203,6 +205,35 @@ class RoutingSettings(Section):
     """The model that would have been used without Farthing: savings are measured against it."""
     quality_floor: Annotated[float, Field(ge=0, le=1)] = 0.02
     """The most quality, in points of 0..1, that a cheaper answer may cost."""
+
+
+class RouteSettings(Section):
+    """What holds where the gateway chooses the model, for some requests."""
+
+    name: Name
+    where: Where
+    value: Annotated[str, Field(max_length=256)]
+    """A route's path, a key's id, or a tag as `name=value`."""
+    cascade: bool = False
+    """Whether a cheap answer may be asked first and checked."""
+    cascade_streams: bool = False
+    """Whether streams may be as well, which then begin late."""
+    promise_points: Annotated[float, Field(gt=0, le=0.5)] | None = None
+    """How much worse than the baseline's, in points of 0..1, answers may be on average."""
+    promise_confidence: Annotated[float, Field(ge=0.5, le=0.999)] = 0.9
+    """How likely that holds, each time that it is tested."""
+
+    @model_validator(mode="after")
+    def _value_fits(self) -> Self:
+        if self.where == "route" and not self.value.startswith("/"):
+            raise ValueError('expected the path of a route in value, such as "/v1/chat/completions"')
+        if self.where == "tag" and not all(self.value.partition("=")):
+            raise ValueError('expected a tag as name=value in value, such as "team=support"')
+        if self.cascade_streams and not self.cascade:
+            raise ValueError("expected cascade = true beside cascade_streams")
+        if self.cascade and self.promise_points is not None:
+            raise ValueError("expected either cascade or promise_points: what is promised is tested on single answers")
+        return self
 
 
 class LearningSettings(Section):
@@ -347,12 +378,13 @@ class Document(Section):
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
     routing: RoutingSettings = RoutingSettings()
+    routes: tuple[RouteSettings, ...] = ()
     learning: LearningSettings = LearningSettings()
     cache: CacheSettings = CacheSettings()
     prices: PriceSettings = PriceSettings()
     log: LogSettings = LogSettings()
     alerts: AlertSettings = AlertSettings()
     oidc: SignOnSettings = SignOnSettings()
-    plans: dict[Annotated[str, AfterValidator(_short_name)], PlanSettings] = Field(default_factory=dict)
+    plans: dict[Name, PlanSettings] = Field(default_factory=dict)
     providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderSettings] = Field(default_factory=dict)
     models: tuple[ModelSettings, ...] = ()

@@ -11,9 +11,10 @@ from farthing.dialects import INBOUND
 from farthing.domain.budget import Budget, Step
 from farthing.domain.chat import ChatRequest, Message, Text
 from farthing.domain.errors import UpstreamError
-from farthing.domain.experiments.definition import Arm, Experiment, Scope
+from farthing.domain.experiments.definition import Arm, Experiment
 from farthing.domain.keys import Caller, Key
 from farthing.domain.routing.needs import read_needs
+from farthing.domain.scope import Scope
 from farthing.domain.secrets import digest
 from farthing.gateway.recording import UNHELD
 from farthing.providers.fake import answer

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from farthing.domain.errors import FarthingError
 from farthing.domain.experiments.assignment import is_held_back
-from farthing.domain.experiments.definition import Arm, Experiment, Scope
+from farthing.domain.experiments.definition import Arm, Experiment
 from farthing.domain.experiments.verdict import Verdict
 from farthing.domain.keys import Caller, Key
+from farthing.domain.scope import Scope
 from farthing.domain.secrets import digest
 from tests.unit.gateway.rig import KEY, Rig, chat
 from tests.unit.gateway.test_trials import experiment, known, running

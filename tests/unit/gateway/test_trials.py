@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from farthing.domain.errors import FarthingError, InvalidRequest, NotFound, UpstreamError
 from farthing.domain.exchange import Exchange
-from farthing.domain.experiments.definition import Arm, Experiment, Phase, Scope
+from farthing.domain.experiments.definition import Arm, Experiment, Phase
 from farthing.domain.experiments.verdict import Verdict
 from farthing.domain.keys import Caller, Key
+from farthing.domain.scope import Scope
 from farthing.domain.secrets import digest
 from farthing.gateway.trials import Trial, Trials
 from farthing.providers.fake import answer

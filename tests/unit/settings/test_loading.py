@@ -10,6 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from farthing.domain.plans import TenantPlan
+from farthing.domain.routing.rules import Promise, Rule
+from farthing.domain.scope import Scope
 from farthing.domain.signon import Admission
 from farthing.ports import Deadlines
 from farthing.settings import SettingsError, export, load
@@ -20,6 +22,7 @@ from farthing.settings.sections import (
     ModelSettings,
     PlanSettings,
     ProviderSettings,
+    RouteSettings,
     Section,
     TimeoutSettings,
 )
@@ -159,6 +162,29 @@ def test_prices_are_exact(settings_of: Load) -> None:
     assert (model.input_usd_per_mtok, model.output_usd_per_mtok) == (Decimal("0.1"), Decimal(3))
 
 
+def test_rules_of_routes_stand_in_the_order_of_the_file(settings_of: Load) -> None:
+    """Nothing is allowed or promised that is not said."""
+    text = """
+        [[routes]]
+        name = "support"
+        where = "tag"
+        value = "team=support"
+        promise_points = 0.05
+        [[routes]]
+        name = "complete"
+        where = "route"
+        value = "/complete"
+        cascade = true
+        """
+    promise = Promise(points=0.05, confidence=0.9)
+    support = Rule(name="support", scope=Scope("tag", "team=support"), promise=promise)
+    complete = Rule(name="complete", scope=Scope("route", "/complete"), cascade=True)
+    assert settings_of(text).rules == (support, complete)
+    assert settings_of(FARTHING_ROUTES='[{"name": "a", "where": "key", "value": "k"}]').rules == (
+        Rule(name="a", scope=Scope("key", "k")),
+    )
+
+
 def test_a_plan_is_exact(settings_of: Load) -> None:
     """Dollars become nano-dollars and percents hundredths of one; what is left out does not limit."""
     text = """
@@ -282,9 +308,10 @@ def test_what_is_exported_reaches_a_later_load(monkeypatch: pytest.MonkeyPatch, 
 
 
 def every_setting() -> list[str]:
-    """The path of each key of the file, with the names `local` and 0 for provider and model."""
+    """The path of each key of the file, with the names `local` and 0 for provider, model and route."""
     sections = {name: field.annotation for name, field in Document.model_fields.items()}
     owners = {**sections, "plans.team": PlanSettings, "providers.local": ProviderSettings, "models.0": ModelSettings}
+    owners["routes.0"] = RouteSettings
     owners["providers.local.timeouts"] = TimeoutSettings
     owners["alerts.smtp"] = MailSettings
     return [
@@ -305,7 +332,7 @@ def _value(data: dict[str, Any], key: str) -> object:
 def test_every_setting_is_documented() -> None:
     """docs/configuration.md names each key."""
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    keys = {re.sub(r"^(plans\.team|providers\.local|models\.0)\.", "", key) for key in every_setting()}
+    keys = {re.sub(r"^(plans\.team|providers\.local|models\.0|routes\.0)\.", "", key) for key in every_setting()}
     keys -= {"timeouts", "alerts.smtp"}
     assert {key for key in keys if f"`{key}`" not in text} == set()
 

@@ -39,7 +39,7 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
             "master_key = 'x'",
             (
                 "1: master_key: unknown key, expected one of alerts, cache, database, learning, log, models, oidc, "
-                "plans, prices, providers, redis, routing, server"
+                "plans, prices, providers, redis, routes, routing, server"
             ),
         ),
         ("server = 1", "1: server: expected a table, got 1"),
@@ -153,6 +153,25 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
         (
             f'{MODEL}[[models]]\nname = "a"\nprovider = "local"',
             '8: models[1].name: expected every name once: "a" stands above already',
+        ),
+        *[
+            (f'[[routes]]\nname = "a"\n{wrong}', f"1: routes[0]: expected {said}")
+            for wrong, said in (
+                (
+                    'where = "route"\nvalue = "v1"',
+                    'the path of a route in value, such as "/v1/chat/completions"',
+                ),
+                ('where = "tag"\nvalue = "=x"', 'a tag as name=value in value, such as "team=support"'),
+                ('where = "key"\nvalue = "k"\ncascade_streams = true', "cascade = true beside cascade_streams"),
+                (
+                    'where = "key"\nvalue = "k"\ncascade = true\npromise_points = 0.02',
+                    "either cascade or promise_points: what is promised is tested on single answers",
+                ),
+            )
+        ],
+        (
+            '[[routes]]\nname = "a"\nwhere = "key"\nvalue = "k"\n' * 2,
+            '6: routes[1].name: expected every name once: "a" stands above already',
         ),
         (
             '[[models]]\nname = "a"\nprovider = "opnai"',

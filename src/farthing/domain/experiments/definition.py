@@ -7,11 +7,11 @@ from typing import Literal
 from msgspec import Struct
 
 from farthing.domain.experiments.verdict import Verdict
+from farthing.domain.scope import Scope
 
 Policy = Literal["default", "strict"]
 """Whether a guardrail that is neither passed nor failed is only told (`default`), or stands against a winner."""
 Status = Literal["running", "completed", "cancelled"]
-Where = Literal["key", "route", "tag"]
 
 
 class Arm(Struct, frozen=True):
@@ -33,14 +33,6 @@ class Margins(Struct, frozen=True, kw_only=True):
     """In the share of requests that failed: 0.01 is one percentage point."""
     latency: float = 0.25
     """Of control's, for the mean as for the 95th percentile."""
-
-
-class Scope(Struct, frozen=True):
-    """Requests that take part without naming the experiment."""
-
-    where: Where
-    value: str
-    """The key's id, the route's path, or a tag as `name=value`."""
 
 
 class Phase(Struct, frozen=True):
@@ -99,7 +91,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     phases: tuple[Phase, ...]
     """In order of time, never empty; the last is the present one."""
     scope: Scope | None = None
-    """None: requests name it themselves."""
+    """Requests that take part without naming it; None: they name it themselves."""
     promote: bool = False
     """Whether a winner becomes the default by itself."""
     status: Status = "running"

@@ -9,7 +9,8 @@ from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from farthing.domain.errors import Conflict, InvalidRequest
-from farthing.domain.experiments.definition import Arm, Experiment, Margins, Namespace, Phase, Policy, Scope
+from farthing.domain.experiments.definition import Arm, Experiment, Margins, Namespace, Phase, Policy
+from farthing.domain.scope import Scope
 
 STRATEGIES = ("complexity", "learning", "hybrid")
 LARGEST_SAMPLE = 1_000_000_000

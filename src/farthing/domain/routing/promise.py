@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil, log, sqrt
+from math import sqrt
 
 from msgspec import Struct
 
+from farthing.domain.routing.rules import Promise
 from farthing.domain.stats.distributions import student_quantile
-
-
-class Promise(Struct, frozen=True, kw_only=True):
-    """A route's answers are on average at most so much worse than the baseline's."""
-
-    points: float
-    """Of quality, above 0 and below 1."""
-    confidence: float = 0.9
-    """Above 0 and below 1: how likely it is kept, each time that it is tested."""
-
-    @property
-    def fewest_pairs(self) -> int:
-        """Of fewer nothing follows: even if none of them lost anything, more than `points` of all could lose all."""
-        return max(2, ceil(log(1 - self.confidence) / log(1 - self.points)))
 
 
 class Verdict(Struct, frozen=True):

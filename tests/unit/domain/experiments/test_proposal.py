@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.errors import Conflict, InvalidRequest
-from farthing.domain.experiments.definition import Arm, Experiment, Margins, Namespace, Phase, Scope
+from farthing.domain.experiments.definition import Arm, Experiment, Margins, Namespace, Phase
 from farthing.domain.experiments.proposal import Proposal, define, with_shares, with_traffic
+from farthing.domain.scope import Scope
 from tests.unit.domain.experiments.samples import experiment
 
 BODY: dict[str, Any] = {

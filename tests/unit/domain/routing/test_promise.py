@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from farthing.domain.routing.promise import Promise, Verdict, boldest, verdict_on
+from farthing.domain.routing.promise import Verdict, boldest, verdict_on
+from farthing.domain.routing.rules import Promise
 
 TWO_POINTS = Promise(points=0.02)
 LOSSES = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0]), min_size=2, max_size=300)
