@@ -72,14 +72,11 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 class _Trial(Struct, frozen=True, kw_only=True):
-    """The rows of an evaluation in their parts."""
+    """What is scored, in parts."""
 
     table: Table
-    place: Mapping[str, int]
-    """Folds of the prompts."""
-    rows: Sequence[Labelled]
-    """Also those that are not scored."""
-    train: Sequence[Labelled]
+    parts: Sequence[tuple[Sequence[Labelled], list[int]]]
+    """Of each what is learned from, and the places of the rows that are then scored."""
 
 
 def evaluate(question: Question) -> Evaluation:
@@ -92,7 +89,9 @@ def evaluate(question: Question) -> Evaluation:
         raise BadLabels("nothing is left to learn from: give more rows, or others with --train")
     if train and (lacking := sorted(set(table.models) - {model for row in train for model in row.outcomes})):
         raise BadLabels(f"the rows to train on hold no outcome of {', '.join(lacking)}, which is to be scored")
-    trial = _Trial(table=table, place=place, rows=rows, train=train)
+    trial = _Trial(
+        table=table, parts=[(train, list(range(len(table.rows))))] if train else _crossed(rows, table.rows, place)
+    )
     of = sample(table, [place[alike(row.prompt)] for row in table.rows])
     return Evaluation(
         rows=len(table.rows),
@@ -137,7 +136,7 @@ def _predicted(fit: Fit, trial: _Trial) -> tuple[Array, Array, Fitted]:
     models, scored = trial.table.models, trial.table.rows
     quality, cost = np.empty(trial.table.quality.shape), np.empty(trial.table.cost.shape)
     each = []
-    for train, places in _parts(trial):
+    for train, places in trial.parts:
         fitted = fit(train, models)
         quality[places], cost[places] = fitted.predict([scored[place] for place in places])
         each.append(fitted)
@@ -146,13 +145,13 @@ def _predicted(fit: Fit, trial: _Trial) -> tuple[Array, Array, Fitted]:
 
 def _firsts(trial: _Trial) -> list[int]:
     """The columns of models that may be asked first, whatever is learned from."""
-    each = [set(firsts(trial.table, train)) for train, _ in _parts(trial)]
+    each = [set(firsts(trial.table, train)) for train, _ in trial.parts]
     return sorted(set.intersection(*each))
 
 
 def _cascaded(learner: Learner, trial: _Trial, columns: Sequence[int]) -> tuple[Scored, Fitted]:
     """The curve of a router that judges first answers, and such a router."""
-    found = [foretell(learner, trial.table, columns, train, places) for train, places in _parts(trial)]
+    found = [foretell(learner, trial.table, columns, train, places) for train, places in trial.parts]
     gain = np.empty(len(trial.table.rows))
     for part, _ in found:
         after = part.judged[0].quality
@@ -160,15 +159,15 @@ def _cascaded(learner: Learner, trial: _Trial, columns: Sequence[int]) -> tuple[
     return Scored(sweep=cascade([part for part, _ in found], trial.table), gain=gain), found[0][1]
 
 
-def _parts(trial: _Trial) -> list[tuple[Sequence[Labelled], list[int]]]:
-    """What is learned from, and the places of the rows that are then scored."""
-    if trial.train:
-        return [(trial.train, list(range(len(trial.table.rows))))]
-    own = [trial.place[alike(row.prompt)] for row in trial.table.rows]
+def _crossed(
+    rows: Sequence[Labelled], scored: Sequence[Labelled], fold_by_prompt: Mapping[str, int]
+) -> list[tuple[Sequence[Labelled], list[int]]]:
+    """Each fold of the scored rows, and all rows of the others, those too that are not scored."""
+    every, own = ([fold_by_prompt[alike(row.prompt)] for row in those] for those in (rows, scored))
     return [
         (
-            [row for row in trial.rows if trial.place[alike(row.prompt)] != fold],
-            [place for place, one in enumerate(own) if one == fold],
+            [row for row, its in zip(rows, every, strict=True) if its != fold],
+            [place for place, its in enumerate(own) if its == fold],
         )
         for fold in sorted(set(own))
     ]
@@ -177,7 +176,7 @@ def _parts(trial: _Trial) -> list[tuple[Sequence[Labelled], list[int]]]:
 def _decision_us(fitted: Fitted, rows: Sequence[Labelled]) -> float:
     """The median time of a decision, in microseconds."""
     taken = []
-    for row in rows[: _TIMED + 1]:
+    for row in rows[:_TIMED]:
         began = perf_counter_ns()
         fitted.predict([row])
         taken.append((perf_counter_ns() - began) / 1000)

@@ -58,11 +58,11 @@ class Sample:
         return (self.weights @ values.T).astype(np.float64) / len(self.table.rows)
 
 
-def sample(table: Table, folds: Sequence[int], seed: int = 0) -> Sample:
+def sample(table: Table, folds: Sequence[int]) -> Sample:
     """Draws the resamples: up to 500, fewer where there are many rows."""
     count = len(table.rows)
     resamples = min(max(_MOST_WEIGHTS // count, _LEAST_RESAMPLES), _MOST_RESAMPLES)
-    chance = np.random.default_rng(seed)
+    chance = np.random.default_rng(0)
     weights = np.empty((resamples + 1, count), dtype=np.float32)
     weights[0] = 1
     for line in weights[1:]:

@@ -1,4 +1,4 @@
-"""The shipped predictor, and the shipped check of first answers, as routers that are scored."""
+"""The shipped predictor, and a check of first answers that is used here alone, as routers that are scored."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Checked:
 
 
 def checking(rows: Sequence[Labelled], models: Sequence[str], first: str, quality: Array) -> Checked:
-    """Fits the shipped check."""
+    """Fits a check of one model's answers."""
     return Checked(fit_check(rows, models, first, quality))
 
 
@@ -64,4 +64,4 @@ def cold(elsewhere: Sequence[Labelled], scored: Sequence[Labelled]) -> Fit:
 
 LEARNERS: Mapping[str, Fit] = {"learning": learning}
 CASCADES: Mapping[str, Learner] = {"hybrid": Learner(fit=learning, fit_check=checking)}
-"""By the name of the strategy."""
+"""By their names in tables: this `hybrid` reads answers, the gateway's strategy of that name does not."""

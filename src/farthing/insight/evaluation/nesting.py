@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +13,7 @@ from farthing.insight.evaluation.cascade import Foretold, Judged
 from farthing.insight.evaluation.routers import Fit, Fitted
 from farthing.insight.evaluation.sweep import hull
 from farthing.insight.evaluation.table import Array, Table, alike
-from farthing.insight.learning.labels import Labelled, fold_of
+from farthing.insight.learning.labels import Labelled, fold_of, id_of
 
 _FIRSTS = 2
 """As many of the cheapest models on the hull of single models may be asked first."""
@@ -137,4 +136,4 @@ def _whole(rows: Sequence[Labelled], table: Table) -> list[Labelled]:
 
 
 def _fold(row: Labelled) -> int:
-    return fold_of(sha256(alike(row.prompt).encode()).hexdigest())
+    return fold_of(id_of(alike(row.prompt)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
@@ -72,11 +73,6 @@ def _means(rows: Sequence[Labelled], models: Sequence[str], overall: tuple[Array
         quality[place] = (sum(outcome.quality for outcome in outcomes) + weight * before[0]) / count
         cost[place] = (sum(outcome.cost or 0.0 for outcome in outcomes) + weight * before[1]) / count
     return quality, cost
-
-
-def task_of(row: Labelled) -> str:
-    """The label of the row's task."""
-    return row.task
 
 
 @dataclass(frozen=True)
@@ -170,7 +166,7 @@ def knowing(_rows: Sequence[Labelled], models: Sequence[str]) -> Knowing:
 
 BASELINES: Mapping[str, Fit] = {
     "length": lining,
-    "label": grouping(task_of),
+    "label": grouping(attrgetter("task")),
     "complexity": demanding(complexity_of),
 }
 """What every table compares with, beside ZERO and ORACLE, which need no fitting."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from farthing.insight.learning.labels import BadLabels, Labelled, fold_of
+from farthing.insight.learning.labels import BadLabels, Labelled, fold_of, id_of
 
 Array: TypeAlias = "NDArray[np.float64]"
 
@@ -81,4 +80,4 @@ def folds(rows: Sequence[Labelled]) -> Mapping[str, int]:
         found.setdefault(alike(row.prompt), fold_of(row.id))
     if len(set(found.values())) > 1:
         return found
-    return {prompt: fold_of(sha256(prompt.encode()).hexdigest()) for prompt in found}
+    return {prompt: fold_of(id_of(prompt)) for prompt in found}

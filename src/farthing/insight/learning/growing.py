@@ -90,7 +90,8 @@ def grow(numbers: NDArray[Any], values: NDArray[Any], known: NDArray[Any], worth
         direction = worth * random.normal(size=len(scales))
         tree = _grown(_Sample(those, pulls @ direction, theirs.mean(axis=1)), random)
         trees.append(tree)
-        leaves.append(_sums(tree, those, pulls) / (_sums(tree, those, theirs) + _SHRINK) * scales)
+        ends, size = tree.leaves(those), len(tree.asked)
+        leaves.append(_sums(ends, size, pulls) / (_sums(ends, size, theirs) + _SHRINK) * scales)
     return _joined(trees, leaves)
 
 
@@ -139,10 +140,9 @@ def _gains(sample: _Sample, front: _Front, starts: NDArray[Any], above: NDArray[
     return found
 
 
-def _sums(tree: _Tree, numbers: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
-    """Of the values by the node that their row ends at."""
-    nodes = tree.leaves(numbers)
-    return np.stack([np.bincount(nodes, column, len(tree.asked)) for column in values.T], axis=1)
+def _sums(nodes: NDArray[Any], size: int, values: NDArray[Any]) -> NDArray[Any]:
+    """Of the values by the node, one of so many, that their row ends at."""
+    return np.stack([np.bincount(nodes, column, size) for column in values.T], axis=1)
 
 
 def _joined(trees: list[_Tree], values: list[NDArray[Any]]) -> Forest:

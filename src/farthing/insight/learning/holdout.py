@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from farthing.domain.routing.learning.predictor import Predictor
-from farthing.insight.learning.labels import FOLDS, Labelled, Outcome, fold_of
+from farthing.insight.learning.labels import FOLDS, Labelled, Outcome, fold_of, id_of
 from farthing.insight.learning.packing import packed, unpacked
+from farthing.insight.learning.retraining import Tell
 from farthing.insight.learning.training import fit
 from farthing.ports.learning import Rated, Trained
 
@@ -21,9 +21,6 @@ MOST_PROMPTS = 30_000
 """Of more the newest are learned from: so many keep a processor busy for half a minute."""
 FEWEST_TESTED = 20
 """Answers that must have been rated since the last training, for it cannot be tested on what it has seen."""
-
-Tell = Callable[[str, float], None]
-"""Is told what is done now, and how much of all is done, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def trained(rated: Sequence[Rated], *, active: bytes | None, since_us: int, tell
 
 def _guesses(prompts: Mapping[str, Sequence[Rated]], models: Sequence[str], fold: int) -> Iterator[_Guess]:
     """For the answers to the prompts of one part, which are learned from the others."""
-    held = {prompt: answers for prompt, answers in prompts.items() if fold_of(_id(prompt)) == fold}
+    held = {prompt: answers for prompt, answers in prompts.items() if fold_of(id_of(prompt)) == fold}
     rest = [_labelled(prompt, answers) for prompt, answers in prompts.items() if prompt not in held]
     if not held or not rest:
         return
@@ -158,8 +155,4 @@ def _labelled(prompt: str, answers: Sequence[Rated]) -> Labelled:
         costs = [each.cost_usd for each in its if each.cost_usd is not None]
         mean = float(np.mean([each.quality for each in its]))
         outcomes[model] = Outcome(mean, float(np.mean(costs)) if costs else None)
-    return Labelled(prompt, outcomes, id=_id(prompt))
-
-
-def _id(prompt: str) -> str:
-    return sha256(prompt.encode()).hexdigest()[:16]
+    return Labelled(prompt, outcomes, id=id_of(prompt))

@@ -67,12 +67,17 @@ def read_labels(path: Path) -> list[Labelled]:
     return rows
 
 
-def fold_of(row_id: str, folds: int = FOLDS) -> int:
-    """The part 0..folds-1 that a row belongs to: its id's first eight hexadecimal digits, or those of its SHA-256."""
+def id_of(prompt: str) -> str:
+    """The id of a row that has none: the first digits of its prompt's SHA-256."""
+    return sha256(prompt.encode()).hexdigest()[:_ID_DIGITS]
+
+
+def fold_of(row_id: str) -> int:
+    """The part 0..FOLDS-1 that a row belongs to: its id's first eight hexadecimal digits, or those of its SHA-256."""
     head = row_id[:_FOLD_DIGITS]
     if len(head) < _FOLD_DIGITS or head.strip(hexdigits):
         head = sha256(row_id.encode()).hexdigest()[:_FOLD_DIGITS]
-    return int(head, 16) % folds
+    return int(head, 16) % FOLDS
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -105,4 +110,4 @@ def _row(line: bytes, where: str) -> Labelled:
             raise BadLabels(f"{where}: the quality of {model} is {outcome.quality:g}; scale it to 0..1")
         if outcome.cost is not None and outcome.cost < 0:
             raise BadLabels(f"{where}: cost_usd of {model} is {outcome.cost:g}; give dollars from 0, or leave it out")
-    return row if row.id else replace(row, id=sha256(row.prompt.encode()).hexdigest()[:_ID_DIGITS])
+    return row if row.id else replace(row, id=id_of(row.prompt))

@@ -116,7 +116,7 @@ def _made(told: Any) -> Any:  # noqa: ANN401 (any part of a predictor)
                 raise ValueError(f"{module} is no part of a predictor")
             kind = getattr(import_module(module), name)
             return kind(**{name: _made(value) for name, value in fields.items()})
-        case [_, parts]:
+        case ["_Several", parts]:
             return tuple(_made(part) for part in parts)
         case _:
             raise ValueError("it holds what no predictor has")

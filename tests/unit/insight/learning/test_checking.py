@@ -24,23 +24,24 @@ def test_an_answer_moves_what_is_expected_of_every_model() -> None:
     rows = [row(number) for number in range(10, 210)]
     before = np.tile([0.5, 0.75], (len(rows), 1))
     check = fit_check(rows, MODELS, "cheap", before)
-    right = check.revise("What is 107 plus 2?", "That is 107 + 2 = 109.", (0.5, 0.75))
-    wrong = check.revise("What is 107 plus 2?", "That is 107 + 2 = 110.", (0.5, 0.75))
+    answers = ["That is 107 + 2 = 109.", "That is 107 + 2 = 110."]
+    right, wrong = check.revise_many(["What is 107 plus 2?"] * 2, answers, np.array([[0.5, 0.75]] * 2))
     assert right[0] > 0.6
     assert wrong[0] < 0.4
     assert right[1] > wrong[1] + 0.1
     assert (check.models, check.first) == (MODELS, "cheap")
 
 
-def test_many_are_judged_as_one_is() -> None:
-    """Row by row, and never beyond 0..1."""
+def test_each_answer_is_judged_by_itself() -> None:
+    """Whatever stands in the other rows, and never beyond 0..1."""
     rows = [row(number) for number in range(10, 60)]
     before = np.tile([0.5, 0.75], (len(rows), 1))
     check = fit_check(rows, MODELS, "cheap", before)
     prompts, answers = ["What is 1 plus 2?", "?"], ["1 + 2 = 3", "no " * 900]
-    both = check.revise_many(prompts, answers, np.array([[1.0, 1.0], [0.0, 0.0]]))
-    assert both[0].tolist() == pytest.approx(check.revise(prompts[0], answers[0], (1.0, 1.0)))
-    assert both[1].tolist() == pytest.approx(check.revise(prompts[1], answers[1], (0.0, 0.0)))
+    before = np.array([[1.0, 1.0], [0.0, 0.0]])
+    both = check.revise_many(prompts, answers, before)
+    assert both[:1] == pytest.approx(check.revise_many(prompts[:1], answers[:1], before[:1]))
+    assert both[1:] == pytest.approx(check.revise_many(prompts[1:], answers[1:], before[1:]))
     assert ((both >= 0) & (both <= 1)).all()
 
 
@@ -51,4 +52,4 @@ def test_signs_that_never_vary_weigh_nothing() -> None:
         for number in range(20)
     ]
     check = fit_check(rows, MODELS, "cheap", np.tile([0.7, 1.0], (20, 1)))
-    assert check.revise("p", "a", (0.7, 1.0)) == pytest.approx([0.5, 1.0])
+    assert check.revise_many(["p"], ["a"], np.array([[0.7, 1.0]])) == pytest.approx(np.array([[0.5, 1.0]]))

@@ -31,15 +31,8 @@ class Check(Struct, frozen=True):
     offsets: NDArray[Any]
     """float64, by model."""
 
-    def revise(self, prompt: str, answer: str, quality: Sequence[float]) -> list[float]:
-        """The expected quality 0..1 of each model after the answer, from that before it."""
-        import numpy as np
-
-        found: list[float] = self.revise_many([prompt], [answer], np.array([quality]))[0].tolist()
-        return found
-
     def revise_many(self, prompts: Sequence[str], answers: Sequence[str], quality: NDArray[Any]) -> NDArray[Any]:
-        """The same for many, rows by models."""
+        """The expected quality 0..1 of each model after each answer, from that before it; rows by models."""
         import numpy as np
 
         inputs = np.clip((inputs_of(prompts, answers, quality) - self.means) * self.scales, -_FARTHEST, _FARTHEST)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from farthing.domain.routing.learning.encoder import likeness, unit
+from farthing.domain.routing.learning.encoder import likeness, meaning
 from farthing.domain.routing.learning.reading import read
 from farthing.domain.routing.learning.traits import NAMES
 from farthing.domain.routing.learning.vocabulary import Vocabulary
@@ -44,11 +44,7 @@ class Prior(Struct, frozen=True):
 
     def excess(self, text: str) -> float:
         """In standard deviations, about: how much more than a usual prompt it asks for; longer ones ask for more."""
-        import numpy as np
-
         reading = read(text, self.vocabulary)
-        rows = np.array(reading.pieces, dtype=np.int64)
-        meaning = unit((self.piece_rarity[rows] @ self.vocabulary.vectors[rows].astype(np.float32))[None])
-        meaning = unit(meaning - self.centre)
-        told = float(likeness(meaning, self.meanings)[0] @ self.of_likeness)
+        about = meaning([reading.pieces], self.piece_rarity, self.vocabulary.vectors, self.centre)
+        told = float(likeness(about, self.meanings)[0] @ self.of_likeness)
         return self.steps[0] * (told - self.usual[0]) + self.steps[1] * (reading.traits[_LENGTH] - self.usual[1])

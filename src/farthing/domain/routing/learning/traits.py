@@ -63,7 +63,7 @@ _KNOWN = frozenset(_KIND)
 _OPTION = re.compile(r"^[ \t]*\(?[A-J1-9][.):][ \t]+(.*)", re.MULTILINE)
 _LARGEST_DIGITS = 15
 _COMMON = 1_000
-"""Pieces below are signs, letters and digits: they are neither rare nor common words."""
+"""Pieces below are the encoder's own marks and `!`: no text's words. Signs and letters follow."""
 
 
 def traits_of(text: str, tokens: list[str], pieces: list[int]) -> list[float]:
@@ -114,7 +114,7 @@ def _kinds(counts: Counter[str]) -> list[float]:
 
 
 def _rareness(pieces: list[int]) -> tuple[float, float]:
-    """Mean logarithm of the rank of words, and the one that a tenth of them exceed."""
+    """Mean logarithm of the rank of pieces of words and signs, and the one that a tenth of them exceed."""
     ranks = sorted(log1p(piece) for piece in pieces if piece >= _COMMON)
     return (sum(ranks) / len(ranks), ranks[len(ranks) * 9 // 10]) if ranks else (log1p(_COMMON), log1p(_COMMON))
 

@@ -37,5 +37,5 @@ def test_a_usual_prompt_is_in_one_of_five_beyond_the_cheapest_model() -> None:
 
 
 def test_a_text_without_words_can_be_told() -> None:
-    """It is only short."""
-    assert 0 < prior().demand("") < 1
+    """It is short, and about nothing: as far from red as from blue."""
+    assert prior().excess("") == pytest.approx(2 * exp(-1) - 0.5 - 0.5 * log(4), rel=1e-5)

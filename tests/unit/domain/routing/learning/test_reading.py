@@ -100,8 +100,8 @@ def test_traits(name: str, text: str, value: float) -> None:
     assert trait(name, text) == pytest.approx(value, abs=1e-12)
 
 
-def test_rareness_is_told_of_the_ranks_of_words() -> None:
-    """Signs and letters, the first thousand pieces, have no say in it."""
+def test_rareness_is_told_of_the_ranks_of_pieces() -> None:
+    """The first thousand, which are the encoder's own marks and `!`, have no say in it."""
     traits = dict(zip(NAMES, traits_of("", [], [5, 2_000, 3_000]), strict=True))
     assert traits["rareness"] == pytest.approx((log1p(2_000) + log1p(3_000)) / 2)
     assert traits["rarest words"] == pytest.approx(log1p(3_000))
