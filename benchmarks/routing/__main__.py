@@ -9,12 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.machine import ROOT, store
+from benchmarks.machine import store
 from benchmarks.routing.published import PUBLISHED
 from benchmarks.routing.scoring import Scoring, reached, scored, shown
+from benchmarks.routing.sets import DATA, lacking, path_of
 from benchmarks.tables import aligned
-
-DATA = ROOT.parent / "shared" / "data" / "routing"
 
 
 def main() -> int:
@@ -23,9 +22,8 @@ def main() -> int:
     reader.add_argument("data", nargs="?", type=Path, default=DATA, help="folder of the recorded outcomes")
     reader.add_argument("--only", choices=sorted(PUBLISHED), help="this set alone; nothing is kept")
     asked = reader.parse_args()
-    lacking = [name for name in PUBLISHED if not path_of(asked.data, name).exists()]
-    if lacking:
-        print(f"No {lacking[0]}.jsonl.gz in {os.path.relpath(asked.data)}: nothing was scored.")
+    if missing := lacking(asked.data, PUBLISHED):
+        print(f"{missing}: nothing was scored.")
         return 1 if os.environ.get("CI") else 0
     start = time.monotonic()
     names = [asked.only] if asked.only else list(PUBLISHED)
@@ -42,13 +40,7 @@ def main() -> int:
 
 def one(data: Path, name: str) -> Scoring:
     """One set, in a process of its own."""
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     return scored(name, path_of(data, name), [path_of(data, other) for other in PUBLISHED if other != name])
-
-
-def path_of(data: Path, name: str) -> Path:
-    """Where a set is kept."""
-    return data / f"{name}.jsonl.gz"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import store
-from benchmarks.routing.__main__ import DATA, path_of
+from benchmarks.routing.sets import DATA, path_of
 from benchmarks.tables import aligned
 from farthing.insight.evaluation.evaluating import Question, Standing, evaluate
 from farthing.insight.evaluation.figures import Figure

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine import ROOT, store
+from benchmarks.machine import store
+from benchmarks.routing.sets import DATA, lacking, path_of
 from benchmarks.tables import aligned
 from farthing.domain.routing.promise import boldest
 from farthing.domain.routing.rules import Promise
@@ -25,7 +26,6 @@ from farthing.insight.learning.training import fit
 
 Array = NDArray[np.float64]
 
-DATA = ROOT.parent / "shared" / "data" / "routing"
 BASELINES = {
     "mmlu_gpt4_mixtral": "gpt-4-1106-preview",
     "gsm8k_gpt4_mixtral": "gpt-4-1106-preview",
@@ -69,16 +69,15 @@ def main() -> int:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("data", nargs="?", type=Path, default=DATA, help="folder of the recorded outcomes")
     data = reader.parse_args().data
-    lacking = [name for name in BASELINES if not (data / f"{name}.jsonl.gz").exists()]
-    if lacking:
-        print(f"No {lacking[0]}.jsonl.gz in {os.path.relpath(data)}: nothing was tried.")
+    if missing := lacking(data, BASELINES):
+        print(f"{missing}: nothing was tried.")
         return 1 if os.environ.get("CI") else 0
     lines: list[tuple[str, ...]] = [
         ("set", "points", "held back", "tuned: broken", "promise: broken", "saves", "at most")
     ]
     missed = False
     for name, baseline in BASELINES.items():
-        route = route_of(read_labels(data / f"{name}.jsonl.gz"), baseline)
+        route = route_of(read_labels(path_of(data, name)), baseline)
         for promise in PROMISES:
             most = max([0.0, *route.saved[route.loss.mean(axis=1) <= promise.points]])
             for size in SIZES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from benchmarks.machine import ROOT, store
+from benchmarks.machine import store
 from benchmarks.routing.published import PUBLISHED
+from benchmarks.routing.sets import DATA, path_of
 from benchmarks.tables import aligned
 from farthing.domain.routing.learning.predictor import Predictor
 from farthing.insight.evaluation.evaluating import Question, Standing, evaluate
@@ -23,7 +23,6 @@ from farthing.insight.evaluation.routers import Fit
 from farthing.insight.learning import design, growing, training
 from farthing.insight.learning.labels import Labelled, read_labels
 
-DATA = ROOT.parent / "shared" / "data" / "routing"
 FIGURES = {"pareto4": ("reward_at", "0.000235"), "uiuc9": ("cost@99", "")}
 """What is compared of a set, and for which budget; of the others `apgr`."""
 
@@ -56,7 +55,7 @@ def main() -> int:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("data", nargs="?", type=Path, default=DATA, help="folder of the recorded outcomes")
     asked = reader.parse_args()
-    columns = {name: _scored(name, read_labels(asked.data / f"{name}.jsonl.gz")) for name in PUBLISHED}
+    columns = {name: _scored(name, read_labels(path_of(asked.data, name))) for name in PUBLISHED}
     lines = [("", *(f"{name} {_figure(name)}" for name in columns))]
     lines += [(variant, *(f"{found[variant]:g}" for found in columns.values())) for variant in SETTINGS]
     tried = Path(__file__).with_name("tried.txt").read_text(encoding="utf-8")
@@ -118,5 +117,4 @@ def _seen(standing: Standing, name: str) -> float:
 
 
 if __name__ == "__main__":
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     sys.exit(main())

@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from benchmarks.routing.__main__ import main, path_of
+from benchmarks.routing.__main__ import main
 from benchmarks.routing.published import GOALS, LABELS, NOTES, PUBLISHED
 from benchmarks.routing.scoring import fewer, reached, scored, shown
+from benchmarks.routing.sets import path_of
 from farthing.insight.evaluation.routers import BASELINES, Fitted
 from farthing.insight.learning.labels import Labelled
 from tests.unit.insight.evaluation.outcomes import halves
