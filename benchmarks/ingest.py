@@ -22,6 +22,7 @@ from benchmarks.machine import store as keep
 from benchmarks.routing_decision import LONG, SHORT, catalogue, chat
 from benchmarks.tables import aligned
 from farthing.background.clock import SystemClock
+from farthing.domain.budget import DAY_US
 from farthing.domain.chat import Usage
 from farthing.domain.exchange import Attempt, Exchange, Intent
 from farthing.domain.ids import RANDOM_BITS, uuid7
@@ -42,7 +43,6 @@ KINDS = {False: "asked by name", True: "routed among six"}
 CALLERS = 32
 """Requests in flight that ask the answer cache for answers and keep theirs."""
 BODY = b'{"id":"chatcmpl-0123456789","object":"chat.completion","choices":[{"index":0,"message":' + b"x" * 400 + b"}]}"
-DAY_US = 86_400_000_000
 
 
 def exchanges(count: int, source: random.Random, now_us: int, *, routed: bool) -> list[Exchange]:

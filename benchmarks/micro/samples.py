@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from farthing.domain.budget import DAY_US
 from farthing.domain.catalogue import TIERS, Catalogue, Model, Tier
 from farthing.domain.chat import ChatRequest, Message, Text, Usage
 from farthing.domain.exchange import Attempt, Exchange
@@ -16,7 +17,6 @@ from farthing.ports.answers import CacheEntry
 
 NOON_US = 1_764_590_400_000_000
 """Noon of 1 December 2025 UTC."""
-DAY_US = 86_400_000_000
 VARIANTS = 200
 """Different ones of a kind: nothing is measured that only repetition makes quick."""
 TEXT = "Explain what an event loop is, when it pays to write a server around one, and what it costs. "

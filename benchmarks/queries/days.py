@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from benchmarks.micro.samples import DAY_US, exchange
+from benchmarks.micro.samples import exchange
+from farthing.domain.budget import DAY_US
 from farthing.domain.exchange import Exchange
 from farthing.domain.ids import RANDOM_BITS, uuid7
 from farthing.store import Store

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from benchmarks.micro.meter import on_processor
-from benchmarks.micro.samples import DAY_US
 from farthing.background.clock import ManualClock
+from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Unavailable
 from farthing.insight.routing_metrics import RoutingMetrics
 from farthing.ports import Filter, Stretch

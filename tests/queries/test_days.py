@@ -10,11 +10,11 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.micro.samples import DAY_US
 from benchmarks.queries.__main__ import MIDNIGHT_US, NOW_US
 from benchmarks.queries.days import HOUR_US, fill, of_a_day
 from benchmarks.queries.questions import ask, found, questions
 from farthing.background.clock import ManualClock
+from farthing.domain.budget import DAY_US
 from farthing.domain.secrecy import Secret
 from farthing.store import Store, migrate
 from farthing.store.engine import Engines

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Conflict, Unavailable, UpstreamInterrupted
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
@@ -15,7 +16,7 @@ from farthing.gateway.recording import to_nobody
 from farthing.ports import Spawn
 from farthing.ports.idempotency import AnswerOnce, IdempotentAnswers
 
-LIVES_US = 86_400_000_000
+LIVES_US = DAY_US
 LEASE_US = 30_000_000
 """After which a key is free again whose worker died before it had the answer."""
 LONGEST_ANSWER = 8 * 1024 * 1024

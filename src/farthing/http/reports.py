@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from farthing.domain.budget import DAY_US
 from farthing.domain.errors import InvalidRequest
 from farthing.domain.exchange import Status
 from farthing.http.moments import parse_moment, rfc3339
@@ -15,7 +16,6 @@ from farthing.http.presentation import as_object, presented
 from farthing.http.services import Services, services_of
 from farthing.ports import Filter, GroupBy, Stretch
 
-DAY_US = 86_400_000_000
 DEFAULT_SPAN_US = 30 * DAY_US
 
 Moment = Annotated[str | None, Field(max_length=40)]

@@ -9,11 +9,12 @@ import msgspec
 import sqlalchemy as sa
 
 from farthing.domain.alerts import Notice
+from farthing.domain.budget import DAY_US
 from farthing.ports import Clock, Delivery
 from farthing.store.engine import Engines
 from farthing.store.schema import alerts
 
-KEPT_US = 400 * 86_400_000_000
+KEPT_US = 400 * DAY_US
 """Delivered notices are remembered for longer than any window but the total one lasts."""
 
 

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from farthing.background.clock import ManualClock
+from farthing.domain.budget import DAY_US
 from farthing.ports.idempotency import KnownAnswer
 from farthing.store import Store, open_store
 from tests.conformance.store.samples import NOON_US
 
-DAY_US = 86_400_000_000
 LEASE_US = 30_000_000
 NAME, OTHER, PRINT = b"n" * 32, b"o" * 32, b"p" * 32
 

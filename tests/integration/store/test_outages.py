@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
+from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Unavailable
 from farthing.ports import Filter, Stretch
 from farthing.ports.answers import CacheEntry
@@ -221,7 +222,7 @@ async def test_cancelled_questions_give_their_connections_back(store: Store) -> 
 
 async def test_partitions_are_made_by_whoever_comes_first(store: Store, bounced: Store, postgres: Postgres) -> None:
     """Two writers that need the same new months do not stand in each other's way; a dropped month is made again."""
-    month = 31 * 86_400_000_000
+    month = 31 * DAY_US
     batches = [[exchange(created_at_us=1_764_590_400_000_000 + place * month) for place in range(6)] for _ in range(4)]
     writers = [store, bounced, store, bounced]
     written = await asyncio.gather(*(one.ingest.write(batch) for one, batch in zip(writers, batches, strict=True)))

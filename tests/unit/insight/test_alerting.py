@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import pytest
 
 from farthing.domain.alerts import NotDelivered, Notice
-from farthing.domain.budget import Budget
+from farthing.domain.budget import DAY_US, Budget
 from farthing.domain.errors import Unavailable
 from farthing.insight.alerting import Alerting
 from farthing.ports import Delivery
 
 BUDGET = Budget(id="b1", tenant="acme", scope="key", subject="k1", window="day", limit=1_000)
 NOON_US = 1_764_590_400_000_000
-DAY_US = 86_400_000_000
 
 
 class Shelf:

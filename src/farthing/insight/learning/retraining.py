@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from farthing.domain.alerts import Notice
+from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Conflict, Unavailable
 from farthing.ports import Clock, Spawn
 from farthing.ports.learning import LessonStore, Outcome, Run, RunStore, Trained
@@ -25,7 +26,7 @@ RENEW_EVERY_S = 1.0
 """How often it is told how far a training has come, and that it goes on."""
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 """Between attempts to write down how a training has ended."""
-HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
+HOUR_US = 3_600_000_000
 BEFORE_US = 7 * DAY_US
 """The time with which the last day is compared."""
 WORSE = 0.1
@@ -40,6 +41,7 @@ class TrainingFailed(Exception):
 
 
 Tell = Callable[[str, float], None]
+"""Is told what is done now, and how much of all is done, from 0 to 1."""
 Train = Callable[[Tell], Coroutine[Any, Any, Trained]]
 """Trains away from requests, and tells what it does and how much is done. Raises `TrainingFailed`, `Unavailable`."""
 

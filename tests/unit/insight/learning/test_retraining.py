@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from farthing.background.clock import ManualClock
 from farthing.background.supervisor import Supervisor
 from farthing.domain.alerts import Notice
+from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Conflict, Unavailable
 from farthing.insight.learning import retraining
-from farthing.insight.learning.retraining import DAY_US, Retraining, Tell, TrainingFailed
+from farthing.insight.learning.retraining import Retraining, Tell, TrainingFailed
 from farthing.ports.learning import Opinions, Outcome, Run, Trained
 
 NOW_US = 1_764_590_400_000_000
