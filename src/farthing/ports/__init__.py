@@ -241,8 +241,12 @@ class Verdict(Struct, frozen=True):
     """Whether the answer is never served again."""
 
 
+Source = Literal["explicit", "implicit", "judge"]
+"""Whose opinion it is: said by a person, told from a question that was asked again, or a model's."""
+
+
 class Feedback(Protocol):
-    """What people think of answers."""
+    """What is thought of answers."""
 
     async def vote(
         self,
@@ -258,13 +262,14 @@ class Feedback(Protocol):
     async def rate(
         self,
         request_id: str,
-        grade: Literal[1, 2, 3, 4, 5],
+        grade: float,
         *,
         tenant: str | None,
         principal: str | None,
         details: Mapping[Literal["is_correct", "is_helpful", "comment"], Any] | None = None,
+        source: Source = "explicit",
     ) -> Verdict:
-        """Keeps a rating of one request. Raises `NotFound`."""
+        """Keeps a rating, from 1 to 5, of one request; what people think of it. Raises `NotFound`."""
 
 
 class Filter(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What people think of answers: votes on kept answers, ratings of requests."""
+"""What is thought of answers: votes on kept answers, ratings of requests."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.errors import NotFound
-from farthing.ports import Clock, Verdict
+from farthing.domain.routing.patterns import Pattern, pattern_of
+from farthing.ports import Clock, Source, Verdict
 from farthing.store import experiment_results
 from farthing.store.cache_level import SqlCacheLevel
 from farthing.store.engine import Engines
+from farthing.store.learning.schema import lessons, response_feedback
 from farthing.store.queries.quality import of_tenant
 from farthing.store.queries.requests import find
 from farthing.store.rows import storable
-from farthing.store.schema import response_cache, response_feedback
+from farthing.store.schema import response_cache
 
 VOTES_NEEDED = 3
 LEAST_SCORE = 0.3
 """From so many votes on, an answer whose score is lower is never served again."""
 
 Vote = Literal[-1, 0, 1]
-Grade = Literal[1, 2, 3, 4, 5]
 
 
 class Feedback:
@@ -54,7 +55,7 @@ class Feedback:
             if answer is None:
                 raise NotFound("There is no kept answer with this cache_key.", param="cache_key")
             vote = {"cache_key": cache_key, "quality": (rating + 1) / 2, "comment": comment, "principal": principal}
-            vote |= {"answer_key": cache_key}
+            vote |= {"answer_key": cache_key, "pattern": pattern_of(answer["prompt"])}
             await self._keep(connection, "cache_key", vote | _origin(answer))
             # Votes on an earlier answer to the same question say nothing about this one.
             verdict = await self._verdict(
@@ -75,21 +76,28 @@ class Feedback:
     async def rate(
         self,
         request_id: str,
-        grade: Grade,
+        grade: float,
         *,
         tenant: str | None,
         principal: str | None,
         details: Mapping[Literal["is_correct", "is_helpful", "comment"], Any] | None = None,
+        source: Source = "explicit",
     ) -> Verdict:
-        """Keeps a person's opinion of one request; a known principal's last one counts. Raises `NotFound`."""
+        """Keeps an opinion of one request, a grade from 1 to 5; a known principal's last one counts.
+
+        What comes of it is what people think: nobody else changes an experiment's results. Who is no person needs a
+        name as well, which is no person's. Raises `NotFound`.
+        """
         async with self._engines.writing() as connection:
             row = await find(connection, tenant, request_id)
-            rating = {"request_id": request_id, "quality": (grade - 1) / 4, "principal": principal}
+            rating = {"request_id": request_id, "quality": (grade - 1) / 4, "principal": principal, "source": source}
             rating |= {"answer_key": row["cache_key"] if row["status"] == "cached" else None}
-            here = response_feedback.c.request_id == request_id
-            before = await self._verdict(connection, here) if row["experiment_id"] and row["arm"] else None
+            rating |= {"pattern": await _pattern(connection, row)}
+            here = response_feedback.c.request_id == request_id, response_feedback.c.source == "explicit"
+            is_result = row["experiment_id"] and row["arm"] and source == "explicit"
+            before = await self._verdict(connection, *here) if is_result else None
             await self._keep(connection, "request_id", rating | dict(details or {}) | _origin(row))
-            verdict = await self._verdict(connection, here)
+            verdict = await self._verdict(connection, *here)
             if before is not None:
                 former = _points(before) if before.votes else None
                 await experiment_results.rate(connection, row, _points(verdict), before=former)
@@ -112,6 +120,17 @@ class Feedback:
         statement = sa.select(sa.func.avg(response_feedback.c.quality), sa.func.count()).where(*where)
         mean, votes = (await connection.execute(statement)).one()
         return Verdict(float(mean or 0), votes)
+
+
+async def _pattern(connection: AsyncConnection, row: Mapping[Any, Any]) -> Pattern | None:
+    """What kind of thing the request of this row asked for, as far as its decision or a kept question tells."""
+    metadata = (row["decision"] or {}).get("metadata", {})
+    if known := metadata.get("pattern"):
+        return known  # type: ignore[no-any-return]
+    noted = sa.select(lessons.c.prompt).where(lessons.c.request_id == row["request_id"])
+    kept = sa.select(response_cache.c.prompt).where(response_cache.c.key == row["cache_key"])
+    prompt = (await connection.execute(sa.union_all(noted, kept).limit(1))).scalar()
+    return pattern_of(prompt) if prompt else None
 
 
 def _points(verdict: Verdict) -> float:

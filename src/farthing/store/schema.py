@@ -129,34 +129,6 @@ response_cache = sa.Table(
     sa.Index("ix_response_cache_invalidated", "key"),
 )
 
-response_feedback = sa.Table(
-    "response_feedback",
-    metadata,
-    sa.Column("feedback_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Column("tenant", sa.Text, nullable=False),
-    # Who judged; NULL where callers cannot be told apart, each of whose votes counts.
-    sa.Column("principal", sa.Text),
-    sa.Column("cache_key", sa.Text),
-    sa.Column("request_id", Identifier),
-    # From 0 to 1.
-    sa.Column("quality", sa.Double, nullable=False),
-    sa.Column("is_correct", sa.Boolean),
-    sa.Column("is_helpful", sa.Boolean),
-    sa.Column("comment", sa.Text),
-    sa.Column("provider", sa.Text),
-    sa.Column("model", sa.Text),
-    sa.Column("strategy", sa.Text),
-    sa.Column("tier", sa.Text),
-    # Under which the answer is kept that was judged; NULL where it was bought for the request that is rated.
-    sa.Column("answer_key", sa.Text),
-    # NULLs are distinct: nameless votes never collide.
-    sa.UniqueConstraint("cache_key", "principal", name="uq_response_feedback_vote"),
-    sa.UniqueConstraint("request_id", "principal", name="uq_response_feedback_rating"),
-    sa.Index("ix_response_feedback_created", "created_at"),
-    sa.Index("ix_response_feedback_answer", "answer_key"),
-)
-
 keys = sa.Table(
     "keys",
     metadata,

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from farthing.background.clock import ManualClock
 from farthing.domain.errors import NotFound
+from farthing.domain.exchange import Exchange
 from farthing.ports import Verdict
+from farthing.ports.learning import Lesson, Opinions
 from farthing.store import Store
-from tests.conformance.store.samples import answer, exchange
+from tests.conformance.store.samples import NOON_US, answer, exchange
 
 
 async def vote(store: Store, rating: int, principal: str | None = None, key: str = "aa") -> Verdict:
     """One vote of `acme`."""
     return await store.feedback.vote(key, rating, tenant="acme", principal=principal)  # type: ignore[arg-type]
+
+
+def noted(one: Exchange, question: str) -> Lesson:
+    """The question of a request."""
+    return Lesson(
+        request_id=one.request_id,
+        created_at_us=one.created_at_us,
+        tenant=one.tenant,
+        model="small",
+        prompt=question,
+        cost=one.cost,
+    )
 
 
 @pytest.fixture
@@ -97,7 +112,7 @@ async def test_ratings_of_a_request(store: Store) -> None:
         details = {"is_correct": True, "comment": "fine"}
         return await store.feedback.rate(
             one.request_id,
-            grade,  # type: ignore[arg-type]
+            grade,
             tenant="acme",
             principal=principal,
             details=details,  # type: ignore[arg-type]
@@ -107,6 +122,52 @@ async def test_ratings_of_a_request(store: Store) -> None:
     assert await rate(5, "ann") == Verdict(1.0, 1)
     assert await rate(3, None) == Verdict(0.75, 2)
     assert await rate(3, None) == Verdict(pytest.approx(2 / 3), 3)  # type: ignore[arg-type]
+
+
+async def test_only_people_are_counted_as_people(store: Store) -> None:
+    """A judge's opinion and one that was told from a question asked again stand apart, each once."""
+    one = exchange()
+    await store.ingest.write([one])
+    alike: dict[str, Any] = {"tenant": "acme"}
+    assert await store.feedback.rate(one.request_id, 5, principal=None, **alike) == Verdict(1.0, 1)
+    for grade in (2, 1.5):
+        judged = await store.feedback.rate(one.request_id, grade, principal="judge:large", source="judge", **alike)
+        assert judged == Verdict(1.0, 1)
+    await store.feedback.rate(one.request_id, 2, principal="implicit", source="implicit", **alike)
+    stats = await store.queries.quality_stats("acme")
+    assert stats["by_model"] == [{"name": "small", "quality": 1.0, "votes": 1}]
+    assert stats["by_source"] == [
+        {"name": "explicit", "quality": 1.0, "votes": 1},
+        {"name": "implicit", "quality": 0.25, "votes": 1},
+        {"name": "judge", "quality": 0.125, "votes": 1},
+    ]
+    assert await store.lessons.opinions(0, 2 * NOON_US) == Opinions(1, 1.0, 0.0)
+    performance = (await store.queries.routing_metrics("acme"))["strategy_performance"]
+    assert performance["complexity"]["avg_quality"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("decision", "question", "pattern"),
+    [
+        ({"metadata": {"pattern": "code"}}, "Write a poem.", "code"),
+        ({"metadata": {"words": 3}}, "Write a poem.", "creative"),
+        ({"metadata": {"words": 3}}, None, "reasoning"),
+        (None, "", None),
+    ],
+)
+async def test_a_rating_knows_what_kind_of_question_it_is_about(
+    store: Store, decision: dict[str, Any] | None, question: str | None, pattern: str | None
+) -> None:
+    """As the decision has it, else as the question reads that was noted, or that was kept with its answer."""
+    one = exchange(decision=decision, cache_key=None if question == "" else "aa")
+    await store.ingest.write([one])
+    if question:
+        await store.lessons.keep([noted(one, question)])
+    if question != "":
+        await store.cache_level.put("aa", answer(prompt="Prove the theorem."))
+    await store.feedback.rate(one.request_id, 5, tenant="acme", principal=None)
+    stats = await store.queries.quality_stats("acme")
+    assert [found["name"] for found in stats["by_pattern"]] == ([] if pattern is None else [pattern])
 
 
 @pytest.mark.parametrize("tenant", ["bolt", "acme"])
@@ -133,7 +194,8 @@ async def test_quality_stats(store: Store) -> None:
     expected = {"name": "small", "quality": 0.2, "votes": 5}
     assert stats["by_model"] == [expected]
     assert stats["by_provider"] == [{**expected, "name": "openai"}]
-    assert stats["by_pattern"] == [{**expected, "name": "simple"}]
+    assert stats["by_pattern"] == [{**expected, "name": "general"}]
+    assert stats["by_source"] == [{**expected, "name": "explicit"}]
     assert [found["prompt"] for found in stats["best"]] == ["good", "bad"]
     assert [found["prompt"] for found in stats["worst"]] == ["bad", "good"]
     assert stats["invalidated"] == [

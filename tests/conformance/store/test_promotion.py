@@ -13,7 +13,6 @@ from farthing.domain.experiments.assignment import group
 from farthing.domain.experiments.definition import Arm
 from farthing.ports.experiments import Kept
 from farthing.store import Store
-from farthing.store.feedback import Grade
 from tests.conformance.store.samples import NOON_US
 from tests.conformance.store.test_experiments import patient
 from tests.conformance.store.trials import WINNER, counted, experiment, result, row
@@ -80,7 +79,7 @@ async def test_what_people_think_of_a_promoted_winner_is_counted(store: Store) -
     rows = [row(n, user, "test", created_at_us=NOON_US + n) for n, user in ((1, "bob"), (2, None))]
     before = row(3, "bob", "test", created_at_us=NOON_US - 1)
     await store.ingest.write([*rows, before, row(4, "bob", "test", status="cached")])
-    opinions: tuple[tuple[int, Grade, str], ...] = (
+    opinions: tuple[tuple[int, float, str], ...] = (
         (1, 5, "k1"),
         (1, 2, "k2"),
         (1, 4, "k2"),

@@ -7,20 +7,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from farthing.domain.budget import DAY_US
 from farthing.domain.pricing import NANO
 from farthing.ports import Clock
 from farthing.ports.learning import Lesson, Opinions, Rated
 from farthing.store.deleting import delete_all
 from farthing.store.engine import Engines
-from farthing.store.learning.schema import lessons
+from farthing.store.learning.schema import lessons, response_feedback
 from farthing.store.rows import storable
-from farthing.store.schema import response_feedback
 
 MOST_UNRATED = 100_000
 """Of older lessons than so many those stay that were rated."""
 MOST_RATED = 100_000
 """Lessons that are learned from, the newest."""
-LONGEST_US = 90 * 86_400_000_000
+LONGEST_US = 90 * DAY_US
 """For how long a question is kept."""
 _LESSON, _SAID = lessons.c, response_feedback.c
 _BY_REQUEST = _SAID.request_id == _LESSON.request_id
@@ -82,7 +82,7 @@ class Lessons:
         """What people thought in this time, the first moment included and the second not. Raises `Unavailable`."""
         quality = _SAID.quality
         sums = sa.select(sa.func.count(), sa.func.avg(quality), sa.func.avg(quality * quality))
-        statement = sums.where(_SAID.created_at >= from_us, _SAID.created_at < to_us)
+        statement = sums.where(_SAID.created_at >= from_us, _SAID.created_at < to_us, _SAID.source == "explicit")
         async with self._engines.reading() as connection:
             count, mean, square = (await connection.execute(statement)).one()
         mean = float(mean or 0)

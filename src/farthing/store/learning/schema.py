@@ -7,6 +7,38 @@ import sqlalchemy as sa
 from farthing.store.columns import Identifier, Json, Moment
 from farthing.store.schema import metadata
 
+response_feedback = sa.Table(
+    "response_feedback",
+    metadata,
+    sa.Column("feedback_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    # Who judged; NULL where callers cannot be told apart, each of whose votes counts.
+    sa.Column("principal", sa.Text),
+    # `farthing.ports.Source`; older code knows people's opinions only, and names none.
+    sa.Column("source", sa.Text, nullable=False, server_default="explicit"),
+    sa.Column("cache_key", sa.Text),
+    sa.Column("request_id", Identifier),
+    # From 0 to 1.
+    sa.Column("quality", sa.Double, nullable=False),
+    sa.Column("is_correct", sa.Boolean),
+    sa.Column("is_helpful", sa.Boolean),
+    sa.Column("comment", sa.Text),
+    sa.Column("provider", sa.Text),
+    sa.Column("model", sa.Text),
+    sa.Column("strategy", sa.Text),
+    sa.Column("tier", sa.Text),
+    # `farthing.domain.routing.patterns.Pattern` of the question; NULL where it was not kept.
+    sa.Column("pattern", sa.Text),
+    # Under which the answer is kept that was judged; NULL where it was bought for the request that is rated.
+    sa.Column("answer_key", sa.Text),
+    # NULLs are distinct: nameless votes never collide.
+    sa.UniqueConstraint("cache_key", "principal", name="uq_response_feedback_vote"),
+    sa.UniqueConstraint("request_id", "principal", name="uq_response_feedback_rating"),
+    sa.Index("ix_response_feedback_created", "created_at"),
+    sa.Index("ix_response_feedback_answer", "answer_key"),
+)
+
 lessons = sa.Table(
     "lessons",
     metadata,
@@ -20,8 +52,15 @@ lessons = sa.Table(
     sa.Column("cache_key", sa.Text),
     # What was asked last, of a long text both ends.
     sa.Column("prompt", sa.Text, nullable=False),
+    # Whose next question may tell that the answer was no good: session or user; NULL where that cannot be told.
+    sa.Column("asker", sa.Text),
+    # Messages up to the question.
+    sa.Column("turns", sa.BigInteger),
+    # When the answer was there in full.
+    sa.Column("answered_at", Moment),
     sa.Index("ix_lessons_created", "created_at"),
     sa.Index("ix_lessons_cache_key", "cache_key"),
+    sa.Index("ix_lessons_asker", "asker", "created_at"),
 )
 
 learning_snapshots = sa.Table(

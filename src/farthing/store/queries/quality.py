@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from farthing.store.schema import response_cache, response_feedback
+from farthing.store.learning.schema import response_feedback
+from farthing.store.schema import response_cache
 
 SHOWN = 10
 """Answers in each list."""
@@ -19,13 +20,15 @@ def of_tenant(column: sa.Column[Any], tenant: str | None) -> list[sa.ColumnEleme
 
 
 async def quality_stats(connection: AsyncConnection, tenant: str | None) -> dict[str, Any]:
-    """Mean quality 0..1 and number of votes; answers by their score. `by_pattern` goes by complexity tier."""
-    answers = response_cache.c
+    """Mean quality 0..1 and number of votes; answers by their score. What no person has said stands in `by_source`."""
+    answers, said = response_cache.c, response_feedback.c
+    by_people = said.source == "explicit"
     liked = (answers.votes > 0, answers.invalidated.is_(False))
     return {
-        "by_provider": await _by(connection, response_feedback.c.provider, tenant),
-        "by_model": await _by(connection, response_feedback.c.model, tenant),
-        "by_pattern": await _by(connection, response_feedback.c.tier, tenant),
+        "by_provider": await _by(connection, said.provider, tenant, by_people),
+        "by_model": await _by(connection, said.model, tenant, by_people),
+        "by_pattern": await _by(connection, said.pattern, tenant, by_people),
+        "by_source": await _by(connection, said.source, tenant),
         "best": await _answers(connection, tenant, *liked, order=answers.score.desc()),
         "worst": await _answers(connection, tenant, *liked, order=answers.score.asc()),
         "invalidated": await _answers(
@@ -34,11 +37,13 @@ async def quality_stats(connection: AsyncConnection, tenant: str | None) -> dict
     }
 
 
-async def _by(connection: AsyncConnection, column: sa.Column[Any], tenant: str | None) -> list[dict[str, Any]]:
+async def _by(
+    connection: AsyncConnection, column: sa.Column[Any], tenant: str | None, *where: sa.ColumnElement[bool]
+) -> list[dict[str, Any]]:
     quality = response_feedback.c.quality
     statement = (
         sa.select(column, sa.func.avg(quality), sa.func.count())
-        .where(column.is_not(None), *of_tenant(response_feedback.c.tenant, tenant))
+        .where(column.is_not(None), *where, *of_tenant(response_feedback.c.tenant, tenant))
         .group_by(column)
         .order_by(column)
     )

@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from farthing.store.learning.schema import response_feedback
 from farthing.store.queries.quality import of_tenant
 from farthing.store.queries.savings import money
 from farthing.store.queries.sums import Sums, by_value
-from farthing.store.schema import response_feedback
 
 CONFIDENCES = ("high", "medium", "low")
 
@@ -51,7 +51,7 @@ async def _quality_by_strategy(connection: AsyncConnection, tenant: str | None) 
     votes = response_feedback.c
     statement = (
         sa.select(votes.strategy, sa.func.avg(votes.quality))
-        .where(votes.strategy.is_not(None), *of_tenant(votes.tenant, tenant))
+        .where(votes.strategy.is_not(None), votes.source == "explicit", *of_tenant(votes.tenant, tenant))
         .group_by(votes.strategy)
     )
     return {name: float(mean) for name, mean in await connection.execute(statement)}
