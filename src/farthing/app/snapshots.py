@@ -14,13 +14,15 @@ from farthing.app.storage import Storage
 from farthing.app.trials import FollowedTrials
 from farthing.domain.budget import Budget
 from farthing.domain.catalogue import Catalogue
+from farthing.domain.errands import ERRAND_BUDGET, errand_budgets
 from farthing.domain.errors import Unavailable
 from farthing.domain.secrets import digest
-from farthing.domain.tenancy import PLAN_BUDGET, plan_budgets
+from farthing.domain.tenancy import plan_budgets
 from farthing.gateway.snapshot import Snapshot, Snapshots
 from farthing.money.ledger import Ledger
 from farthing.ports import Clock, Provider, Transport
 from farthing.settings import Settings
+from farthing.store.budgets import BROUGHT
 
 FIRST_TRIES, FIRST_PAUSE_S = 5, 0.1
 
@@ -158,6 +160,8 @@ class Refresher:
                 today = await self._store.queries.spent_today(at_us)
         except Unavailable:
             return
+        if budgets != self.spending[0]:
+            self._is_due = True
         self.spending = budgets, spent, at_us
         self._ledger.load(budgets, spent, today=today, at_us=at_us, is_certain=is_certain)
         if self._ledger.purse is not None:
@@ -165,15 +169,21 @@ class Refresher:
                 await self._ledger.purse.refresh()
 
     async def _budgets(self, at_us: int) -> Sequence[Budget]:
-        """All budgets, with those of the plans that tenants are on now."""
+        """All budgets, with those of the plans that tenants are on now, and of the settings."""
         budgets = await self._store.budgets.load()
         if not self._keyring.is_known or self._keyring.is_away:
             return budgets
-        wanted = {budget.id: budget for budget in plan_budgets(self._keyring.house)}
-        if wanted == {budget.id: budget for budget in budgets if budget.id.startswith(PLAN_BUDGET)}:
+        brought = (*plan_budgets(self._keyring.house), *errand_budgets(self._settings.learning.errands))
+        wanted = {budget.id: budget for budget in brought}
+        if wanted == {budget.id: budget for budget in budgets if budget.id.startswith(BROUGHT)}:
             return budgets
-        await self._store.budgets.follow_plans(wanted, created_at_us=at_us)
+        await self._store.budgets.follow(wanted, created_at_us=at_us)
         return await self._store.budgets.load()
+
+    @property
+    def _bounds_errands(self) -> bool:
+        """Whether the budgets are in force without which nothing is bought on the gateway's own behalf."""
+        return any(budget.id.startswith(ERRAND_BUDGET) for budget in self.spending[0])
 
     def _snapshot(self) -> Snapshot:
         settings = self._settings
@@ -185,6 +195,7 @@ class Refresher:
             strategies=self._learned.strategies(settings.routing.quality_floor),
             strategy=settings.routing.strategy,
             rules=settings.rules,
+            exploration=settings.routing.exploration,
             keys=keyring.keys,
             plans=settings.plans,
             keys_known=keyring.is_known and not keyring.is_away,

@@ -11,6 +11,7 @@ from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.holding import bid_for
 from farthing.domain.pricing import NANO
 from farthing.domain.routing import concrete, strategy_for
+from farthing.domain.routing.exploration import explored
 from farthing.domain.routing.needs import capable
 from farthing.domain.routing.plan import Plan
 from farthing.domain.routing.thrift import Thrift
@@ -152,21 +153,39 @@ def _planned(order: Order, part: Part | None) -> tuple[Plan, bool]:
 
     Raises as `decide`.
     """
-    chat, snapshot = order.chat, order.snapshot
-    wanted = chat.model if part is None else part.model or f"farthing/{part.arm.strategy}"
-    if wanted in VIRTUAL_MODELS:
-        strategy = snapshot.strategies[strategy_for(wanted, snapshot.strategy)]
-        models, allowed = _speakable(order), order.draft.caller.allowed_models
-        floor = order.call.directives.quality_floor
-        chosen = plan = strategy.plan(chat, models, allowed=allowed, floor=floor)
-        if order.draft.hold.is_thrifty:
-            plan = THRIFT.lower(chosen, models, allowed)
-        return _affordable(order, plan), plan is not chosen
-    model = snapshot.catalogue.find(wanted)
-    if model is None:
-        raise model_not_found(wanted)
-    plan = concrete(chat, model, snapshot.catalogue)
-    return _affordable(order, plan if part is None else part.led(plan, chat.model)), False
+    key = None if part is None else part.name, order.draft.hold.is_thrifty
+    made = order.plans.get(key)
+    if made is None:
+        chat, snapshot = order.chat, order.snapshot
+        wanted = chat.model if part is None else part.model or f"farthing/{part.arm.strategy}"
+        if wanted in VIRTUAL_MODELS:
+            made = _routed(order, wanted, part)
+        else:
+            model = snapshot.catalogue.find(wanted)
+            if model is None:
+                raise model_not_found(wanted)
+            plan = concrete(chat, model, snapshot.catalogue)
+            made = _affordable(order, plan if part is None else part.led(plan, chat.model)), False
+        order.plans[key] = made
+    return made
+
+
+def _routed(order: Order, wanted: str, part: Part | None) -> tuple[Plan, bool]:
+    """As `_planned`, where a strategy chooses.
+
+    Who says how much quality may be given up, is in an experiment or is short of money is not explored.
+    """
+    snapshot = order.snapshot
+    strategy = snapshot.strategies[strategy_for(wanted, snapshot.strategy)]
+    models, allowed = _speakable(order), order.draft.caller.allowed_models
+    floor = order.call.directives.quality_floor
+    chosen = plan = strategy.plan(order.chat, models, allowed=allowed, floor=floor)
+    if order.draft.hold.is_thrifty:
+        plan = THRIFT.lower(chosen, models, allowed)
+    is_thrifty = plan is not chosen
+    share = snapshot.exploration if part is None and floor is None and not is_thrifty else 0.0
+    plan = explored(_affordable(order, plan), models, share=share, request_id=order.call.request_id)
+    return plan, is_thrifty
 
 
 def _affordable(order: Order, plan: Plan) -> Plan:
@@ -202,7 +221,8 @@ def _speakable(order: Order) -> Catalogue:
     catalogue = order.snapshot.catalogue
     if order.chat.untranslatable is None:
         return catalogue
-    return replace(catalogue, models={name: model for name, model in catalogue.models.items() if _speaks(order, model)})
+    models = {name: model for name, model in catalogue.models.items() if _speaks(order, model)}
+    return catalogue if len(models) == len(catalogue.models) else replace(catalogue, models=models)
 
 
 def _speaks(order: Order, model: Model) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from farthing.dialects import upstream_for
 from farthing.dialects.base import UpstreamDialect
 from farthing.dialects.reading import Reading
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import ChatRequest
+from farthing.domain.routing.plan import Plan
 from farthing.domain.routing.rules import Rule
 from farthing.gateway.call import Call
 from farthing.gateway.recording import Draft
@@ -26,6 +27,9 @@ class Order(Struct, frozen=True, kw_only=True):
     draft: Draft
     rule: Rule | None = None
     """The route rule that covers it."""
+    plans: dict[tuple[str | None, bool], tuple[Plan, bool]] = field(default_factory=dict)
+    """Those made so far, each with whether money made it a cheaper one; by the arm's name, None outside experiments,
+    and whether a budget nears its end."""
 
     def provider(self, model: Model) -> Provider:
         """Where this caller's tenant reaches the model."""

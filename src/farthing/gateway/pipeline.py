@@ -92,14 +92,14 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             draft.allowance = await self.limiter.take(draft.caller, draft.plan.needs)
         answer = await self.dispatch.first_answer(order, partial(self._bought, order))
         if isinstance(answer, Whole):
-            self._bought(order, answer.completion, answer.body)
+            self._bought(order, answer.completion, answer.body, is_stream=False)
         return answer
 
-    def _bought(self, order: Order, completion: Completion, body: bytes) -> None:
+    def _bought(self, order: Order, completion: Completion, body: bytes, *, is_stream: bool = True) -> None:
         """The upstream has said everything: settle before the caller sees the end, and keep what is worth keeping."""
         exchange = order.draft.answered(completion)
         self.lessons.note(order, exchange)
         if key := order.draft.cache_key:
-            if completion.is_complete:
-                self.answers.keep(key, order, exchange, body)
+            if completion.is_complete and not (order.draft.plan and order.draft.plan.is_explored):
+                self.answers.keep(key, order, exchange, body, is_stream=is_stream)
             self.flights.landed(order)

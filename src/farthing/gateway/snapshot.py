@@ -30,6 +30,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Name of the strategy behind `auto`."""
     rules: tuple[Rule, ...] = ()
     """What holds for some routes, the first that covers a request first."""
+    exploration: float = 0.0
+    """Share of the requests decided by what is learned that another model answers."""
     keys: Mapping[bytes, Key] = field(default_factory=dict)
     """By digest of the secret."""
     keys_known: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -10,7 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from farthing.domain.catalogue import VIRTUAL_MODELS, Capability, Tier
-from farthing.domain.keys import Role
+from farthing.domain.keys import Errand, Role
+from farthing.domain.pricing import NANO
 from farthing.domain.scope import Where
 
 DIALECTS = ("openai", "anthropic", "gemini")
@@ -141,6 +143,7 @@ PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
 Address = Annotated[str, AfterValidator(_mail_address)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
+UsdPerDay = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=9)]
 UsdPerMillionTokens = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
 
 
@@ -206,6 +209,8 @@ class RoutingSettings(Section):
     quality_floor: Annotated[float, Field(ge=0, le=1)] = 0.02
     """The most quality, in points of 0..1, that a cheaper answer may cost."""
 
+    exploration: Annotated[float, Field(ge=0, le=0.2)] = 0.02
+    """The share of requests that are answered by another model than the chosen one, once something is learned."""
 
 class RouteSettings(Section):
     """What holds where the gateway chooses the model, for some requests."""
@@ -244,6 +249,26 @@ class LearningSettings(Section):
     retrain_every_hours: Annotated[int, Field(ge=0, le=8_760)] = 24
     """0 trains by hand alone."""
 
+    shadow_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The share of routed requests that a second model is asked as well, once the caller has the answer."""
+    shadow_usd_per_day: UsdPerDay = Decimal(1)
+    """What that may cost in a day (UTC), over all workers and hosts."""
+    judge: ModelName | None = None
+    """The model that says how good both answers are."""
+    judge_usd_per_day: UsdPerDay = Decimal(1)
+
+    @model_validator(mode="after")
+    def _somebody_judges(self) -> Self:
+        if self.shadow_share and self.judge is None:
+            raise ValueError("expected judge beside shadow_share: without one, nothing is learned from second answers")
+        return self
+
+    @property
+    def errands(self) -> Mapping[Errand, int]:
+        """What the gateway may spend on its own behalf in a day, in nano-dollars; nothing where it does not."""
+        if not self.shadow_share:
+            return {}
+        return {"shadow": int(self.shadow_usd_per_day * NANO), "judge": int(self.judge_usd_per_day * NANO)}
 
 class CacheSettings(Section):
     """Which answers are kept, and for how long."""

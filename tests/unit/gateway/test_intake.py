@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from farthing.domain.errors import InvalidRequest, NotFound
+from farthing.domain.experiments.assignment import point
 from farthing.domain.keys import Caller, Key
 from farthing.domain.routing import strategies_with
 from farthing.domain.secrets import digest
@@ -91,10 +93,13 @@ async def test_a_request_may_name_its_own_limit() -> None:
     assert [exchange.status for exchange in rig.journal.settled] == ["rejected", "ok"]
 
 
-def learned(rig: Rig) -> Rig:
-    """The rig with a predictor of its small and its large model."""
-    strategies = strategies_with(Told({"small": 0.8, "large": 0.9}), rated=often("small", "large"), floor=0.02)
-    rig.snapshots.swap(replace(rig.snapshots.current, strategies=strategies))
+LEARNED = {"small": 0.8, "large": 0.9}
+
+
+def learned(rig: Rig, qualities: Mapping[str, float] = LEARNED, exploration: float = 0.0) -> Rig:
+    """The rig with a predictor of some of its models."""
+    strategies = strategies_with(Told(qualities), rated=often(*qualities), floor=0.02)
+    rig.snapshots.swap(replace(rig.snapshots.current, strategies=strategies, exploration=exploration))
     return rig
 
 
@@ -104,6 +109,30 @@ async def test_a_request_may_say_how_much_quality_a_cheaper_answer_may_cost(floo
     rig = learned(Rig([answer(completion(model=model))]))
     await rig.ask(chat(model="farthing/learning"), quality_floor=floor)
     assert rig.journal.settled[0].model == model
+
+
+async def test_an_explored_answer_is_recorded_and_kept_for_nobody() -> None:
+    """Whoever asks the same later is answered by the model that would be chosen."""
+    rig = learned(Rig(lambda _: answer(completion())), {"small": 0.8, "middle": 0.79}, exploration=0.2)
+    drawn = [point(b"exploration:", f"request-{n}") < 0.2 * (1 << 64) for n in range(99)]
+    rig.calls = next(n for n in range(98) if drawn[n + 1] and not drawn[n + 2])
+    async with rig.supervisor:
+        for _ in range(2):
+            await rig.ask(chat(model="farthing/learning"), cache=True)
+    explored, chosen = rig.journal.settled
+    assert (explored.model, explored.cache, chosen.model, chosen.cache) == ("middle", "miss", "small", "miss")
+    assert str(explored.reason).startswith("Explored: middle is asked instead of small")
+    for exchange in (explored, chosen):
+        assert json.loads(str(exchange.decision))["metadata"]["propensities"] == {"small": 0.8, "middle": 0.2}
+
+
+async def test_who_says_how_much_quality_may_be_given_up_is_not_explored() -> None:
+    """Nor is a model that was asked for by its name; what was certain has a propensity of 1."""
+    rig = learned(Rig(lambda _: answer(completion())), {"small": 0.8, "middle": 0.79}, exploration=0.2)
+    for name in ("farthing/learning", "farthing/complexity", "small"):
+        await rig.ask(chat(model=name), quality_floor=0.1 if name == "farthing/learning" else None)
+    told = [json.loads(str(one.decision))["metadata"].get("propensities") for one in rig.journal.settled]
+    assert told == [{"small": 1.0}, {"small": 1.0}, None]
 
 
 async def test_an_answer_kept_for_one_floor_is_not_told_for_another() -> None:

@@ -52,7 +52,7 @@ class Foresight:
         self._predictor = predictor
         self._known = frozenset(model for model in predictor.models if rated.get(model, 0) >= MEDIUM_FROM)
         # An experiment asks for the plans of all its arms, one after the other, for one prompt.
-        self._last: tuple[str, Outlook | None] = "", None
+        self._last: tuple[str, Outlook, int] | None = None
 
     def knows(self, models: Iterable[Model]) -> bool:
         """Whether anything is known of any of them."""
@@ -60,11 +60,10 @@ class Foresight:
 
     def expect(self, text: str, models: Iterable[Model], needs: Needs) -> dict[str, Expected]:
         """What is expected of those models that something is known of, for this prompt, by name."""
-        last, outlook = self._last
-        if outlook is None or text != last:
-            outlook = self._predictor.outlook(text)
-            self._last = text, outlook
-        words = estimate(text)
+        last = self._last
+        if last is None or text != last[0]:
+            self._last = last = text, self._predictor.outlook(text), estimate(text)
+        _, outlook, words = last
         found = {}
         for model in models:
             if model.name in self._known:

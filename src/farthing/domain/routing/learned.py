@@ -68,7 +68,7 @@ class Learned:
         bar = Bar.of(priced, None if baseline is None else expected.get(baseline.name), self._default(floor))
         groups = rank(priced, bar)
         offers, weak = _others(able, priced, expected, plan)
-        candidates = [*candidates_of(groups, bar), *_behind(offers, expected, sum(map(len, groups))), *weak]
+        candidates = [*candidates_of(groups, bar), *_behind(offers, expected, len(priced)), *weak]
         candidates += self._pool.left_out(candidates, plan.needs, plan.tier or TIERS[0], allowed)
         return replace(
             plan,

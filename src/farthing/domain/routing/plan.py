@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from farthing.domain.catalogue import Capability, Catalogue, Model, Tier
 from farthing.domain.chat import ChatRequest
@@ -61,6 +62,21 @@ class Plan(Struct, frozen=True, kw_only=True):
     score: float | None = None
     """Complexity 0..1; None where nothing was scored."""
     metadata: dict[str, Any] = field(default_factory=dict)
+    is_explored: bool = False
+    """Whether the first model comes first only to learn what it is worth: its answer is not kept."""
+
+    def led_by(self, name: str, reason: str) -> Plan:
+        """The same plan with this one of its models asked first, of which nobody is sure."""
+        asked = [one for one in self.candidates if one.rank is not None]
+        lost = [one for one in self.candidates if one.rank is None]
+        asked.sort(key=lambda one: one.model != name)
+        return replace(
+            self,
+            models=tuple(sorted(self.models, key=lambda model: model.name != name)),
+            candidates=(*[replace(one, rank=place) for place, one in enumerate(asked)], *lost),
+            confidence="low",
+            reason=reason,
+        )
 
 
 class Strategy(Protocol):

@@ -55,9 +55,8 @@ def rank(expected: Sequence[Expected], bar: Bar) -> list[list[Expected]]:
 
 def candidates_of(groups: Sequence[Sequence[Expected]], bar: Bar) -> list[Candidate]:
     """The models in their order, each with its reason."""
-    first = groups[0][0]
-    reasons = [_first(groups[0], bar), *[_next(one, first, bar) for group in groups for one in group][1:]]
     ordered = [one for group in groups for one in group]
+    reasons = [_first(groups[0], bar), *[_next(one, ordered[0], bar) for one in ordered[1:]]]
     return [
         Candidate(
             model=one.model.name,

@@ -49,13 +49,5 @@ def _cheaper(plan: Plan) -> Plan:
     if not cheaper:
         return plan
     best = max(cheaper, key=lambda one: one.estimated_quality or 0.0)
-    ordered = [best, *[one for one in asked if one is not best]]
-    models = {model.name: model for model in plan.models}
-    lost = [candidate for candidate in plan.candidates if candidate.rank is None]
-    return replace(
-        plan,
-        models=tuple([models[one.model] for one in ordered]),
-        candidates=(*[replace(one, rank=place) for place, one in enumerate(ordered)], *lost),
-        confidence="low",
-        reason=f"{plan.reason.removesuffix('.')}; a budget nears its end, so {best.model}: {best.reason}.",
-    )
+    why = f"{plan.reason.removesuffix('.')}; a budget nears its end, so {best.model}: {best.reason}."
+    return plan.led_by(best.model, why)
