@@ -10,7 +10,7 @@ from typing import get_args
 from msgspec.structs import replace
 
 from farthing.domain.catalogue import TIERS, Capability, Catalogue, Model, Tier
-from farthing.domain.pricing import PriceSheet
+from farthing.domain.pricing import NANO, TOOL_CLASSES, PriceSheet
 from farthing.domain.secrecy import Secret
 from farthing.ports import Provider, Transport
 from farthing.providers import PROVIDERS, Endpoint, Vendor, VendorModel, load_vendors
@@ -120,7 +120,7 @@ def _listed(settings: Settings, at: datetime) -> Iterator[Model]:
             upstream=upstream,
             dialect=access.dialect,
             tier=tier or UNKNOWN_TIER,
-            price=_own_price(listed) or _list_price(vendor, upstream, at),
+            price=_with_own_fees(_own_price(listed) or _list_price(vendor, upstream, at), listed),
             context_tokens=listed.context_tokens or _window(vendor, known, upstream),
             max_output_tokens=listed.max_output_tokens or (known.max_output_tokens if known else None),
             capabilities=_capabilities(listed, known),
@@ -184,6 +184,15 @@ def _own_price(listed: ModelSettings) -> PriceSheet | None:
         float(listed.output_usd_per_mtok),
         cached_usd_per_mtok=None if cached is None else float(cached),
     )
+
+
+def _with_own_fees(price: PriceSheet | None, listed: ModelSettings) -> PriceSheet | None:
+    """The price with what the file says of the provider's own tools."""
+    told = {name: getattr(listed, f"{name}_usd_per_1k") for name in TOOL_CLASSES}
+    fees = {name: int(usd * NANO / 1_000) for name, usd in told.items() if usd is not None}
+    if price is None or not fees:
+        return price
+    return replace(price, tools=replace(price.tools, **fees), version=f"{price.version}, own fees")
 
 
 def _list_price(vendor: Vendor | None, upstream: str, at: datetime) -> PriceSheet | None:

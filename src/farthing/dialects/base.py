@@ -10,6 +10,9 @@ from msgspec import Struct
 from farthing.domain.chat import ChatRequest, Completion, Delta, Usage
 from farthing.domain.errors import FarthingError, InvalidRequest, UpstreamError
 
+MOST_SEARCHES = 1_000
+"""In one call: a larger number cannot be true."""
+
 
 class Event(Struct, frozen=True, gc=False):
     """One server-sent event: its name (empty where the stream names none), its data, and its bytes as they came."""
@@ -118,6 +121,12 @@ class UpstreamDialect(Protocol):
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         """The error behind a status of 400 or more, without the vendor's text where that may hold a key."""
+
+
+def searches(used: Any) -> int:
+    """Searches of the web in a vendor's `server_tool_use`; what else stands there costs nothing but its tokens."""
+    number = used.get("web_search_requests") if isinstance(used, dict) else None
+    return number if isinstance(number, int) and 0 < number <= MOST_SEARCHES else 0
 
 
 def require_translatable(chat: ChatRequest) -> None:

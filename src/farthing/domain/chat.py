@@ -121,7 +121,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True, gc=False):
-    """Tokens of one upstream call in disjoint classes: every token stands in exactly one of them."""
+    """Tokens of one upstream call in disjoint classes, each in exactly one of them; and what is sold by the call."""
 
     prompt: int = 0
     """Input tokens charged at the full input price."""
@@ -140,8 +140,12 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
     audio_out: int = 0
     image_out: int = 0
     estimated: bool = False
-    """True where the vendor did not report and the tokens were counted here, or where it also charges by the call for
-    tools of its own, which no count of tokens shows."""
+    """True where the vendor did not report and the tokens were counted here, or where it also charges for tools of its
+    own of which neither number nor price is known."""
+    web_searches: int = 0
+    """Calls of the vendor's own search of the web, which it sells by the call."""
+    file_searches: int = 0
+    """The same for its search of files that it keeps."""
 
     @property
     def is_empty(self) -> bool:

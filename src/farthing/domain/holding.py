@@ -18,6 +18,8 @@ Who spends less than one hold in that time leases nothing in advance.
 """
 WIDEST = 1_000_000
 """Tokens of a context window that nobody knows."""
+LIKELY_SEARCHES = 5
+"""Calls of a vendor's own tools that one answer is likely not to exceed."""
 
 _CACHES, _ESCAPES = b"cache_control", b"\\u"
 
@@ -67,7 +69,8 @@ def bid_for(model: Model, needs: Needs, body: bytes, learned: int | None = None)
         # Nobody here knows how much the vendor will read: likely no more than the model can.
         read = max(needs.tokens_in, model.context_tokens or WIDEST)
         wrote = tokens_out if longest is None else longest
-        return Bid(price.most(read, wrote, writes_cache=writes_cache, is_text=False), None, least)
+        tokens = price.most(read, wrote, writes_cache=writes_cache, is_text=False)
+        return Bid(tokens + LIKELY_SEARCHES * price.tools.dearest, None, least)
     most = None if longest is None else price.most(needs.tokens_in, longest, writes_cache=writes_cache)
     return Bid(price.estimate(needs.tokens_in, tokens_out), most, least)
 

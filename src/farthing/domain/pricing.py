@@ -22,7 +22,9 @@ TOKEN_CLASSES = (
     "audio_out",
     "image_out",
 )
-"""The fields of `Usage` that are charged, in the order in which parts of a cost are listed."""
+"""The fields of `Usage` that count tokens, in the order in which parts of a cost are listed."""
+TOOL_CLASSES = ("web_searches", "file_searches")
+"""The fields of `Usage` that count calls of the vendor's own tools."""
 
 
 class Rates(Struct, frozen=True, kw_only=True):
@@ -40,6 +42,21 @@ class Rates(Struct, frozen=True, kw_only=True):
     audio_out: int
     image_out: int
     per_request: int = 0
+
+
+class ToolFees(Struct, frozen=True, kw_only=True):
+    """Nano-dollars for each call of a vendor's own tool; None where no price is known."""
+
+    web_searches: int | None = None
+    file_searches: int | None = None
+
+    @property
+    def dearest(self) -> int:
+        """Nano-dollars for a call of the one that costs most, as far as prices are known."""
+        return max(self.web_searches or 0, self.file_searches or 0)
+
+
+NO_FEES_KNOWN = ToolFees()
 
 
 class Line(Struct, frozen=True, array_like=True, gc=False):
@@ -79,6 +96,7 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
     """Names source and date, and is stored with every row priced by it."""
     steps: tuple[tuple[int, Rates], ...]
     """`(above_tokens, rates)`, ascending, the first step at 0."""
+    tools: ToolFees = NO_FEES_KNOWN
 
     def rates(self, tokens_in: int) -> Rates:
         """The rates that hold for a call with this many input tokens."""
@@ -108,15 +126,21 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
     def cost(self, usage: Usage) -> int:
         """Nano-dollars for the usage, rounded half up once for the whole call."""
         rates = self.steps[0][1] if len(self.steps) == 1 else self.rates(usage.tokens_in)
-        return (_exact(usage, rates) + 500_000) // 1_000_000 + rates.per_request
+        cost = (_exact(usage, rates) + 500_000) // 1_000_000 + rates.per_request
+        return cost + self._fees(usage) if usage.web_searches or usage.file_searches else cost
+
+    def knows_tools(self, usage: Usage) -> bool:
+        """Whether every tool of the vendor's that was used has a price here: a cost without it is too low."""
+        return all(not getattr(usage, name) or getattr(self.tools, name) is not None for name in TOOL_CLASSES)
 
     def line(self, usage: Usage) -> Line:
         """What a call costs that has used so much and goes on to write: with each further token the same as `cost`."""
         rates = self.rates(usage.tokens_in)
-        return Line(_exact(usage, rates) + rates.per_request * 1_000_000, rates.completion)
+        by_call = rates.per_request + self._fees(usage)
+        return Line(_exact(usage, rates) + by_call * 1_000_000, rates.completion)
 
     def parts(self, usage: Usage) -> dict[str, int]:
-        """Nano-dollars by token class; rounding is cumulative, so that the parts sum to the cost exactly."""
+        """Nano-dollars by token class and tool; rounding is cumulative, so that the parts sum to the cost exactly."""
         rates = self.rates(usage.tokens_in)
         parts: dict[str, int] = {}
         exact = booked = 0
@@ -129,4 +153,10 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
                 booked = rounded
         if rates.per_request:
             parts["per_request"] = rates.per_request
-        return parts
+        fees = {name: getattr(usage, name) * (getattr(self.tools, name) or 0) for name in TOOL_CLASSES}
+        return parts | {name: fee for name, fee in fees.items() if fee}
+
+    def _fees(self, usage: Usage) -> int:
+        """Nano-dollars for the vendor's own tools, as far as their prices are known."""
+        fees = self.tools
+        return usage.web_searches * (fees.web_searches or 0) + usage.file_searches * (fees.file_searches or 0)

@@ -342,7 +342,7 @@ class Draft:
         """The record as things stand; what was known when a model was asked is not gathered twice."""
         model, noted = self.model, self._noted
         own = self._cost(usage)
-        if self._losses.is_estimated:
+        if self._losses.is_estimated or (model and model.price and not model.price.knows_tools(usage)):
             usage = replace(usage, estimated=True)
         ending: dict[str, Any] = {
             "cost": self._losses.with_cost(own),

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
-from farthing.domain.pricing import NANO, PriceSheet, Rates
+from farthing.domain.pricing import NANO, PriceSheet, Rates, ToolFees
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider, TieredPrices
@@ -139,7 +139,7 @@ def _sheet(model: ModelInfo, at: datetime) -> PriceSheet | None:
         starts.update(tier.start for tier in getattr(price, "tiers", ()))
     steps = tuple((start, _rates(prices, start)) for start in sorted(starts))
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ" if _has_hours(model) else "%Y-%m-%d")
-    return PriceSheet(version=f"genai-prices {_data_version()} {moment}", steps=steps)
+    return PriceSheet(version=f"genai-prices {_data_version()} {moment}", steps=steps, tools=_tools(prices))
 
 
 def _rates(prices: Mapping[str, Price], start: int) -> Rates:
@@ -149,6 +149,18 @@ def _rates(prices: Mapping[str, Price], start: int) -> Rates:
         for name, keys in _SOURCES.items()
     }
     return Rates(**rates, per_request=_nano(_at_step(prices.get("requests_kcount"), start) / 1_000))
+
+
+def _tools(prices: Mapping[str, Price]) -> ToolFees:
+    """What the vendor's own tools cost; where every request has its price, that holds the searching."""
+    web, files = prices.get("web_searches_kcount"), prices.get("storage_searches_kcount")
+    if web is None and "requests_kcount" in prices:
+        web = Decimal(0)
+    return ToolFees(web_searches=_per_call(web), file_searches=_per_call(files))
+
+
+def _per_call(price_of_thousand: Price | None) -> int | None:
+    return None if price_of_thousand is None else _nano(_at_step(price_of_thousand, 0) / 1_000)
 
 
 def _at_step(price: Price | None, start: int) -> Decimal:

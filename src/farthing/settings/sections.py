@@ -145,6 +145,7 @@ Address = Annotated[str, AfterValidator(_mail_address)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 UsdPerDay = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=9)]
 UsdPerMillionTokens = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
+UsdPerThousand = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6)]
 
 
 class Section(BaseModel):
@@ -383,6 +384,9 @@ class ModelSettings(Section):
     input_usd_per_mtok: UsdPerMillionTokens | None = None
     output_usd_per_mtok: UsdPerMillionTokens | None = None
     cached_usd_per_mtok: UsdPerMillionTokens | None = None
+    web_searches_usd_per_1k: UsdPerThousand | None = None
+    """What the provider takes for its own searches of the web; None leaves it to the price data."""
+    file_searches_usd_per_1k: UsdPerThousand | None = None
     context_tokens: Annotated[int, Field(ge=1)] | None = None
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     capabilities: frozenset[Capability] | None = None

@@ -16,6 +16,7 @@ from farthing.ports import Stretch
 from farthing.store.aggregates import MINUTE_US, TOTAL, Cell, fold
 from farthing.store.engine import Engines
 from farthing.store.queries.sums import FOR_EVER, HOUR_MINUTES, LAST_US
+from farthing.store.rows import USAGE_COLUMNS, tools_of
 from farthing.store.schema import requests, value_metrics
 
 BATCH = 1_000
@@ -27,14 +28,13 @@ _Place = tuple[int, str]
 """Moment (µs) and id of a row."""
 
 _HOUR_US = HOUR_MINUTES * MINUTE_US
-_USAGE = {name: name if name == "estimated" else f"{name}_tokens" for name in Usage.__struct_fields__}
 _FIELDS = (
     *("request_id", "status", "route", "dialect", "tenant", "key_id", "team", "requested_model", "stream"),
     *("provider", "model", "strategy", "tier", "confidence", "cost", "baseline_cost", "price_version"),
     *("cache", "cache_level", "cache_key", "duration_us"),
 )
 """What prices and sums depend on, called the same in an exchange and in its row."""
-_READ = [requests.c[name] for name in (*_FIELDS, "created_at", "user_id", "tags", "attempts", *_USAGE.values())]
+_READ = [requests.c[name] for name in (*_FIELDS, "created_at", "user_id", "tags", "attempts", *USAGE_COLUMNS.values())]
 
 
 class Priced(Struct):
@@ -138,13 +138,14 @@ async def _unpriced(connection: AsyncConnection, after: _Place, end: int, *, loc
 
 
 def _exchange(record: Mapping[Any, Any]) -> Exchange:
+    usage = {name: record[column] for name, column in USAGE_COLUMNS.items()}
     return Exchange(
         **{name: record[name] for name in _FIELDS},
         created_at_us=record["created_at"],
         user=record["user_id"],
         tags=record["tags"] or {},
         attempts=convert(record["attempts"] or (), tuple[Attempt, ...]),
-        usage=Usage(**{name: record[column] for name, column in _USAGE.items()}),
+        usage=convert(usage | tools_of(record["attempts"]), Usage),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,18 +10,20 @@ from msgspec.structs import astuple, fields
 
 from farthing.domain.chat import Usage
 from farthing.domain.exchange import Exchange
+from farthing.domain.pricing import TOOL_CLASSES
 from farthing.store.columns import to_datetime
 
 _RENAMED = {"created_at_us": "created_at", "user": "user_id", "usage": "savings"}
 """Columns that are called otherwise than the field in whose place they stand."""
 
 
-def _columns() -> tuple[str, ...]:
-    usage = [name if name == "estimated" else f"{name}_tokens" for name in Usage.__struct_fields__]
-    return (*(_RENAMED.get(field.name, field.name) for field in fields(Exchange)), *usage)
-
-
-COLUMNS = _columns()
+USAGE_COLUMNS = {
+    name: name if name == "estimated" else f"{name}_tokens"
+    for name in Usage.__struct_fields__
+    if name not in TOOL_CLASSES
+}
+"""By field of a usage; calls of the vendor's own tools stand with the try that made them, in `attempts`."""
+COLUMNS = (*(_RENAMED.get(field.name, field.name) for field in fields(Exchange)), *USAGE_COLUMNS.values())
 """The columns of `requests` in the order of a row: an exchange's fields, and behind them those of its usage."""
 _CREATED_AT, _TAGS, _DECISION, _ATTEMPTS, _SAVINGS = map(
     COLUMNS.index, ("created_at", "tags", "decision", "attempts", "savings")
@@ -30,13 +33,26 @@ _encode = msgspec.json.Encoder().encode
 
 def row(exchange: Exchange) -> list[Any]:
     """The values in the order of `COLUMNS`, the moment in microseconds, an empty document as None."""
-    values = [*astuple(exchange), *astuple(exchange.usage)]
+    usage = exchange.usage
+    values = [*astuple(exchange), *astuple(usage)[: len(USAGE_COLUMNS)]]
     values[_TAGS] = _text(exchange.tags)
-    values[_ATTEMPTS] = _text(exchange.attempts)
+    used_tools = exchange.attempts and (usage.web_searches or usage.file_searches)
+    values[_ATTEMPTS] = _text(_with_tools(exchange) if used_tools else exchange.attempts)
     if not isinstance(exchange.decision, str):
         values[_DECISION] = _text(exchange.decision)
     values[_SAVINGS] = exchange.savings
     return values
+
+
+def _with_tools(exchange: Exchange) -> list[dict[str, Any]]:
+    """The attempts, the last one with the calls of the vendor's own tools."""
+    *others, last = msgspec.to_builtins(exchange.attempts)
+    return [*others, last | {name: getattr(exchange.usage, name) for name in TOOL_CLASSES}]
+
+
+def tools_of(attempts: Sequence[Mapping[str, Any]] | None) -> dict[str, int]:
+    """The calls of the vendor's own tools that a row's attempts tell of, by field of a usage; empty where none."""
+    return {name: attempts[-1][name] for name in TOOL_CLASSES if name in attempts[-1]} if attempts else {}
 
 
 def _text(document: object) -> str | None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.background.clock import ManualClock
+from farthing.domain.chat import Usage
 from farthing.domain.errors import Unavailable
 from farthing.domain.exchange import Exchange
 from farthing.ports import Stretch
@@ -45,6 +46,21 @@ async def sums(store: Store) -> dict[tuple[object, ...], tuple[int, ...]]:
     async with store._engines.reading() as connection:
         found = await connection.execute(sa.select(value_metrics))
         return {tuple(row[:5]): tuple(row[5:]) for row in found}
+
+
+async def test_what_a_vendor_searched_is_priced_as_well(store: Store) -> None:
+    """It is known from the row again, as it was when the request ended, and shown with the row."""
+    searched = exchange(cost=None, price_version=None, usage=Usage(prompt=1, web_searches=3, file_searches=2))
+    await store.ingest.write([searched])
+    seen: list[Usage] = []
+
+    def look(one: Exchange) -> None:
+        seen.append(one.usage)
+
+    await store.repricing.run(look)
+    assert seen == [searched.usage]
+    shown = await store.queries.request(None, searched.request_id)
+    assert (shown["usage"]["web_searches"], shown["usage"]["file_searches"]) == (3, 2)
 
 
 async def test_what_has_become_known_is_priced(store: Store) -> None:

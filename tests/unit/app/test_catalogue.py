@@ -7,6 +7,7 @@ import pytest
 from farthing.app.catalogue import EVERYTHING, build_catalogue, build_providers, next_price_change
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.chat import Usage
+from farthing.domain.pricing import ToolFees
 from farthing.domain.secrecy import Secret
 from farthing.providers.fake import FakeTransport
 from tests.unit.app.conftest import SettingsOf
@@ -46,6 +47,22 @@ def test_a_model_of_the_file_is_what_the_file_says(settings_of: SettingsOf) -> N
     assert (mystery.price, mystery.routed, mystery.capabilities) == (None, False, EVERYTHING)
     assert catalogue.find("local/small") is small
     assert catalogue.baseline == "small"
+
+
+def test_the_file_may_say_what_searches_cost(settings_of: SettingsOf) -> None:
+    """By the thousand, beside the file's price or the vendor's; where nothing has a price, that has none either."""
+    fees = "web_searches_usd_per_1k = 4.5\nfile_searches_usd_per_1k = 0\n"
+    listed = f'{LOCAL}{fees}[[models]]\nname = "gpt-4o"\nprovider = "openai"\nfile_searches_usd_per_1k = 1\n'
+    models = build_catalogue(
+        settings_of(listed.replace("cached", f"{fees}cached"), OPENAI_API_KEY="sk-x"), NOW_US
+    ).models
+    own, known = models["small"].price, models["gpt-4o"].price
+    assert own is not None
+    assert known is not None
+    assert (own.tools, own.version) == (ToolFees(web_searches=4_500_000, file_searches=0), "config, own fees")
+    assert known.tools == ToolFees(web_searches=10_000_000, file_searches=1_000_000)
+    assert known.cost(Usage(prompt=1_000_000)) == 2_500_000_000
+    assert models["mystery"].price is None
 
 
 def test_a_vendors_key_is_enough(settings_of: SettingsOf) -> None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from farthing.domain.catalogue import Model
 from farthing.domain.holding import (
+    LIKELY_SEARCHES,
     PREFETCH_HOLDS,
     PREFETCH_S,
     PREFETCH_SHARE,
@@ -16,7 +17,7 @@ from farthing.domain.holding import (
     may_write_cache,
     prefetch,
 )
-from farthing.domain.pricing import TOKEN_CLASSES, PriceSheet, Rates
+from farthing.domain.pricing import TOKEN_CLASSES, PriceSheet, Rates, ToolFees
 from farthing.domain.routing.plan import Needs
 
 RATES = {name: 10 + place for place, name in enumerate(TOKEN_CLASSES)}
@@ -45,6 +46,15 @@ def test_what_a_request_may_cost(needs: Needs, learned: int | None, expected: Bi
 def test_what_is_highest_is_the_most_or_else_what_is_likely() -> None:
     """As a caller's own ceiling is held against it."""
     assert (Bid(40, 50).highest, Bid(40, 0).highest, Bid(40, None).highest) == (50, 0, 40)
+
+
+def test_what_a_vendor_searches_is_held_as_well() -> None:
+    """A few calls of its dearest tool, where it may use any."""
+    sheet = replace(SHEET, tools=ToolFees(web_searches=10_000, file_searches=2_500))
+    bids = [bid_for(replace(MODEL, price=price), replace(NEEDS, has_unseen=True), b"{}") for price in (SHEET, sheet)]
+    assert bids[0] is not None
+    assert bids[1] == replace(bids[0], likely=bids[0].likely + LIKELY_SEARCHES * 10_000)
+    assert bid_for(replace(MODEL, price=sheet), NEEDS, b"{}") == bid_for(MODEL, NEEDS, b"{}")
 
 
 def test_an_unknown_window_is_a_wide_one() -> None:

@@ -5,9 +5,11 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
+from msgspec.structs import replace
 
 from farthing.domain.chat import Usage
-from farthing.domain.pricing import NANO, TOKEN_CLASSES, PriceSheet, Rates
+from farthing.domain.pricing import NANO, TOKEN_CLASSES, TOOL_CLASSES, PriceSheet, Rates, ToolFees
 
 RATE = st.integers(min_value=0, max_value=10**12)
 TOKENS = st.integers(min_value=0, max_value=10**8)
@@ -54,6 +56,29 @@ def test_every_token_class_is_charged_at_its_own_rate(usage: Usage, name: str) -
     """Where only one class costs anything, the cost is that class's tokens times its rate."""
     price = sheet((0, rates(**{name: usd(3)})))
     assert price.cost(usage) == getattr(usage, name) * 3_000
+
+
+@given(RATES, USAGE, st.integers(0, 10**8), st.integers(0, 1_000), st.integers(0, 1_000))
+def test_calls_of_a_vendors_tools_are_charged_beside_the_tokens(
+    per_class: Rates, tokens: Usage, fee: int, web: int, files: int
+) -> None:
+    """Each at its price, in the cost, in its parts, and in what a stream costs as it grows."""
+    fees = ToolFees(web_searches=fee, file_searches=7)
+    price = PriceSheet(version="test", steps=((0, per_class),), tools=fees)
+    usage = replace(tokens, web_searches=web, file_searches=files)
+    charged = price.cost(tokens) + web * fee + files * 7
+    assert price.cost(usage) == sum(price.parts(usage).values()) == price.line(usage).cost(0) == charged
+    assert fees.dearest == max(fee, 7)
+
+
+@pytest.mark.parametrize("name", TOOL_CLASSES)
+def test_a_tool_without_a_price_is_not_taken_to_be_free(name: str) -> None:
+    """A sheet says whether it knows what was used, so that whoever books the cost can say that it is a guess."""
+    used, unused = convert({name: 1}, Usage), Usage(prompt=5)
+    unknown, free = sheet((0, rates())), PriceSheet(version="t", steps=((0, rates()),), tools=ToolFees(**{name: 0}))
+    assert [price.knows_tools(used) for price in (unknown, free)] == [False, True]
+    assert unknown.knows_tools(unused)
+    assert unknown.cost(used) == 0
 
 
 @pytest.mark.parametrize(("tokens", "nano"), [(199_999, 200_000_000), (200_000, 200_001_000), (200_001, 400_004_000)])

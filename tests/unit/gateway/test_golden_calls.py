@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from farthing.domain.catalogue import Catalogue, Model
 from farthing.domain.exchange import Exchange
+from farthing.domain.pricing import ToolFees
 from farthing.gateway.delivery import StreamReply
 from farthing.providers.fake import answer
 from farthing.providers.prices import price_for
@@ -17,7 +18,7 @@ from tests.unit.gateway.rig import Rig, chat, drained, events, sheet
 from tests.unit.providers import vendor_streams
 from tests.unit.providers.test_golden_usage import CASES, invoiced
 
-CALLS = [param for param in CASES if param.values[0] != "embeddings"]
+CALLS = [param for param in CASES if param.values[0] not in {"embeddings", "responses"}]
 
 
 async def asked(dialect: str, case: dict[str, Any], inbound: str, *, stream: bool) -> Exchange:
@@ -43,6 +44,19 @@ async def test_a_call_costs_its_bill_streamed_or_not(dialect: str, case: dict[st
     assert rows[0].usage == rows[1].usage
     assert rows[0].price_version == rows[1].price_version
     assert rows[0].price_version is not None
+
+
+async def test_a_search_whose_price_nobody_knows_makes_the_cost_a_guess() -> None:
+    """The row says so; where the price is known, it is exact."""
+    used = {"input_tokens": 10, "output_tokens": 1, "server_tool_use": {"web_search_requests": 2}}
+    for tools, expected in ((ToolFees(), (11_000, True)), (ToolFees(web_searches=10_000_000), (20_011_000, False))):
+        price = replace(sheet(1), tools=tools)
+        model = Model(name="small", provider="fake", upstream="small", dialect="anthropic", tier="simple", price=price)
+        whole = answer(vendor_streams.body("anthropic", used), headers={"content-type": "application/json"})
+        rig = Rig([whole], dialect="anthropic", catalogue=Catalogue(models={"small": model}))
+        await rig.ask(chat(max_tokens=9), dialect="anthropic")
+        [row] = rig.journal.settled
+        assert (row.cost, row.usage.estimated) == expected
 
 
 async def test_a_price_that_changes_midway_is_not_this_calls() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from farthing.domain.pricing import TOKEN_CLASSES
+from farthing.domain.pricing import TOKEN_CLASSES, TOOL_CLASSES
 from farthing.providers.prices import price_for
 from tests.unit.providers.vendor_streams import streamed, whole
 
-DIALECTS = ("openai", "embeddings", "anthropic", "gemini")
+DIALECTS = ("openai", "responses", "embeddings", "anthropic", "gemini")
 FOLDER = Path(__file__).parents[2] / "golden" / "usage"
 
 
@@ -32,6 +32,7 @@ CASES = _cases()
 def invoiced(case: dict[str, Any]) -> int:
     """The nano-dollars of the bill written by hand, in decimal arithmetic and rounded half up once."""
     usd = sum((Decimal(tokens) * Decimal(price) for tokens, price in case["bill"].values()), Decimal(0)) / 10**6
+    usd += sum((Decimal(calls) * Decimal(price) for calls, price in case.get("tools", {}).values()), Decimal(0)) / 10**3
     return int(((usd + Decimal(case.get("per_request", 0))) * 10**9).quantize(Decimal(1), ROUND_HALF_UP))
 
 
@@ -43,17 +44,19 @@ def test_a_reported_usage_costs_what_the_price_list_says(dialect: str, case: dic
     assert usage is not None
     assert price is not None
     assert not usage.estimated
-    assert {name: getattr(usage, name) for name in TOKEN_CLASSES if getattr(usage, name)} == {
-        name: tokens for name, (tokens, _) in case["bill"].items()
+    billed = case["bill"] | case.get("tools", {})
+    assert {name: getattr(usage, name) for name in (*TOKEN_CLASSES, *TOOL_CLASSES) if getattr(usage, name)} == {
+        name: number for name, (number, _) in billed.items()
     }
     assert price.cost(usage) == invoiced(case) == sum(price.parts(usage).values())
-    assert price.parts(usage).keys() - {"per_request"} == case["bill"].keys()
+    assert price.knows_tools(usage)
+    assert price.parts(usage).keys() - {"per_request"} == {name for name, (_, rate) in billed.items() if Decimal(rate)}
 
 
 @pytest.mark.parametrize(("dialect", "case"), CASES)
 def test_the_bill_holds_every_token_that_the_vendor_counted(dialect: str, case: dict[str, Any]) -> None:
     """The classes sum to the vendor's own total, where it tells one."""
-    told = case["usage"]
+    told = case["usage"].get("usage", case["usage"])
     total = told.get("totalTokenCount", told.get("total_tokens"))
     if total is None:
         runs = [told, *(run for run in told.get("iterations", ()) if run["type"] == "compaction")]
@@ -72,3 +75,4 @@ def test_there_is_a_case_for_every_token_class_and_enough_of_them() -> None:
     """At least 40 cases; no class that is charged is left out."""
     assert len(CASES) >= 40
     assert {name for param in CASES for name in param.values[1]["bill"]} == set(TOKEN_CLASSES)
+    assert {name for param in CASES for name in param.values[1].get("tools", ())} == set(TOOL_CLASSES)

@@ -24,6 +24,7 @@ _ANSWERS: dict[str, Tree] = {
         "model": "m",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}],
     },
+    "responses": {"id": "1", "object": "response", "model": "m", "status": "completed", "error": None, "output": []},
     "embeddings": {"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]},
     "anthropic": {**_ANTHROPIC, "content": [{"type": "text", "text": "Yes."}], "stop_reason": "end_turn"},
     "gemini": {
@@ -35,7 +36,9 @@ _ANSWERS: dict[str, Tree] = {
 
 
 def body(dialect: str, usage: Tree) -> bytes:
-    """A whole answer with this report."""
+    """A whole answer with this report, which for `responses` names the items of the output as well."""
+    if dialect == "responses":
+        return msgspec.json.encode(_ANSWERS[dialect] | usage)
     field = "usageMetadata" if dialect == "gemini" else "usage"
     return msgspec.json.encode(_ANSWERS[dialect] | {field: usage})
 
@@ -101,6 +104,13 @@ def _anthropic(usage: Tree, _: str) -> Iterator[tuple[Tree, bytes]]:
         yield event, str(event["type"]).encode()
 
 
+def _responses(usage: Tree, _: str) -> Iterator[tuple[Tree, bytes]]:
+    """The last event holds the whole answer."""
+    ended = msgspec.json.decode(body("responses", usage))
+    for name, response in (("response.created", _ANSWERS["responses"]), ("response.completed", ended)):
+        yield {"type": name, "response": response}, name.encode()
+
+
 def _gemini(usage: Tree, _: str) -> Iterator[tuple[Tree, bytes]]:
     """Every event has a report; the first ones know little of the output."""
     early = {name: value for name, value in usage.items() if "andidates" not in name}
@@ -110,4 +120,4 @@ def _gemini(usage: Tree, _: str) -> Iterator[tuple[Tree, bytes]]:
     yield event | {"candidates": [part | {"finishReason": "STOP"}], "usageMetadata": usage}, b""
 
 
-_EVENTS = {"openai": _openai, "anthropic": _anthropic, "gemini": _gemini}
+_EVENTS = {"openai": _openai, "responses": _responses, "anthropic": _anthropic, "gemini": _gemini}

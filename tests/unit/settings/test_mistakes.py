@@ -110,7 +110,8 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
             f"{MODEL}colour = 1",
             (
                 "7: models[0].colour: unknown key, expected one of cached_usd_per_mtok, capabilities, context_tokens, "
-                "input_usd_per_mtok, max_output_tokens, name, output_usd_per_mtok, provider, tier, upstream"
+                "file_searches_usd_per_1k, input_usd_per_mtok, max_output_tokens, name, output_usd_per_mtok, provider, "
+                "tier, upstream, web_searches_usd_per_1k"
             ),
         ),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from farthing.domain.chat import Usage
 from farthing.domain.exchange import Exchange
-from farthing.store.rows import COLUMNS, mended, row, row_with_datetime, storable
+from farthing.store.rows import COLUMNS, mended, row, row_with_datetime, storable, tools_of
 from tests.conformance.store.samples import NOON_US, exchange
 
 
@@ -33,6 +35,18 @@ def test_a_row_stands_in_the_order_of_its_columns() -> None:
     assert values["attempts"] == '[{"model":"small","provider":"openai","error":null,"duration_us":7}]'
     dated = dict(zip(COLUMNS, row_with_datetime(one), strict=True))
     assert dated == values | {"created_at": datetime(2025, 12, 1, 12, tzinfo=UTC)}
+
+
+def test_calls_of_the_vendors_tools_stand_with_the_try_that_made_them() -> None:
+    """And come back from there; an answer from a cache made none itself."""
+    used = Usage(prompt=1, web_searches=3)
+    searched = exchange(usage=used)
+    attempts = json.loads(dict(zip(COLUMNS, row(searched), strict=True))["attempts"])
+    assert [attempt.get("web_searches") for attempt in attempts] == [*[None] * (len(attempts) - 1), 3]
+    assert tools_of(attempts) == {"web_searches": 3, "file_searches": 0}
+    assert dict(zip(COLUMNS, row(exchange(usage=used, attempts=())), strict=True))["attempts"] is None
+    assert tools_of(json.loads(dict(zip(COLUMNS, row(exchange()), strict=True))["attempts"])) == {}
+    assert tools_of(None) == {}
 
 
 def test_a_decision_may_be_text_already() -> None:

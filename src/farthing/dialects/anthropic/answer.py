@@ -10,7 +10,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from farthing.dialects.anthropic.generations import REDACTED
-from farthing.dialects.base import ReplyFacts
+from farthing.dialects.base import ReplyFacts, searches
 from farthing.domain.chat import Choice, Completion, FinishReason, Part, Reasoning, Text, ToolCall, Usage
 from farthing.domain.errors import UpstreamInvalid
 
@@ -188,18 +188,12 @@ def usage_of(report: WireUsage) -> Usage | None:
         cache_write_1h=one_hour,
         completion=output - thinking,
         reasoning=thinking,
-        estimated=_has_fees(report.server_tool_use),
+        web_searches=searches(report.server_tool_use),
     )
     for run in report.iterations or ():
         if run.type == "compaction":
             usage = _with(usage, run)
     return usage
-
-
-def _has_fees(used: Any) -> bool:
-    """Whether something was used that is sold by the call, beside its tokens."""
-    number = used.get("web_search_requests") if isinstance(used, dict) else None
-    return isinstance(number, int) and number > 0
 
 
 def _with(usage: Usage, run: Iteration) -> Usage:

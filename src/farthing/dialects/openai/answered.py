@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from farthing.dialects.base import MOST_SEARCHES
+
 Count = Annotated[int, Meta(ge=0, le=100_000_000)]
 """A number of tokens that a single call can have."""
 
@@ -36,7 +38,10 @@ class CompletionDetails(Struct):
 
 
 class WiredUsage(Struct):
-    """The usage object; DeepSeek (`prompt_cache_hit_tokens`) and Moonshot tell of cached tokens outside the details."""
+    """The usage object; DeepSeek (`prompt_cache_hit_tokens`) and Moonshot tell of cached tokens outside the details.
+
+    Perplexity (`num_search_queries`) and OpenRouter (`server_tool_use`) tell how often they searched the web.
+    """
 
     prompt_tokens: Count
     completion_tokens: Count = 0
@@ -45,6 +50,8 @@ class WiredUsage(Struct):
     completion_tokens_details: CompletionDetails | None = None
     prompt_cache_hit_tokens: Count | None = None
     cached_tokens: Count | None = None
+    num_search_queries: Annotated[int, Meta(ge=0, le=MOST_SEARCHES)] | None = None
+    server_tool_use: Any = None
 
 
 class ResponsesUsage(Struct):

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from farthing.dialects.base import searches
 from farthing.dialects.openai.answered import (
     CachedDetails,
     CompletionDetails,
@@ -52,6 +53,7 @@ def read_usage(value: Any) -> Usage | None:
         reasoning=reasoning,
         audio_out=audio_out,
         image_out=image_out,
+        web_searches=wired.num_search_queries or searches(wired.server_tool_use),
     )
 
 

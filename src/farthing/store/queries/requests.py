@@ -17,6 +17,7 @@ from farthing.domain.pricing import TOKEN_CLASSES
 from farthing.ports import Filter, Rows
 from farthing.store.columns import Identifier, Moment
 from farthing.store.queries.quality import of_tenant
+from farthing.store.rows import tools_of
 from farthing.store.schema import requests
 
 _SEAL_BYTES = 8
@@ -72,7 +73,7 @@ async def one(connection: AsyncConnection, tenant: str | None, request_id: str) 
         "reason": row["reason"],
         "experiment_id": row["experiment_id"],
         "arm": row["arm"],
-        "usage": {name: row[f"{name}_tokens"] for name in TOKEN_CLASSES},
+        "usage": {name: row[f"{name}_tokens"] for name in TOKEN_CLASSES} | tools_of(row["attempts"]),
         "price_version": row["price_version"],
         "cache_key": row["cache_key"],
         "finish": row["finish"],

@@ -118,6 +118,14 @@ counts = st.integers(0, 1_000_000)
             Usage(prompt=56, cached=1280, completion=31),
         ),
         (
+            {"prompt_tokens": 9, "completion_tokens": 3, "num_search_queries": 18},
+            Usage(prompt=9, completion=3, web_searches=18),
+        ),
+        (
+            {"prompt_tokens": 9, "completion_tokens": 3, "server_tool_use": {"web_search_requests": 2}},
+            Usage(prompt=9, completion=3, web_searches=2),
+        ),
+        (
             {"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623},
             Usage(prompt=20, completion=198, reasoning=405),
         ),
@@ -140,6 +148,8 @@ counts = st.integers(0, 1_000_000)
         "cached text",
         "nulls",
         "Moonshot",
+        "Perplexity",
+        "OpenRouter",
         "Gemini",
         "Responses",
     ],

@@ -39,10 +39,12 @@ _ENDS: Final = frozenset({"response.completed", "response.incomplete"})
 _BREAKS: Final = frozenset({"error", "response.failed", "response.cancelled"})
 _CALLS: Final[Mapping[str, str]] = {"function_call": "arguments", "custom_tool_call": "input"}
 """Items by which the model calls a tool of the caller's, and where each holds what it calls it with."""
-_SOLD_BY_CALL: Final = frozenset(
-    {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
-)
-"""Items of the vendor's own tools that cost more than their tokens."""
+_SAID: Final = frozenset({"message", "reasoning", *_CALLS})
+"""Items that cost nothing but their tokens; those of most answers."""
+_UNCOUNTED: Final = frozenset({"code_interpreter_call", "image_generation_call"})
+"""Items of the vendor's own tools that it sells by the time of a container or the tokens of another model."""
+_NO_SEARCH: Final = frozenset({"open_page", "find_in_page"})
+"""What a web search item does without its fee: read on in what was found before."""
 _INCOMPLETE: Final[Mapping[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 _decode = msgspec.json.Decoder().decode
@@ -154,11 +156,26 @@ def _decoded(text: bytes) -> Any:
 
 
 def _used(response: Mapping[str, Any]) -> Usage | None:
-    """The tokens that a response tells of; what else it costs, no count shows."""
+    """The tokens that a response tells of, and the calls of its vendor's own tools."""
     usage, items = read_usage(response.get("usage")), response.get("output")
-    kinds = [item.get("type") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-    has_fees = any(isinstance(kind, str) and kind in _SOLD_BY_CALL for kind in kinds)
-    return replace(usage, estimated=True) if usage is not None and has_fees else usage
+    if usage is None or not isinstance(items, list):
+        return usage
+    tools = [item for item in items if isinstance(item, dict) and _string(item.get("type")) not in _SAID]
+    if not tools:
+        return usage
+    kinds = [_string(item.get("type")) for item in tools]
+    return replace(
+        usage,
+        web_searches=sum(map(_is_search, tools)),
+        file_searches=kinds.count("file_search_call"),
+        estimated=not _UNCOUNTED.isdisjoint(kinds),
+    )
+
+
+def _is_search(item: Mapping[str, Any]) -> bool:
+    action = item.get("action")
+    did = _string(action.get("type")) if isinstance(action, dict) else ""
+    return item.get("type") == "web_search_call" and did not in _NO_SEARCH
 
 
 def _finish(response: Mapping[str, Any], *, calls: bool) -> FinishReason:

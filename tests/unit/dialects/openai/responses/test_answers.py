@@ -71,14 +71,19 @@ def test_a_whole_answer_tells_items_and_usage() -> None:
     assert completion == Completion(id="resp_1", model="m", choices=(Choice(parts, "stop"),), usage=TOKENS)
 
 
-def test_what_is_sold_by_the_call_makes_the_cost_an_estimate() -> None:
-    """No count of tokens shows what a search costs: whole and as a stream, where the vendor tells of its tokens."""
-    search = {"type": "web_search_call"}
-    assert DIALECT.read_completion(body(search, MESSAGE)).usage == replace(TOKENS, estimated=True)
-    assert DIALECT.read_completion(body(search, MESSAGE, usage=None)).usage is None
-    done = {"type": "response.completed", "response": json.loads(body(search, {"type": 7}, MESSAGE))}
+def test_calls_of_the_vendors_tools_are_counted() -> None:
+    """Searches by their number; reading on in what was found is none. What has no number makes the cost a guess."""
+    did = [{"type": "web_search_call", "action": {"type": kind}} for kind in ("search", "open_page", "find_in_page")]
+    old, files = {"type": "web_search_call"}, {"type": "file_search_call"}
+    counted = replace(TOKENS, web_searches=2, file_searches=1)
+    assert DIALECT.read_completion(body(*did, old, files, MESSAGE)).usage == counted
+    for kind in ("code_interpreter_call", "image_generation_call"):
+        assert DIALECT.read_completion(body({"type": kind}, MESSAGE)).usage == replace(TOKENS, estimated=True)
+    assert DIALECT.read_completion(body({"type": "mcp_call"}, {"type": 7}, MESSAGE)).usage == TOKENS
+    assert DIALECT.read_completion(body(*did, MESSAGE, usage=None)).usage is None
+    done = {"type": "response.completed", "response": json.loads(body(*did, old, files, "odd", MESSAGE))}
     deltas = Reader().read(Event(b"response.completed", json.dumps(done).encode(), b"")).deltas
-    assert UsageReport(replace(TOKENS, estimated=True)) in deltas
+    assert UsageReport(counted) in deltas
 
 
 def test_calls_are_told_with_what_they_call_with() -> None:
