@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from itertools import product
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -15,9 +16,11 @@ from farthing.domain.keys import Caller, Role
 from farthing.domain.limits import Limits
 from farthing.domain.permissions import PRIVILEGES, ROLES, Grant, Reach, covers, excess, grant_of, may, reach_of
 
-PAIRS_IN_A_DRAW = 25
-"""Drawing is what takes the time: 400 draws of 25 pairs are 10,000."""
+PAIRS = 10_000
 MODELS = ("small", "large", "auto", "farthing/complexity")
+TENANTS = ("acme", "other")
+TEAMS = (None, "blue", "red")
+USERS = (None, "ada", "bob")
 FIGURES = (None, 1, 60)
 MOMENTS = (None, 10, 20)
 BOUND = Grant(
@@ -32,10 +35,10 @@ BOUND = Grant(
 
 grants = st.builds(
     Grant,
-    tenant=st.sampled_from(["acme", "other"]),
+    tenant=st.sampled_from(TENANTS),
     role=st.sampled_from(ROLES),
-    team=st.sampled_from([None, "blue", "red"]),
-    user=st.sampled_from([None, "ada", "bob"]),
+    team=st.sampled_from(TEAMS),
+    user=st.sampled_from(USERS),
     models=st.none() | st.frozensets(st.sampled_from(MODELS)),
     expires_at_us=st.sampled_from(MOMENTS),
     limits=st.none()
@@ -56,20 +59,37 @@ def deeds(grant: Grant) -> Iterator[tuple[object, ...]]:
     for name in ("requests_per_minute", "tokens_per_minute", "concurrent_requests"):
         bound = getattr(grant.limits, name, None) or 99
         yield from ((name, rate) for rate in (1, 60, 99) if rate <= bound)
-    for privilege, tenant, team in product(PRIVILEGES[grant.role], ("acme", "other"), (None, "blue", "red")):
+    for privilege, tenant, team in product(PRIVILEGES[grant.role], TENANTS, TEAMS):
         if reach_of(grant.role, grant.tenant, grant.team).holds(tenant, team):
             yield privilege, tenant, team
 
 
-@pytest.mark.timeout(300)
-@given(st.lists(st.tuples(grants, grants), min_size=PAIRS_IN_A_DRAW, max_size=PAIRS_IN_A_DRAW))
-@settings(max_examples=400, deadline=None)
-def test_what_may_be_granted_allows_nothing_more(pairs: list[tuple[Grant, Grant]]) -> None:
+def test_what_may_be_granted_allows_nothing_more() -> None:
     """perm(child) is a part of perm(creator), over 10,000 pairs: every deed of the child is one of its maker's."""
-    for child, creator in pairs:
+    dice = random.Random(20261121)
+    granted = 0
+    for _ in range(PAIRS):
+        child, creator = drawn(dice), drawn(dice)
         for tried in (child, narrowed(child, creator)):
             if not list(excess(tried, creator)):
+                granted += 1
                 assert set(deeds(tried)) <= set(deeds(creator)), (tried, creator)
+    assert granted > PAIRS // 2
+
+
+def drawn(dice: random.Random) -> Grant:
+    """Any grant; hypothesis would take a minute to draw so many."""
+    models = [model for model in MODELS if dice.random() < 0.5]
+    names = ("requests_per_minute", "tokens_per_minute", "concurrent_requests")
+    return Grant(
+        tenant=dice.choice(TENANTS),
+        role=dice.choice(ROLES),
+        team=dice.choice(TEAMS),
+        user=dice.choice(USERS),
+        models=dice.choice([None, frozenset(models)]),
+        expires_at_us=dice.choice(MOMENTS),
+        limits=dice.choice([None, Limits(**{name: dice.choice(FIGURES) for name in names})]),
+    )
 
 
 def narrowed(child: Grant, creator: Grant) -> Grant:
