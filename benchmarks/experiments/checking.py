@@ -10,7 +10,7 @@ from scipy.special import gammaln, ndtri, stdtr, stdtrit
 from benchmarks.experiments.paths import Reals, Scenario, Wholes, chunks, running, welch
 from farthing.domain.stats.balance import BLOCKING, CONCENTRATION
 from farthing.domain.stats.distributions import SMALLEST_P
-from farthing.domain.stats.harm import crowding, harm
+from farthing.domain.stats.harm import harm, harm_by_users
 from farthing.domain.stats.means import arm_mean, compare
 from farthing.domain.stats.noninferiority import non_inferiority
 
@@ -136,6 +136,4 @@ def tripped_by_users(runs: int, seed: int, *, users: int = 100, requests: int = 
 def _trips(arm: Wholes, failures: Wholes, requests: Wholes) -> bool:
     """The shipped kill switch on each user's failures and requests, users being of arm 0 or 1."""
     sides = [(failures[arm == side], requests[arm == side]) for side in (0, 1)]
-    (spared, others), (harmed, own) = ((int(x.sum()), int(n.sum())) for x, n in sides)
-    share = own / (own + others)
-    return harm(treatment=harmed, control=spared, share=share, crowding=crowding(sides)).tripped
+    return harm_by_users(treatment=sides[1], control=sides[0]).tripped

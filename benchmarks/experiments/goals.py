@@ -41,7 +41,7 @@ class Row:
 
 
 SMALL = 1_000
-"""Results of a plan."""
+"""Results of a plan up to which it is played twice as often."""
 
 Check = Callable[[], list[Row]]
 KINDS = {"normal": ("normal", 1.0), "lognormal 1": ("lognormal", 1.0), "lognormal 1.5": ("lognormal", 1.5)}

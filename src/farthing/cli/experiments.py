@@ -296,9 +296,11 @@ def _promotion(found: dict[str, Any]) -> str:
     if found["rolled_back_at"]:
         return f"no more since {found['rolled_back_at']}: {found['rolled_back_for']}"
     if found["promoted"]:
+        from farthing.domain.experiments.assignment import HELD_BACK
+
         arms = found["aftermath"].items()
         counts = [f"{arm} failed {figures['errors']:,} of {figures['requests']:,}" for arm, figures in arms]
-        return "; ".join([f"{found['promoted']}, but for 2% of users", *counts])
+        return "; ".join([f"{found['promoted']}, but for {HELD_BACK:.0%} of users", *counts])
     is_open = found["promote"] and found["status"] == "running"
     return "the winner, if there is one" if is_open else ""
 

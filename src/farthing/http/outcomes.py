@@ -130,7 +130,7 @@ def _metrics(results: Results, hits: Mapping[str, int]) -> dict[str, Any]:
     return {
         "experiment": {**facts, "decided_at": None if decided_us is None else rfc3339(decided_us)},
         "srm": msgspec.to_builtins(results.srm),
-        "arms": {name: _with_hits(facts, hits.get(name, 0)) for name, facts in results.arms.items()},
+        "arms": {name: _with_hits(arm, hits.get(name, 0)) for name, arm in results.arms.items()},
         "comparisons": msgspec.to_builtins(results.metrics),
     }
 

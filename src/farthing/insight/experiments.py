@@ -177,7 +177,7 @@ class Analyses:
         await self._store.looked(due, is_done=is_done, rest_s=rest_s)
 
     async def _watch(self, promoted: Iterable[Kept]) -> None:
-        """Gives control back to users of a winner that now fails more often."""
+        """Gives control back to users of a winner that has become worse."""
         counts = {kept.experiment.id: (kept.experiment, kept.aftermath or {}) for kept in promoted}
         self._watched = {name: known for name, known in self._watched.items() if name in counts}
         for name, (experiment, aftermath) in counts.items():
@@ -237,10 +237,10 @@ class Analyses:
             return kept
         doubt = None if verdict.code == AT_FIRST else Doubt(kept.tally.n, verdict)
         revision = await self._store.doubt(kept, doubt)
-        # Whoever was first is heard of soon.
-        return (
-            kept if revision is None else replace(kept, experiment=replace(experiment, doubt=doubt), revision=revision)
-        )
+        if revision is None:
+            # Whoever was first is heard of soon.
+            return kept
+        return replace(kept, experiment=replace(experiment, doubt=doubt), revision=revision)
 
     def _heed(self, experiment: Experiment) -> None:
         """Tells of a verdict, or of a doubt, that is another than before; of what was stopped by hand nothing."""

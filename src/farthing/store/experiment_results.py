@@ -15,13 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.exchange import Exchange
 from farthing.domain.experiments.assignment import group
-from farthing.domain.experiments.data import Followed
+from farthing.domain.experiments.data import MILLION, Followed
 from farthing.ports.experiments import Result
 from farthing.store.schema import experiment_results, experiments
 
 TOGETHER = 500
 """Request ids in one question."""
-MILLION = 1_000_000
 _TABLE, _RESULT = experiments.c, experiment_results.c
 _SETTLED = ("experiment_id", "tenant", "n", "decided_n", "lost", "aftermath", "completed_at")
 
@@ -95,15 +94,17 @@ async def _take(
 
 async def _follow(connection: AsyncConnection, row: sa.Row[Any], exchanges: Sequence[Exchange]) -> None:
     """Sums what the arms answered of requests that have begun since one of them was promoted."""
+    begun = [each for each in exchanges if each.status != "rejected" and each.created_at_us >= row.completed_at]
+    if not begun:
+        return
     sums = followed(row) or {}
-    for each in exchanges:
-        if each.arm and each.status != "rejected" and each.created_at_us >= row.completed_at:
-            sums.setdefault(each.arm, Followed()).add(
-                group(each.user or each.request_id),
-                cost=each.cost,
-                latency_us=each.duration_us,
-                is_error=each.status == "error",
-            )
+    for each in begun:
+        sums.setdefault(each.arm or "", Followed()).add(
+            group(each.user or each.request_id),
+            cost=each.cost,
+            latency_us=each.duration_us,
+            is_error=each.status == "error",
+        )
     await _sum(connection, row.experiment_id, sums)
 
 

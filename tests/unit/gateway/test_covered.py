@@ -31,11 +31,10 @@ def scoped(**fields: Any) -> Experiment:
     return experiment(**{"scope": Scope("key", "k1"), **fields})
 
 
-async def outcome(rig: Rig, **more: Any) -> list[tuple[str | None, str | None]]:
+async def outcome(rig: Rig, *, max_cost: int | None = None, **more: Any) -> list[tuple[str | None, str | None]]:
     """The arm and the model of one request of each arm's user, which both must be answered."""
-    wishes = {name: more.pop(name) for name in ("max_cost", "tags") if name in more}
     for arm in ("control", "test"):
-        await rig.ask(chat(**{"model": "auto", **more}), user=user_in(arm), **wishes)
+        await rig.ask(chat(**{"model": "auto", **more}), user=user_in(arm), max_cost=max_cost)
     return [(each.arm, each.model) for each in rig.journal.settled]
 
 

@@ -11,14 +11,12 @@ from farthing.domain.experiments.assignment import HELD_BACK
 from farthing.domain.experiments.data import MILLION, Followed, Following
 from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.wording import usd
-from farthing.domain.stats.harm import crowding, harm
+from farthing.domain.stats.harm import harm_by_users
 from farthing.domain.stats.means import Comparison, Effect, Side, arm_mean, compare
 from farthing.domain.stats.sequential import anytime_bound
 
 FEWEST_GROUPS = 25
 """With requests, in each arm, below which nothing but failures is compared."""
-WATCHED = 4
-"""What can take a winner back: failures, cost, latency and quality. Each has its part of the experiment's alpha."""
 
 
 class Watch(Struct, frozen=True, kw_only=True):
@@ -57,6 +55,8 @@ WATCHES: Sequence[Watch] = (
         shown=lambda millionths: f"{millionths / MILLION:.2f}",
     ),
 )
+WATCHED = 1 + len(WATCHES)
+"""What can take a winner back: failures, and each of these. Each has its part of the experiment's alpha."""
 
 
 def regretted(experiment: Experiment, aftermath: Mapping[str, Followed]) -> str | None:
@@ -79,12 +79,10 @@ def regretted(experiment: Experiment, aftermath: Mapping[str, Followed]) -> str 
 def _regrets(experiment: Experiment, followed: Followed, held_back: Followed) -> Iterator[str]:
     since = f"{experiment.control.name} since it was promoted"
     level = experiment.alpha / WATCHED
-    requests, others = sum(followed.requests), sum(held_back.requests)
-    errors, failures = sum(followed.errors), sum(held_back.errors)
-    alike = crowding((one.errors, one.requests) for one in (followed, held_back))
-    share = requests / (requests + others)
-    if harm(treatment=errors, control=failures, share=share, crowding=alike).e_value >= 1 / level:
-        yield f"failed more often than {since}: {errors / requests:.1%} against {failures / others:.1%}"
+    sides = (followed.errors, followed.requests), (held_back.errors, held_back.requests)
+    if harm_by_users(treatment=sides[0], control=sides[1]).e_value >= 1 / level:
+        rates = [f"{sum(errors) / sum(requests):.1%}" for errors, requests in sides]
+        yield f"failed more often than {since}: {' against '.join(rates)}"
     for watch in WATCHES:
         found = _compared(watch, followed, held_back)
         if found is not None and _is_worse(experiment, watch, found, level):

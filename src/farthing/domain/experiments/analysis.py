@@ -12,7 +12,7 @@ from farthing.domain.experiments.data import Data
 from farthing.domain.experiments.decision import decide
 from farthing.domain.experiments.definition import Experiment
 from farthing.domain.experiments.estimates import COST, LATENCY, LATENCY_P95, Panel
-from farthing.domain.experiments.evidence import Contest, Evidence, assigned, fraction, harmfulness, ratio
+from farthing.domain.experiments.evidence import Contest, Evidence, assigned, fraction, harmfulness, ratio, rule_of
 from farthing.domain.experiments.metrics import MISSING_LEVEL, metrics, with_cost
 from farthing.domain.experiments.results import ArmFacts, Facts, Metric, Results
 from farthing.domain.experiments.sensitivity import capped
@@ -20,7 +20,6 @@ from farthing.domain.experiments.series import series
 from farthing.domain.stats.fingerprint import fingerprint
 from farthing.domain.stats.means import Comparison, Effect
 from farthing.domain.stats.multiplicity import holm
-from farthing.domain.stats.sequential import early_rule, planned_rule
 
 HASHED = ("requests", "cost", "latency", "errors", "rated", "quality", "covariate")
 """Columns of a cohort whose content the hash is of."""
@@ -110,12 +109,11 @@ def _flips(panel: Panel, contest: Contest, capping: Effect | None) -> bool:
         return False
     if plain.estimate * capping.estimate <= 0:
         return True
-    rule = early_rule(experiment.alpha) if experiment.early_stop else planned_rule(experiment.alpha)
+    rule = rule_of(experiment)
     if panel.data.n < experiment.sample_size:
         of_all, of_most = (rule.stops(one, contest.fraction, users=contest.users) for one in (plain, capping))
         return of_all != of_most
-    level = rule.level if experiment.early_stop else experiment.alpha
-    return (plain.p <= level) != (capping.p <= level)
+    return (plain.p <= rule.level) != (capping.p <= rule.level)
 
 
 def _arm(panel: Panel, strategy: str, arm: str) -> ArmFacts:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from farthing.domain.experiments import wording
-from farthing.domain.experiments.evidence import Contest, Evidence
+from farthing.domain.experiments.evidence import Contest, Evidence, rule_of
 from farthing.domain.experiments.results import Metric
 from farthing.domain.experiments.verdict import Code, Verdict
 from farthing.domain.stats.means import FEWEST_USERS
-from farthing.domain.stats.sequential import early_rule, planned_rule
 
 MOST_CROSSED = 0.02
 """From this share of users in more than one arm on nothing may be concluded."""
@@ -37,11 +36,11 @@ def decide(evidence: Evidence) -> Verdict:
 def _standing(evidence: Evidence) -> Verdict:
     """Checks that end everything first, then the difference in cost."""
     experiment = evidence.experiment
-    rule = early_rule(experiment.alpha) if experiment.early_stop else planned_rule(experiment.alpha)
+    rule = rule_of(experiment)
     waiting = Verdict(
         code=WAITING,
         reason=wording.collecting(evidence.n, experiment.sample_size, may_stop=experiment.early_stop),
-        alpha_used=rule.level if experiment.early_stop else experiment.alpha,
+        alpha_used=rule.level,
     )
     is_full = evidence.n >= experiment.sample_size
     if (alarm := _alarm(evidence, waiting, is_full=is_full)) is not None:

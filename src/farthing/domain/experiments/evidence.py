@@ -12,9 +12,9 @@ from farthing.domain.experiments.estimates import Panel
 from farthing.domain.experiments.results import Metric, Ratio
 from farthing.domain.stats.balance import Balance, balance, chi_square, combined, log_e_value
 from farthing.domain.stats.distributions import exponential
-from farthing.domain.stats.harm import TRIPPING, crowding, harm
+from farthing.domain.stats.harm import TRIPPING, harm_by_users
 from farthing.domain.stats.means import Effect
-from farthing.domain.stats.sequential import information
+from farthing.domain.stats.sequential import Rule, early_rule, information, planned_rule
 
 
 class Contest(Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class Contest(Struct, frozen=True, kw_only=True):
     harm: float
     """Evidence that the arm fails more often than control."""
     flips: bool
-    """Whether the sign or the significance is another with the dearest users capped."""
+    """Whether the sign, or what the rule in force would decide, is another with the dearest users capped."""
     is_rated_unevenly: bool
 
     @property
@@ -60,6 +60,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
     dropped: dict[str, int]
     contests: Sequence[Contest]
     """For each arm but control."""
+
+
+def rule_of(experiment: Experiment) -> Rule:
+    """What a difference must reach: at the planned size, and where it may stop early also before."""
+    return (early_rule if experiment.early_stop else planned_rule)(experiment.alpha)
 
 
 def ratio(panel: Panel) -> Ratio:
@@ -97,20 +102,16 @@ def _users(panel: Panel, phase: int, arm: str) -> int:
 
 
 def harmfulness(panel: Panel, arm: str) -> float:
-    """The e-value that the arm fails more often than control, phases multiplied.
-
-    By request, and no surer than users allow: one whose client tries again and again is one, in whatever arm.
-    """
+    """The e-value that the arm fails more often than control, phases multiplied."""
     logs = 0.0
     for phase in panel.phases:
         control, treatment = panel.cohort(phase, panel.experiment.control.name), panel.cohort(phase, arm)
         if control is None or treatment is None:
             continue
-        requests = sum(control.requests), sum(treatment.requests)
-        share = requests[1] / sum(requests)
-        failed = sum(treatment.errors), sum(control.errors)
-        alike = crowding((one.errors, one.requests) for one in (control, treatment))
-        logs += log(harm(treatment=failed[0], control=failed[1], share=share, crowding=alike).e_value)
+        found = harm_by_users(
+            treatment=(treatment.errors, treatment.requests), control=(control.errors, control.requests)
+        )
+        logs += log(found.e_value)
     return exponential(logs)
 
 

@@ -153,7 +153,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     n_needed: int | None = None
     """Results of the arm and control together for 80% power at the planned effect."""
     n_missing: Missing | None = None
-    """Of those."""
+    """Of those the ones that are still to come."""
     winsorised: Winsorised | None = None
     cuped: Cuped | None = None
     odds: Odds | None = None

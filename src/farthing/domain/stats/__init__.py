@@ -7,7 +7,7 @@ them, so that a process which never analyses an experiment never has them.
 - means: `ArmMean`, `Effect`, `Comparison`, `Bound`, `arm_mean`, `mean_of`, `compare`, `effect`, `one_sided`, `p_floor`
 - sequential: `Anytime`, `anytime`, `anytime_bound`, `information`, `Rule`, `planned_rule`, `early_rule`
 - balance: `Balance`, `balance`, `combined`, `log_e_value`, `chi_square`
-- harm: `Harm`, `harm`
+- harm: `Harm`, `harm`, `harm_by_users`, `crowding`
 - proportions: `Share`, `ShareDifference`, `compare_shares`, `newcombe`, `pooled_z`, `fisher_p`
 - noninferiority: `Guard`, `non_inferiority`
 - quantiles: `arm_quantile`, `fewest_requests`, `ADVISED`

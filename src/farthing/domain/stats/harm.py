@@ -48,6 +48,18 @@ def crowding(arms: Iterable[tuple[Numbers, Numbers]]) -> float:
     return max(1.0, seen / alone) if alone else 1.0
 
 
+def harm_by_users(*, treatment: tuple[Numbers, Numbers], control: tuple[Numbers, Numbers]) -> Harm:
+    """`harm` by request, and no surer than users allow: one whose client tries again and again is one.
+
+    Args:
+        treatment: Of each of its users the failed requests, and all.
+        control: The same.
+    """
+    (harmed, own), (spared, others) = ([int(counts(each).sum()) for each in arm] for arm in (treatment, control))
+    share = own / (own + others) if own else 0.0
+    return harm(treatment=harmed, control=spared, share=share, crowding=crowding((control, treatment)))
+
+
 def harm(*, treatment: int, control: int, share: float, crowding: float = 1.0) -> Harm:
     """One-sided conditional beta-binomial e-test.
 

@@ -90,7 +90,7 @@ class Rule(Struct, frozen=True):
     @property
     def level(self) -> float:
         """The p-value at or below which the planned size decides."""
-        return dist.normal_p(self.final)
+        return self.alpha if self.early is None else dist.normal_p(self.final)
 
     def stops(self, found: Effect, fraction: float, *, users: int) -> bool:
         """Whether a look before the plan is full decides; never where neither arm varies.

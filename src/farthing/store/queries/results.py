@@ -9,14 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from farthing.domain.experiments.data import CHECKPOINTS, LATENCIES, MOVES, Cohort, Data, Moves, Served
+from farthing.domain.experiments.data import CHECKPOINTS, LATENCIES, MILLION, MOVES, Cohort, Data, Moves, Served
 from farthing.ports.experiments import Kept
 from farthing.store.schema import experiment_results
 
 PORTION = 2_000
 """Rows at a time, so that the loop is free in between."""
 _TABLE = experiment_results.c
-_MILLION = 1e6
 _SPREADING, _SPREAD_OVER = 2_654_435_761, 2**32
 """Knuth's multiplicative hash: numbers that follow one another fall evenly, and without any period of arrivals."""
 
@@ -89,7 +88,7 @@ class _Reading:
         cohort.latency.append(latency)
         cohort.errors.append(errors)
         cohort.rated.append(rated)
-        cohort.quality.append(quality / _MILLION)
+        cohort.quality.append(quality / MILLION)
         cohort.covariate.append(covariate)
 
     async def latencies(self, connection: AsyncConnection) -> None:

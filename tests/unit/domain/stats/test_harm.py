@@ -8,7 +8,7 @@ import pytest
 from scipy import integrate
 
 from farthing.domain.stats.distributions import beta_above
-from farthing.domain.stats.harm import crowding, harm
+from farthing.domain.stats.harm import Harm, crowding, harm, harm_by_users
 
 
 def test_equal_arms_it_is_the_two_sided_test_with_half_its_prior() -> None:
@@ -75,9 +75,18 @@ def test_failures_of_one_user_crowd() -> None:
 def test_one_user_never_trips_it(users: int) -> None:
     """However often he fails where nobody else does."""
     for often in (1, 7, 20, 50, 200, 3_000):
-        arms = [([0] * users, [1] * users), ([often] + [0] * (users - 1), [often] + [1] * (users - 1))]
-        share = (users + often - 1) / (2 * users + often - 1)
-        assert harm(treatment=often, control=0, share=share, crowding=crowding(arms)).e_value < 2.1
+        failing = [often] + [0] * (users - 1), [often] + [1] * (users - 1)
+        assert harm_by_users(treatment=failing, control=([0] * users, [1] * users)).e_value < 2.1
+
+
+def test_users_are_counted_by_request_and_by_how_they_crowd() -> None:
+    """The share is that of requests; an arm without any proves nothing."""
+    control, treatment = ([0, 0, 1], [1, 2, 1]), ([0, 3, 4], [2, 3, 4])
+    alike = crowding([control, treatment])
+    assert harm_by_users(treatment=treatment, control=control) == harm(
+        treatment=7, control=1, share=9 / 13, crowding=alike
+    )
+    assert harm_by_users(treatment=([], []), control=([], [])) == Harm(1.0)
 
 
 def test_crowded_failures_are_fewer() -> None:
