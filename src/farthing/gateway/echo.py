@@ -70,7 +70,7 @@ class Echoes:
         is_same = call.dialect.name == entry.dialect and not entry.stream
         if exchange is None or not is_same or not isinstance(reply, Reply):
             return
-        if snapshot.trials.scoped and not draft.user:
+        if snapshot.trials.unasked and not draft.user:
             # The next request in these words may fall into another arm.
             return
         if len(call.body) > LONGEST_QUESTION or len(reply.body) > LONGEST_ANSWER:

@@ -43,7 +43,7 @@ def read(call: Call, snapshot: Snapshot, draft: Draft) -> Order:
     rule = snapshot.rule(call, draft.caller.key_id) if snapshot.rules else None
     order = Order(call=call, reading=reading, chat=chat, snapshot=snapshot, draft=draft, rule=rule)
     named = call.directives.experiment_id or draft.native.get("experiment_id")
-    if named or snapshot.trials.scoped:
+    if named or snapshot.trials.unasked:
         enrol(order, str(named) if named else None)
     return order
 

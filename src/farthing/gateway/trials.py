@@ -104,11 +104,11 @@ class Trials:
         """`is_known` says that the database has told: until then nobody is told that an experiment is not there."""
         self.is_known = is_known
         self._by_id = {trial.experiment.id: trial for trial in trials}
-        scoped: dict[str, tuple[Trial, ...]] = {}
+        unasked: dict[str, tuple[Trial, ...]] = {}
         for trial in sorted(filter(_is_unasked, self._by_id.values()), key=_precedence):
             tenant = trial.experiment.tenant
-            scoped[tenant] = (*scoped.get(tenant, ()), trial)
-        self.scoped: Mapping[str, tuple[Trial, ...]] = scoped
+            unasked[tenant] = (*unasked.get(tenant, ()), trial)
+        self.unasked: Mapping[str, tuple[Trial, ...]] = unasked
         """Experiments that requests need not name, by tenant, the first to be asked first; empty for most.
 
         Running ones with a scope, then promoted ones with a scope, then promoted ones that change the default; of
@@ -143,7 +143,7 @@ class Trials:
 
         The first comes first; a request has one place at most.
         """
-        for trial in self.scoped.get(tenant, ()):
+        for trial in self.unasked.get(tenant, ()):
             if trial.covers(call, key_id, model) and (part := trial.part(user or call.request_id)):
                 yield part
 

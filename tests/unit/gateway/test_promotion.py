@@ -55,7 +55,7 @@ def test_after_a_roll_back_everybody_gets_control() -> None:
     """Also by name; requests that do not name it are left alone as before."""
     back = promoted(rolled_back_us=9, rolled_back_for="it was stopped by hand")
     assert set(arms(back).values()) == {"control"}
-    assert known(back).scoped == {}
+    assert known(back).unasked == {}
 
 
 async def test_the_default_is_changed_and_nothing_that_was_chosen() -> None:
@@ -72,7 +72,7 @@ async def test_the_default_is_changed_and_nothing_that_was_chosen() -> None:
 async def test_without_a_winner_the_default_stays() -> None:
     """As it does while the experiment runs, and where nobody asked for a promotion."""
     for one in (experiment(promote=True), promoted(promote=False)):
-        assert known(one).scoped == {}
+        assert known(one).unasked == {}
         assert await models(running(one), "auto") == [(None, "small")]
 
 

@@ -258,4 +258,4 @@ def test_a_request_is_covered_by_nothing_without_a_scope() -> None:
     """An experiment that must be named covers no request."""
     call = Rig([]).call(chat())
     assert not Trial.of(experiment()).covers(call, "k1", "auto")
-    assert known(experiment()).scoped == {}
+    assert known(experiment()).unasked == {}
