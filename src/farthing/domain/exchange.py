@@ -23,7 +23,7 @@ class Charge(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Attempt(Struct, frozen=True, kw_only=True, gc=False):
-    """One try at one model. `error` is the code of what went wrong, None for the one that answered."""
+    """One try at one model. `error` is the code of what went wrong, None where it answered."""
 
     model: str
     provider: str
@@ -31,10 +31,12 @@ class Attempt(Struct, frozen=True, kw_only=True, gc=False):
     duration_us: int = 0
     charge: Charge | UnsetType = UNSET
     """Where the vendor had begun to answer and another was asked: part of the row's cost, but not of its usage."""
+    outcome: Literal["unserved", "check"] | UnsetType = UNSET
+    """Where it answered and the caller got another's answer: `check` if it was asked how good that one is."""
 
 
 def broken_cost(attempts: Iterable[Attempt]) -> int | None:
-    """Nano-dollars for answers that broke before another was asked; None where any of them has no price."""
+    """Nano-dollars for answers that the caller did not get; None where any of them has no price."""
     total = 0
     for attempt in attempts:
         if (charge := attempt.charge) is not UNSET:

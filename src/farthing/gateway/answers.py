@@ -46,12 +46,12 @@ class Answers:
         if self._cache.has_turn(key):
             self._spawn(self._cache.give_up(key), "give up a turn")
 
-    def keep(self, key: str, order: Order, bought: Exchange, body: bytes) -> None:
-        """Keeps a complete answer under `key`, given as the upstream's own bytes."""
+    def keep(self, key: str, order: Order, bought: Exchange, body: bytes, *, is_stream: bool) -> None:
+        """Keeps a complete answer under `key`, given as the upstream's own bytes, which are a stream or whole."""
         now = self._clock.now_us()
         entry = CacheEntry(
             dialect=order.upstream(order.snapshot.providers[bought.provider or ""]).name,
-            stream=order.chat.stream,
+            stream=is_stream,
             body=body,
             provider=bought.provider or "",
             model=bought.model or "",

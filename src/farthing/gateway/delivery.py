@@ -111,11 +111,16 @@ def facts(draft: Draft) -> ReplyFacts:
 
 
 def deliver(order: Order, answer: Whole | Pieces) -> Reply | StreamReply:
-    """A bought answer: the upstream's own bytes for a caller of the same dialect, else translated."""
+    """A bought answer: the upstream's own bytes for a caller of the same dialect, else translated.
+
+    One that was bought whole is a stream, too, for a caller who wants one.
+    """
     draft = order.draft
     if not isinstance(answer, Whole):
         draft.is_handed_over = True
         return Telling(order, answer)
+    if order.chat.stream:
+        return Telling(order, Replay(answer.dialect, _as_pieces(answer.completion)))
     if draft.call.dialect.name == answer.dialect.name:
         return Reply(draft, answer.relayed)
     return Reply(draft, draft.call.dialect.write_completion(answer.completion, facts(draft)))
@@ -128,8 +133,6 @@ def replay(order: Order, entry: CacheEntry, level: str) -> Reply | StreamReply:
         return _replay_stream(order, entry, level)
     completion, relayed = dialect.read_whole(entry.body)
     order.draft.hit(entry, level, completion)
-    if order.chat.stream:
-        return Telling(order, Replay(dialect, _as_pieces(completion)))
     return deliver(order, Whole(dialect=dialect, body=entry.body, relayed=relayed, completion=completion))
 
 

@@ -89,6 +89,13 @@ class Dispatch:
             return await self._ask(order, tried, on_complete)
         raise last
 
+    async def ask(self, order: Order, model: Model, on_complete: OnComplete) -> Whole | StreamSource:
+        """This one model's answer, asked once. Raises `FarthingError`, `NoHealthyDeployment` where it is resting."""
+        candidate = self._candidate(order, model)
+        if not candidate.breaker.admits():
+            raise self._nobody(order, (model,))
+        return await self._ask(order, candidate, on_complete)
+
     def _healthy(self, order: Order, models: tuple[Model, ...]) -> Iterator[Candidate]:
         """The first few that are not resting; a breaker is only asked when its turn has come.
 

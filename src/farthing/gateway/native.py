@@ -56,5 +56,9 @@ def _routing(draft: Draft, exchange: Exchange) -> dict[str, Any]:
             {"provider": c.provider, "model": c.model, "tier": c.tier, "rank": c.rank, "reason": c.reason}
             for c in plan.candidates
         ],
-        "attempts": [{"model": a.model, "provider": a.provider, "error": a.error} for a in exchange.attempts],
+        "attempts": [
+            {"model": a.model, "provider": a.provider, "error": a.error, "outcome": a.outcome or None}
+            for a in exchange.attempts
+        ],
+        "cascade": plan.metadata.get("cascade"),
     }

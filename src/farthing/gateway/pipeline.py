@@ -11,6 +11,7 @@ from farthing.domain.chat import Completion
 from farthing.gateway.admission import admit
 from farthing.gateway.answers import Answers
 from farthing.gateway.call import Call
+from farthing.gateway.cascade import checked_answer
 from farthing.gateway.coalesce import Flights
 from farthing.gateway.delivery import Reply, StreamReply, deliver, replay
 from farthing.gateway.dispatch import Dispatch
@@ -90,7 +91,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         draft = order.draft
         if draft.caller.quotas and draft.plan:
             draft.allowance = await self.limiter.take(draft.caller, draft.plan.needs)
-        answer = await self.dispatch.first_answer(order, partial(self._bought, order))
+        buying = self.dispatch.first_answer if order.rule is None else partial(checked_answer, self.dispatch)
+        answer = await buying(order, partial(self._bought, order))
         if isinstance(answer, Whole):
             self._bought(order, answer.completion, answer.body, is_stream=False)
         return answer

@@ -7,9 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-import msgspec
 from msgspec.structs import replace
 
 from farthing.domain import tokens
@@ -19,10 +18,11 @@ from farthing.domain.chat import ChatRequest, Completion, Usage
 from farthing.domain.errors import FarthingError, Stopping, Unavailable, UpstreamError
 from farthing.domain.exchange import Attempt, Exchange, Intent, Lines, Status
 from farthing.domain.keys import Caller
-from farthing.domain.routing.plan import Plan
+from farthing.domain.routing.plan import Needs, Plan
 from farthing.gateway.call import Call
-from farthing.gateway.losses import NOTHING_LOST, Losses
-from farthing.gateway.trials import Part, part_facts
+from farthing.gateway.facts import call_facts, estimated, model_facts, plan_facts
+from farthing.gateway.losses import NOTHING_LOST, Aside, Losses
+from farthing.gateway.trials import Part, decision_of
 from farthing.gateway.unheld import NothingHeld
 from farthing.ports import Clock, Hold, Journal, Ledger, Meter, Sink
 from farthing.ports.answers import CacheEntry
@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 UNHELD = NothingHeld()
 ANONYMOUS = Caller(tenant="")
 CLIENT_LEFT = 499
-_text = msgspec.json.Encoder().encode
 
 
 class Recorder:
@@ -75,6 +74,8 @@ class Draft:
     chat: ChatRequest | None = None
     requested_model = ""
     plan: Plan | None = None
+    question: Needs | None = None
+    """What is asked of a model for the gateway's own sake, while it is; None for what the caller wants to know."""
     part: Part | None = None
     """The place in an experiment."""
     hold: Hold = UNHELD
@@ -169,6 +170,8 @@ class Draft:
 
     def reserve(self, model: Model) -> Awaitable[None] | None:
         """Holds the money for `model`. What must be awaited before it is asked, or None. Raises as `Hold.raise_to`."""
+        if self.question is not None:
+            return self.hold.raise_to(model, self.question)
         return self.hold.raise_to(model, self.plan.needs, self.call.body) if self.plan else None
 
     def asking(self, model: Model) -> None:
@@ -183,9 +186,7 @@ class Draft:
         """Journals what a stream has told of its input before it says anything: that is what it is charged for."""
         if self.model is not None and usage.tokens_in:
             input_alone = replace(usage, completion=0, reasoning=0, audio_out=0, image_out=0, estimated=True)
-            # Where there is no room left on the disk, the estimate that was journaled before stands.
-            with suppress(Unavailable):
-                self._note(self.model, input_alone)
+            self._note_again(self.model, input_alone)
 
     def _note(self, model: Model, usage: Usage) -> Exchange:
         """Journals the record as it would read if we died now, and of a stream how it goes on."""
@@ -194,15 +195,36 @@ class Draft:
         self._recorder.journal.open(Intent(exchange=noted, lines=lines))
         return noted
 
+    def _note_again(self, model: Model, usage: Usage) -> None:
+        # Where there is no room left on the disk, the estimate that was journaled before stands.
+        with suppress(Unavailable):
+            self._note(model, usage)
+
     def tried(self, model: Model, error: str | None, took_us: int) -> None:
         """Notes how the model that was asked has done; what it charges for a broken answer is held from now on."""
         self.upstream_us += took_us
         self.attempts.append(Attempt(model=model.name, provider=model.provider, error=error, duration_us=took_us))
         if error is not None and self.is_charged:
-            usage = self._used()
-            if self._losses is NOTHING_LOST:
-                self._losses = Losses()
-            self.hold.sink(self._losses.note(model, usage, self._cost(usage)))
+            self._lose(model, self._used())
+
+    def _lose(self, model: Model, usage: Usage) -> None:
+        if self._losses is NOTHING_LOST:
+            self._losses = Losses()
+        self.hold.sink(self._losses.note(model, usage, self._cost(usage)))
+
+    def set_aside(self, model: Model, completion: Completion, outcome: Literal["unserved", "check"]) -> Aside:
+        """The model asked last has answered, and more is asked before the caller is: journals what it charges."""
+        usage = completion.usage or self.estimate(completion)
+        self._lose(model, usage)
+        self.attempts[-1] = replace(self.attempts[-1], outcome=outcome)
+        self._note_again(model, usage)
+        return Aside(model=model, place=len(self.attempts) - 1, upstream_id=self.upstream_id)
+
+    def take_back(self, aside: Aside) -> None:
+        """The caller gets this answer: what else was asked is paid for beside it."""
+        self._losses.take_back(self.attempts, aside.place)
+        self.hold.return_to(aside.model)
+        self.model, self.upstream_id, self._noted = aside.model, aside.upstream_id, None
 
     def meter(self) -> Meter:
         """Where what the model is saying is counted, in case that nobody lives to settle it."""
@@ -304,13 +326,9 @@ class Draft:
 
     def estimate(self, completion: Completion | None) -> Usage:
         """Tokens counted here for want of the vendor's figures; those it gave of the input so far are kept."""
-        counted = tokens.estimate_request(self.chat) if self.chat and not self.plan else 0
-        tokens_in = self.plan.needs.tokens_in if self.plan else counted
-        tokens_out = tokens.estimate_completion(completion) if completion else 0
-        known = completion.usage if completion else None
-        if known is not None and known.tokens_in:
-            return replace(known, completion=max(known.completion, tokens_out - known.reasoning), estimated=True)
-        return Usage(prompt=tokens_in, completion=tokens_out, estimated=True)
+        needs = self.question or (self.plan and self.plan.needs)
+        counted = needs.tokens_in if needs else tokens.estimate_request(self.chat) if self.chat else 0
+        return estimated(counted, completion)
 
     def _cost(self, usage: Usage) -> int | None:
         if self.model is None or usage.is_empty:
@@ -362,18 +380,9 @@ class Draft:
     def _facts(self) -> dict[str, Any]:
         """What does not change from the moment a model is asked."""
         call, caller, plan, model = self.call, self.caller, self.plan, self.model
-        facts = {
-            "request_id": call.request_id,
-            "created_at_us": call.received_us,
-            "route": call.route,
-            "dialect": call.dialect.name,
-            "tenant": caller.tenant,
-            "key_id": caller.key_id,
-            "team": caller.team,
+        facts = call_facts(call, caller) | {
             "user": self.user,
             "session": self.session,
-            "tags": dict(call.directives.tags),
-            "app": call.app,
             "requested_model": self.requested_model,
             "stream": self.chat.stream if self.chat else False,
             "cache": self.cache,
@@ -381,20 +390,10 @@ class Draft:
             "cache_key": self.cache_key,
         }
         if model is not None:
-            facts |= {
-                "provider": model.provider,
-                "model": model.name,
-                "price_version": model.price.version if model.price else None,
-            }
+            facts |= model_facts(model)
         if plan is not None:
-            facts |= {
-                "strategy": plan.strategy,
-                "tier": plan.tier,
-                "score": plan.score,
-                "confidence": plan.confidence,
-                "reason": plan.reason,
-                "decision": _text({"candidates": plan.candidates, "metadata": plan.metadata}).decode(),
-            }
+            facts |= plan_facts(plan)
         if self.part is not None:
-            facts |= part_facts(self.part, plan, self.estimate(None).tokens_in)
-        return facts
+            facts |= {"experiment_id": self.part.experiment.id, "arm": self.part.arm.name}
+        tokens = self.estimate(None).tokens_in if self.part else 0
+        return facts | {"decision": decision_of(plan, self.part, tokens)}

@@ -159,9 +159,12 @@ def _precedence(trial: Trial) -> tuple[bool, bool, int]:
     return experiment.promoted is not None, experiment.scope is None, -(experiment.completed_us or 0)
 
 
-def part_facts(part: Part, plan: Plan | None, tokens: int) -> Mapping[str, Any]:
-    """What the record tells of a request's place; `tokens` of its prompt are counted alike in every arm."""
-    own = {"arm": part.arm.name, "phase": part.experiment.phase, "tokens": tokens}
-    planned = {"candidates": plan.candidates, "metadata": plan.metadata} if plan else {}
-    decision = _text({**planned, "experiment": own}).decode()
-    return {"experiment_id": part.experiment.id, "arm": part.arm.name, "decision": decision}
+def decision_of(plan: Plan | None, part: Part | None, tokens: int) -> str | None:
+    """What the record tells of what was decided, as JSON: the plan, and the request's place in an experiment.
+
+    `tokens` of the prompt are counted alike in every arm.
+    """
+    told: dict[str, Any] = {"candidates": plan.candidates, "metadata": plan.metadata} if plan else {}
+    if part is not None:
+        told["experiment"] = {"arm": part.arm.name, "phase": part.experiment.phase, "tokens": tokens}
+    return _text(told).decode() if told else None

@@ -18,6 +18,9 @@ class NothingHeld:
         """Nothing is limited."""
         return True
 
+    def return_to(self, model: Model) -> None:
+        """Nothing."""
+
     def sink(self, cost: int) -> None:
         """Nothing."""
 

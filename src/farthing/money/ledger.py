@@ -269,7 +269,7 @@ class Reservation:
         """Budgets that are the same whichever model is asked."""
         self.held: dict[Account, int] = {}
         self.sunk = 0
-        """What answers that broke have cost already."""
+        """What answers that the caller does not get have cost already."""
         self._ledger: Ledger | None = ledger
         self._tenant = tenant
         self._moment_us = moment_us
@@ -348,6 +348,12 @@ class Reservation:
     def sink(self, cost: int) -> None:
         """Whatever is held from now on, is held beside these nano-dollars, which are spent."""
         self.sunk += cost
+    def return_to(self, model: Model) -> None:
+        """The request is again one of this model, whose budgets pay for all of it; nothing more is reserved."""
+        ledger = self._ledger
+        if ledger is not None and ledger.has_model_budgets:
+            self.adopt(ledger.model_limits(self._tenant, model.name, self._moment_us))
+
 
     def settle(self, cost: int) -> None:
         """Books `cost` nano-dollars and frees the rest. Calling it again changes nothing."""

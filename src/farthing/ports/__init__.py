@@ -165,8 +165,11 @@ class Hold(Protocol):
         cannot be told.
         """
 
+    def return_to(self, model: Model) -> None:
+        """The request is again one of this model, whose budgets pay for all of it; nothing more is reserved."""
+
     def sink(self, cost: int) -> None:
-        """Keeps so many nano-dollars for an answer that broke, whatever the next model is held for beside them."""
+        """Keeps so many nano-dollars for an answer that the caller does not get, whatever else is held for."""
 
     def settle(self, cost: int) -> None:
         """Books `cost` nano-dollars, all of the request, and frees the rest. Calling it again changes nothing."""

@@ -136,7 +136,10 @@ async def test_the_native_answer_tells_everything() -> None:
         "experiment_assignment": None,
     }
     assert {name: first[name] for name in expected} == expected
-    assert first["routing_metadata"]["attempts"] == [{"model": "small", "provider": "fake", "error": None}]
+    assert first["routing_metadata"]["attempts"] == [
+        {"model": "small", "provider": "fake", "error": None, "outcome": None}
+    ]
+    assert first["routing_metadata"]["cascade"] is None
     changed = {"cost": 0.0, "cache_hit": True, "savings": 0.00015}
     assert {name: second[name] for name in expected} == expected | changed
     assert second["cache_key"] == first["cache_key"]

@@ -1,0 +1,145 @@
+"""Whether a cheap model is asked first, and whether its answer will do once it was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import exp, log
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from farthing.domain.catalogue import TIERS, Model
+from farthing.domain.chat import ChatRequest, Reasoning, Text
+from farthing.domain.routing.checking import Check
+from farthing.domain.routing.plan import Candidate, Plan
+
+STRATEGIES = frozenset({"learning", "hybrid"})
+"""Those whose choice may be made better by a look at a cheap model's answer."""
+ENOUGH = 0.7
+"""The chance that an answer is good with which it is served, where nothing is known of the models."""
+_LEAST_TIMES = 3
+"""A second model must cost so many times what the first does: the answer and its check must pay."""
+_UNKNOWN = 0.5
+_WEIGHT = 0.5
+"""Of a check's log-odds: models say that they are sure, and repeat their mistakes, more often than they are right."""
+_SUREST = 0.95
+
+
+class Pair(Struct, frozen=True, kw_only=True):
+    """A model whose answer is checked, and the one that is asked where it will not do."""
+
+    first: Model
+    then: Model
+    expected: float
+    """The chance (0..1) that the first one's answer is good, before it is given."""
+    least: float
+    """The chance with which it is served."""
+
+    def belief(self, score: float) -> float:
+        """The chance that the first one's answer is good, after a check that gave it this score (0..1)."""
+        return _chance(_log_odds(self.expected) + _WEIGHT * _log_odds(min(max(score, 1 - _SUREST), _SUREST)))
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What became of the first one's answer."""
+
+    pair: Pair
+    check: Check | None
+    """None where there was nothing to check."""
+    score: float | None
+    """0..1; None where it could not be checked."""
+    obstacle: str | None = None
+    """The code of the error for which the second one could not answer instead."""
+
+    @property
+    def passes(self) -> bool:
+        """Whether the answer will do."""
+        return self.score is not None and self.pair.belief(self.score) >= self.pair.least
+
+    def told(self, plan: Plan) -> Plan:
+        """The plan with it: in a sentence, and in its metadata as `cascade`."""
+        pair, score = self.pair, self.score
+        first, then = pair.first.name, pair.then.name
+        belief = None if score is None else round(pair.belief(score), 4)
+        chances = "" if belief is None else f" ({self.check} {score:.2f}: {belief:.2f} to be good, of {pair.least:.2f})"
+        last = f"{then} was asked" if self.obstacle is None else f"{then} could not answer ({self.obstacle})"
+        ending = f"passed its check{chances}" if self.passes else f"did not pass a check{chances}: {last}"
+        told = {
+            "first": first,
+            "then": then,
+            "check": self.check,
+            "score": score,
+            "belief": belief,
+            "least": round(pair.least, 4),
+            "served": first if self.passes or self.obstacle else then,
+            "obstacle": self.obstacle,
+        }
+        return replace(
+            plan,
+            reason=f"{plan.reason} {first} was asked first, and its answer {ending}.",
+            metadata=plan.metadata | {"cascade": told},
+        )
+
+
+def may_cascade(chat: ChatRequest) -> bool:
+    """Whether an answer to this can be checked: one answer in words, to words."""
+    is_plain = chat.n == 1 and not (chat.tools or chat.logprobs or chat.has_unseen or chat.untranslatable)
+    return is_plain and all(isinstance(part, Text | Reasoning) for message in chat.messages for part in message.parts)
+
+
+def pair_of(plan: Plan) -> Pair | None:
+    """The plan's cheapest model, and its choice or, where that is the cheapest, the next that is better.
+
+    None where no such pair pays, where the best of checks could not make the first one's answer good enough, or where
+    the plan asks a model only to learn of it.
+    """
+    if plan.strategy not in STRATEGIES or plan.is_explored:
+        return None
+    known = {one.model: one for one in plan.candidates}
+    costs = {
+        model: cost
+        for model in plan.models
+        if (one := known.get(model.name)) and (cost := one.estimated_cost) is not None
+    }
+    if len(costs) < 2:  # noqa: PLR2004 - it takes two
+        return None
+    first = min(costs, key=costs.__getitem__)
+    then = _then(plan.models, first, known)
+    if then not in costs or costs[first] * _LEAST_TIMES > costs[then]:
+        return None
+    pair = _pair(first, then, known, plan.metadata.get("floor", 0.0))
+    return pair if pair.belief(1.0) >= pair.least else None
+
+
+def _then(models: tuple[Model, ...], first: Model, known: Mapping[str, Candidate]) -> Model | None:
+    if models[0] != first:
+        return models[0]
+    return next((model for model in models[1:] if _is_better(model, first, known)), None)
+
+
+def _is_better(model: Model, other: Model, known: Mapping[str, Candidate]) -> bool:
+    quality, others = _quality(model, known), _quality(other, known)
+    if quality is not None and others is not None:
+        return quality > others
+    return TIERS.index(model.tier) > TIERS.index(other.tier)
+
+
+def _quality(model: Model, known: Mapping[str, Candidate]) -> float | None:
+    one = known.get(model.name)
+    return one.estimated_quality if one else None
+
+
+def _pair(first: Model, then: Model, known: Mapping[str, Candidate], floor: float) -> Pair:
+    expected, bar = _quality(first, known), _quality(then, known)
+    if expected is None or bar is None:
+        return Pair(first=first, then=then, expected=_UNKNOWN, least=ENOUGH)
+    return Pair(first=first, then=then, expected=expected, least=bar - floor)
+
+
+def _log_odds(chance: float) -> float:
+    kept = min(max(chance, 1e-3), 1 - 1e-3)
+    return log(kept / (1 - kept))
+
+
+def _chance(log_odds: float) -> float:
+    return 1 / (1 + exp(-log_odds))

@@ -1,0 +1,146 @@
+"""Which two models make a cascade, and with what chance a checked answer will do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from farthing.domain.catalogue import Model, Tier
+from farthing.domain.chat import ChatRequest, Image, Message, Part, Text, Tool
+from farthing.domain.routing.cascade import ENOUGH, Pair, Verdict, may_cascade, pair_of
+from farthing.domain.routing.plan import Candidate, Needs, Plan
+
+Offer = tuple[str, Tier, int | None, float | None]
+NEEDS = Needs(tokens_in=10, tokens_out=100, max_tokens=None)
+ASKED = ChatRequest(model="auto", messages=(Message("user", (Text("Hi"),)),))
+
+
+def model(name: str, tier: Tier = "simple") -> Model:
+    """One of a vendor."""
+    return Model(name=name, provider="v", upstream=name, dialect="openai", tier=tier)
+
+
+def plan(*offers: Offer, **more: Any) -> Plan:
+    """A plan of models in this order: name, tier, estimated cost, expected quality."""
+    candidates = [
+        Candidate(
+            model=name, provider="v", tier=tier, estimated_cost=cost, estimated_quality=quality, reason="", rank=place
+        )
+        for place, (name, tier, cost, quality) in enumerate(offers)
+    ]
+    facts: dict[str, Any] = {"strategy": "hybrid", "confidence": "low", "reason": "So.", "needs": NEEDS} | more
+    return Plan(models=tuple(model(name, tier) for name, tier, *_ in offers), candidates=tuple(candidates), **facts)
+
+
+CHEAP: Offer = ("cheap", "simple", 10, None)
+DEAR: Offer = ("dear", "complex", 30, None)
+
+
+def names(found: Pair | None) -> tuple[str, str] | None:
+    """Of the pair."""
+    return None if found is None else (found.first.name, found.then.name)
+
+
+@pytest.mark.parametrize(
+    ("offers", "found"),
+    [
+        ((CHEAP, DEAR), ("cheap", "dear")),
+        ((DEAR, CHEAP), ("cheap", "dear")),
+        ((CHEAP, ("alike", "simple", 40, None), DEAR), ("cheap", "dear")),
+        ((CHEAP, ("dear", "complex", 29, None)), None),
+        ((CHEAP, ("alike", "simple", 40, None)), None),
+        ((CHEAP,), None),
+        ((CHEAP, ("unpriced", "complex", None, None)), None),
+        ((("unpriced", "complex", None, None), CHEAP, DEAR), None),
+        ((("cheap", "simple", 10, 0.8), ("worse", "complex", 40, 0.7), ("dear", "simple", 50, 0.9)), ("cheap", "dear")),
+        ((("dear", "simple", 50, 0.9), ("cheap", "complex", 10, 0.7)), ("cheap", "dear")),
+        ((("dear", "simple", 50, 0.9), ("cheap", "complex", 10, 0.6)), None),
+    ],
+)
+def test_the_cheapest_is_asked_before_the_choice_or_before_the_next_that_is_better(
+    offers: tuple[Any, ...], found: tuple[str, str] | None
+) -> None:
+    """Where that costs at least three times as much, and a check could make the first one's answer good enough."""
+    assert names(pair_of(plan(*offers))) == found
+
+
+@pytest.mark.parametrize("more", [{"strategy": "complexity"}, {"strategy": "passthrough"}, {"is_explored": True}])
+def test_other_plans_have_no_pair(more: dict[str, Any]) -> None:
+    """A score or a name decided, or chance did, to learn of the model."""
+    assert pair_of(plan(CHEAP, DEAR, **more)) is None
+
+
+def test_a_model_that_is_no_candidate_is_in_no_pair() -> None:
+    """Nothing is known of its cost."""
+    found = plan(CHEAP, DEAR)
+    assert pair_of(replace(found, candidates=found.candidates[:1])) is None
+
+
+def test_where_nothing_is_known_a_fixed_chance_is_enough() -> None:
+    """And each model is as likely right as wrong before it is asked."""
+    found = pair_of(plan(CHEAP, DEAR))
+    assert found is not None
+    assert (found.expected, found.least) == (0.5, ENOUGH)
+    assert round(found.belief(0.85), 3) == 0.704
+    assert round(found.belief(0.84), 3) == 0.696
+
+
+def test_what_is_expected_of_both_says_what_is_enough() -> None:
+    """The dear one's quality but for the floor; a check that tells nothing leaves what was expected."""
+    found = pair_of(plan(("dear", "complex", 50, 0.9), ("cheap", "simple", 10, 0.8), metadata={"floor": 0.02}))
+    assert found is not None
+    assert (found.expected, found.least) == (0.8, 0.88)
+    assert round(found.belief(0.5), 9) == 0.8
+
+
+@given(expected=st.floats(0, 1), scores=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_a_better_score_never_makes_an_answer_less_likely_good(expected: float, scores: tuple[float, float]) -> None:
+    """And no score makes it certain."""
+    pair = Pair(first=model("cheap"), then=model("dear"), expected=expected, least=0.5)
+    low, high = (pair.belief(score) for score in sorted(scores))
+    assert 0 < low <= high < 1
+
+
+@pytest.mark.parametrize(
+    ("score", "obstacle", "served", "ending"),
+    [
+        (0.9, None, "cheap", "passed its check (self_check 0.90: 0.75 to be good, of 0.70)."),
+        (0.1, None, "dear", "did not pass a check (self_check 0.10: 0.25 to be good, of 0.70): dear was asked."),
+        (None, None, "dear", "did not pass a check: dear was asked."),
+        (None, "upstream_timeout", "cheap", "did not pass a check: dear could not answer (upstream_timeout)."),
+    ],
+)
+def test_a_verdict_tells_its_reason(score: float | None, obstacle: str | None, served: str, ending: str) -> None:
+    """In a sentence after the plan's own, and in figures."""
+    pair = Pair(first=model("cheap"), then=model("dear"), expected=0.5, least=ENOUGH)
+    verdict = Verdict(pair=pair, check="self_check", score=score, obstacle=obstacle)
+    told = verdict.told(plan(CHEAP, DEAR, metadata={"floor": 0.0}))
+    assert told.reason == f"So. cheap was asked first, and its answer {ending}"
+    assert (told.metadata["floor"], told.metadata["cascade"]["served"]) == (0.0, served)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"n": 2},
+        {"tools": (Tool(name="f"),)},
+        {"logprobs": True},
+        {"has_unseen": True},
+        {"untranslatable": "messages[0]"},
+        {"messages": (Message("user", (Text("What is this?"), Image(url="https://example.com/a.png"))),)},
+    ],
+)
+def test_only_words_are_checked(more: dict[str, Any]) -> None:
+    """One answer in words to words: no tools, no pictures, no several answers, nothing that only one vendor can say."""
+    assert may_cascade(ASKED)
+    assert not may_cascade(replace(ASKED, **more))
+
+
+def test_a_conversation_of_words_is_checked() -> None:
+    """However many turns it has."""
+    parts: tuple[Part, ...] = (Text("a"), Text("b"))
+    assert may_cascade(replace(ASKED, messages=(Message("system", parts), *ASKED.messages)))
