@@ -111,14 +111,15 @@ def test_every_policy_holds_on_every_way(door: Door, policy: str, way: str) -> N
 
 
 @pytest.mark.usefixtures("upstream")
-@pytest.mark.parametrize("way", ["chat", "chat stream", "messages", "messages stream"])
+@pytest.mark.parametrize("way", ["chat", "chat stream", "messages", "messages stream", "responses"])
 def test_what_no_window_holds_is_refused(door: Door, way: str) -> None:
-    """B38: with the code at which clients shorten the conversation, and no call."""
+    """B38: with the code at which clients shorten the conversation, the dialect's own name for it, and no call."""
     path, body = WAYS[way]
+    field = "input" if path == "/v1/responses" else "messages"
     long = [{"role": "user", "content": "word " * 20_000}]
-    answer = ask(door.gateway, path, door.keys["a narrow window"], {**body, "messages": long, "model": "narrow"})
+    answer = ask(door.gateway, path, door.keys["a narrow window"], {**body, field: long, "model": "narrow"})
     dialect = "anthropic" if path == "/v1/messages" else "openai"
-    refused(answer, 400, "context_length_exceeded", dialect=dialect, param="messages")
+    refused(answer, 400, "context_length_exceeded", dialect=dialect, param=field)
 
 
 @pytest.mark.usefixtures("upstream")

@@ -70,4 +70,4 @@ class Native:
 
     def write_error(self, error: FarthingError, request_id: str) -> bytes:  # noqa: ARG002
         """The body of an error answer."""
-        return replies.write_error(error)
+        return replies.write_error(error, "prompt" if error.param == "messages" else None)

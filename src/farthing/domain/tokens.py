@@ -7,6 +7,7 @@ from math import ceil
 import msgspec
 
 from farthing.domain.chat import ChatRequest, Completion, Image, Message, Part, Text, ToolCall
+from farthing.domain.vision import picture_tokens
 
 IMAGE_TOKENS = 1_000
 """For a picture of unknown size: between what the vendors charge for a small and for a large one."""
@@ -138,12 +139,18 @@ def _collect(parts: tuple[Part, ...], texts: list[str]) -> int:
     fixed = 0
     for part in parts:
         if isinstance(part, Image):
-            fixed += LOW_DETAIL_IMAGE_TOKENS if part.detail == "low" else IMAGE_TOKENS
+            fixed += _seen(part)
         elif isinstance(part, ToolCall):
             texts += (part.name, part.arguments)
         else:
             texts.append(part.text)
     return fixed
+
+
+def _seen(image: Image) -> int:
+    if image.detail == "low":
+        return LOW_DETAIL_IMAGE_TOKENS
+    return (image.data and picture_tokens(image.data)) or IMAGE_TOKENS
 
 
 def _estimate_all(texts: list[str]) -> int:

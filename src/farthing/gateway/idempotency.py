@@ -205,7 +205,7 @@ class Once:
         try:
             turn.kept = await self._claim(name, turn.fingerprint)
             if turn.kept is None:
-                await self._bought(name, turn, await self._buy(name, turn, buy))
+                await self._answer_once(name, turn, buy)
             else:
                 turn.end()
         except BaseException as error:
@@ -214,12 +214,12 @@ class Once:
         finally:
             del self._turns[name]
 
-    async def _buy(self, name: bytes, turn: Turn, buy: Buy) -> Reply | StreamReply:
+    async def _answer_once(self, name: bytes, turn: Turn, buy: Buy) -> None:
+        """Buys, and keeps what was bought; a key without an answer is free again, also where this worker stops."""
         try:
-            return await buy(turn.leader)
-        except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError):
-                await self._release(name)
+            await self._bought(name, turn, await buy(turn.leader))
+        except BaseException:
+            await self._release(name)
             raise
 
     async def _bought(self, name: bytes, turn: Turn, reply: Reply | StreamReply) -> None:

@@ -21,6 +21,8 @@ LEASE_US = 30_000_000
 FIRST_PAUSE_US = 1_000_000
 LONGEST_PAUSE_US = 30_000_000
 """A channel that comes back has heard of everything within a minute."""
+UNKNOWN_ATTEMPTS = 120
+"""An hour of looking for a worker that knows a channel: by then all run with the same settings."""
 
 
 class Alerting:
@@ -89,8 +91,7 @@ class Alerting:
     async def _hand_over(self, delivery: Delivery) -> None:
         channel = self._channels.get(delivery.channel)
         if channel is None:
-            # Another worker, or this one before a change of its settings, knew it.
-            await self._outbox.postpone(delivery, LONGEST_PAUSE_US)
+            await self._leave(delivery)
             return
         try:
             await channel.send(delivery.notice)
@@ -105,3 +106,11 @@ class Alerting:
             logger.info("%s takes alerts again", channel.name)
             self._silent.discard(channel.name)
         await self._outbox.delivered(delivery)
+
+    async def _leave(self, delivery: Delivery) -> None:
+        """For a worker that knows the channel, as this one may have before a change of settings; in the end for nobody."""
+        if delivery.attempts < UNKNOWN_ATTEMPTS:
+            await self._outbox.postpone(delivery, LONGEST_PAUSE_US)
+            return
+        logger.warning("an alert is dropped: %s is a channel no more (%s)", delivery.channel, delivery.notice.text)
+        await self._outbox.drop(delivery)

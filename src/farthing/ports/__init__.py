@@ -214,6 +214,9 @@ class Outbox(Protocol):
     async def postpone(self, delivery: Delivery, pause_us: int) -> None:
         """It was not taken: due again after `pause_us` microseconds."""
 
+    async def drop(self, delivery: Delivery) -> None:
+        """Nobody will take it: it is as if it had not been announced on this channel."""
+
 
 class SignOn(Protocol):
     """Single sign-on: people come in through an identity provider, and stay by a session."""

@@ -15,7 +15,7 @@ from farthing.store.engine import Engines
 from farthing.store.schema import alerts
 
 KEPT_US = 400 * DAY_US
-"""Delivered notices are remembered for longer than any window but the total one lasts."""
+"""Notices are remembered for longer than any window but the total one lasts."""
 
 
 class SqlOutbox:
@@ -74,9 +74,15 @@ class SqlOutbox:
         """It was not taken: due again after `pause_us` microseconds."""
         await self._change(delivery, due_at=self._clock.now_us() + pause_us)
 
+    async def drop(self, delivery: Delivery) -> None:
+        """Nobody will take it: it is as if it had not been announced on this channel."""
+        one = sa.delete(alerts).where(*_is(delivery.notice.event_id, delivery.channel))
+        async with self._engines.writing() as connection:
+            await connection.execute(one)
+
     async def sweep(self) -> None:
-        """Forgets what was delivered long ago."""
-        old = alerts.c.delivered_at < self._clock.now_us() - KEPT_US
+        """Forgets what happened long ago, whether anybody took it or not."""
+        old = alerts.c.created_at < self._clock.now_us() - KEPT_US
         async with self._engines.writing() as connection:
             await connection.execute(sa.delete(alerts).where(old))
 
@@ -86,4 +92,8 @@ class SqlOutbox:
 
 
 def _one(event_id: str, channel: str) -> sa.Update:
-    return sa.update(alerts).where(alerts.c.event_id == event_id, alerts.c.channel == channel)
+    return sa.update(alerts).where(*_is(event_id, channel))
+
+
+def _is(event_id: str, channel: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return alerts.c.event_id == event_id, alerts.c.channel == channel

@@ -65,14 +65,30 @@ async def test_the_oldest_come_first(store: Store, clock: ManualClock) -> None:
     assert [each.notice.event_id for each in claimed] == ["c", "a"]
 
 
-async def test_delivered_notices_are_forgotten_in_the_end(store: Store, clock: ManualClock) -> None:
-    """Those that nobody took are not."""
+async def test_old_notices_are_forgotten_in_the_end(store: Store, clock: ManualClock) -> None:
+    """Taken or not: of a channel that is gone for so long nobody expects any more."""
     await store.outbox.announce([notice("taken"), notice("waits")], ["email"])
     for each in await store.outbox.claim(limit=10, lease_us=LEASE_US):
         if each.notice.event_id == "taken":
             await store.outbox.delivered(each)
-    clock.advance(KEPT_US / 1e6 + 1)
+    clock.advance(KEPT_US / 1e6 - 1)
     await store.outbox.sweep()
-    await store.outbox.announce([notice("taken")], ["email"])
+    await store.outbox.announce([notice("taken"), notice("new")], ["email"])
+    clock.advance(2)
+    await store.outbox.sweep()
     claimed = await store.outbox.claim(limit=10, lease_us=LEASE_US)
-    assert sorted(each.notice.event_id for each in claimed) == ["taken", "waits"]
+    assert [each.notice.event_id for each in claimed] == ["new"]
+    await store.outbox.announce([notice("taken")], ["email"])
+    [again] = await store.outbox.claim(limit=10, lease_us=LEASE_US)
+    assert again.notice.event_id == "taken"
+
+
+async def test_what_is_dropped_is_as_if_it_had_not_been_announced(store: Store, clock: ManualClock) -> None:
+    """On that channel; it may be announced there again."""
+    await store.outbox.announce([notice()], ["email", "webhook"])
+    first, _ = sorted(await store.outbox.claim(limit=10, lease_us=LEASE_US), key=lambda one: one.channel)
+    await store.outbox.drop(first)
+    clock.advance(30)
+    assert [one.channel for one in await store.outbox.claim(limit=10, lease_us=LEASE_US)] == ["webhook"]
+    await store.outbox.announce([notice()], ["email", "webhook"])
+    assert [one.channel for one in await store.outbox.claim(limit=10, lease_us=LEASE_US)] == ["email"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -68,3 +69,10 @@ def test_what_cannot_be_read_is_refused() -> None:
     """With the dialect's own error."""
     with pytest.raises(InvalidRequest):
         Reading(OPENAI, b"{}")
+
+
+def test_a_refusal_by_complete_names_the_prompt() -> None:
+    """It is what its callers call the conversation; other fields are called the same."""
+    for said, own in {"messages": "prompt", "model": "model"}.items():
+        body = INBOUND["native"].write_error(InvalidRequest("No.", param=said), "r1")
+        assert json.loads(body)["error"]["param"] == own

@@ -86,6 +86,9 @@ def test_a_picture_counts_as_a_picture_however_large_its_bytes() -> None:
     """Base64 is never read as text."""
     small = Image(media_type="image/png", data="A" * 10)
     large = Image(media_type="image/png", data="A" * 1_000_000)
+    # The beginning of a PNG of 1,000 by 1,000 pixels.
+    known = Image(media_type="image/png", data="iVBORw0KGgoAAAANSUhEUgAAA+gAAAPoCAYAAAAA")
+    assert estimate_request(request(Message("user", (known,)))) == 1_296 + MESSAGE_TOKENS
     low = Image(url="https://example.org/a.png", detail="low")
     assert estimate_request(request(Message("user", (small,)))) == IMAGE_TOKENS + MESSAGE_TOKENS
     assert estimate_request(request(Message("user", (large,)))) == IMAGE_TOKENS + MESSAGE_TOKENS

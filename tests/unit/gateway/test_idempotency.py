@@ -16,7 +16,7 @@ from farthing.gateway.idempotency import Once
 from farthing.gateway.order import Order
 from farthing.providers.fake import Behaviour, break_off, overload
 from farthing.providers.fake import answer as provider_answer
-from tests.unit.gateway.rig import KnownAnswers, Rig, chat, completion, drained, events
+from tests.unit.gateway.rig import Rig, chat, completion, drained, events
 
 DAY_S = 86_400
 
@@ -249,11 +249,30 @@ async def test_an_answer_too_long_to_keep_is_not_bought_twice(rig: Rig, monkeypa
 
 
 async def test_a_gateway_that_stops_tells_so_in_the_callers_dialect(streams: Rig) -> None:
-    """As of any other stream; the purchase is cancelled with it, and its key is not given back."""
+    """As of any other stream; the purchase is cancelled with it, and its key is free for whoever comes elsewhere."""
     reply = await streams.pipeline.run(asked(streams, stream=True))
     assert isinstance(reply, StreamReply)
     assert b"error" in reply.cut_short()
     await streams.supervisor.stop(0)
     await reply.aclose()
-    assert len(streams.idempotent.rows) == 1
-    assert isinstance(streams.idempotent, KnownAnswers)
+    assert streams.idempotent.rows == {}
+
+
+async def test_a_gateway_that_stops_before_the_answer_gives_the_key_back(rig: Rig) -> None:
+    """Its caller hears that it stops, and may ask another worker at once."""
+    asking = asyncio.Event()
+
+    async def never(_: Order) -> Reply:
+        asking.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    order = rig.pipeline.begin(asked(rig))
+    assert isinstance(order, Order)
+    waiting = asyncio.ensure_future(rig.once.answer(order, never))
+    await asking.wait()
+    assert len(rig.idempotent.rows) == 1
+    await rig.supervisor.stop(0)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert rig.idempotent.rows == {}

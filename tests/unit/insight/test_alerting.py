@@ -9,7 +9,7 @@ import pytest
 from farthing.domain.alerts import NotDelivered, Notice
 from farthing.domain.budget import DAY_US, Budget
 from farthing.domain.errors import Unavailable
-from farthing.insight.alerting import Alerting
+from farthing.insight.alerting import UNKNOWN_ATTEMPTS, Alerting
 from farthing.ports import Delivery
 
 BUDGET = Budget(id="b1", tenant="acme", scope="key", subject="k1", window="day", limit=1_000)
@@ -24,6 +24,7 @@ class Shelf:
         self.due: list[Delivery] = []
         self.done: list[tuple[str, str]] = []
         self.pauses: list[int] = []
+        self.dropped: list[str] = []
         self.is_away = False
 
     def check(self) -> None:
@@ -52,6 +53,10 @@ class Shelf:
         """As the port."""
         self.pauses.append(pause_us)
         self.due.append(Delivery(delivery.notice, delivery.channel, delivery.attempts + 1))
+
+    async def drop(self, delivery: Delivery) -> None:
+        """As the port."""
+        self.dropped.append(delivery.channel)
 
 
 class Ear:
@@ -139,6 +144,19 @@ async def test_a_channel_that_this_worker_does_not_know_is_left_to_others() -> N
     await Alerting(outbox=shelf, channels=[Ear("webhook")]).deliver()
     assert shelf.pauses == [30_000_000]
     assert shelf.done == []
+
+
+async def test_a_channel_that_is_gone_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """After an hour in which nobody knew it; the log says once for each notice that nobody was told."""
+    shelf = Shelf()
+    alerting = Alerting(outbox=shelf, channels=[Ear("webhook")])
+    await Alerting(outbox=shelf, channels=[Ear("email")]).consider([BUDGET], {"b1": 500}, NOON_US)
+    for _ in range(200):
+        await alerting.deliver()
+    assert len(shelf.pauses) == UNKNOWN_ATTEMPTS - 1
+    assert (shelf.dropped, shelf.due, shelf.done) == (["email"], [], [])
+    [said] = [record.message for record in caplog.records if "channel no more" in record.message]
+    assert said.startswith("an alert is dropped: email is a channel no more (")
 
 
 async def test_a_budget_that_refuses_is_told_to_be_at_its_end_once() -> None:

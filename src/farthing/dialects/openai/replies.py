@@ -73,9 +73,10 @@ def write_usage(usage: Usage) -> dict[str, Any]:
     }
 
 
-def write_error(error: FarthingError) -> bytes:
-    """The body of an error answer, and the data of an error event."""
-    return _encode({"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}})
+def write_error(error: FarthingError, param: str | None = None) -> bytes:
+    """The body of an error answer, and the data of an error event; `param` where the field has a name of its own."""
+    where = param or error.param
+    return _encode({"error": {"message": error.message, "type": error.type, "param": where, "code": error.code}})
 
 
 def finish_reason(reason: FinishReason | None) -> str | None:

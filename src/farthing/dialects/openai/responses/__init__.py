@@ -7,9 +7,11 @@ from typing import Any
 from farthing.dialects import strict
 from farthing.dialects.base import ReplyFacts, StreamReader, StreamWriter, WireRequest
 from farthing.dialects.openai import OpenAI
+from farthing.dialects.openai.replies import write_error
 from farthing.dialects.openai.responses import answers, inbound, replies
 from farthing.dialects.openai.upstream import JSON
 from farthing.domain.chat import ChatRequest, Completion
+from farthing.domain.errors import FarthingError
 
 PATH = "/responses"
 
@@ -26,6 +28,10 @@ class Responses(OpenAI):
     def write_completion(self, completion: Completion, facts: ReplyFacts) -> bytes:
         """The body of a whole answer."""
         return replies.write_completion(completion, facts)
+
+    def write_error(self, error: FarthingError, request_id: str) -> bytes:  # noqa: ARG002
+        """The body of an error answer."""
+        return write_error(error, replies.field_of(error))
 
     def stream_writer(self, chat: ChatRequest, facts: ReplyFacts) -> StreamWriter:
         """A writer for one stream."""

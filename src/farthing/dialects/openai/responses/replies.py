@@ -28,6 +28,8 @@ from farthing.domain.chat import (
 from farthing.domain.errors import FarthingError
 
 _REASONS: Final[Mapping[str, str]] = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_FIELDS: Final[Mapping[str, str]] = {"messages": "input", "response_format": "text.format"}
+"""What this dialect calls a field that a refusal names as chat completions do."""
 _NOTHING_KEPT: Final[Mapping[str, Any]] = {
     "instructions": None,
     "metadata": {},
@@ -62,6 +64,11 @@ def write_usage(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.tokens_in + usage.tokens_out,
     }
+
+
+def field_of(error: FarthingError) -> str | None:
+    """The field that a refusal is about, in this dialect's words."""
+    return _FIELDS.get(error.param, error.param) if error.param else None
 
 
 class Writer:
@@ -104,7 +111,7 @@ class Writer:
 
         The published event has the words at its top; the released clients look for them in `error`.
         """
-        words = {"code": error.code, "message": error.message, "param": error.param}
+        words = {"code": error.code, "message": error.message, "param": field_of(error)}
         return self._event("error", **words, error={"type": error.type, **words})
 
     def _text(self, text: str) -> Iterator[bytes]:

@@ -31,7 +31,7 @@ from farthing.domain.chat import (
     Usage,
     UsageReport,
 )
-from farthing.domain.errors import Stopping
+from farthing.domain.errors import InvalidRequest, Stopping
 
 DIALECT = INBOUND["responses"]
 FACTS = ReplyFacts(request_id="r1", created_s=7)
@@ -228,3 +228,13 @@ def spoken(completion: Completion, kind: type[Reasoning | ToolCall]) -> str:
     """All thinking, or what all calls are called with."""
     found = [part for choice in completion.choices for part in choice.parts if isinstance(part, kind)]
     return "".join(part.arguments if isinstance(part, ToolCall) else part.text for part in found)
+
+
+def test_a_refusal_names_the_field_that_the_caller_sent() -> None:
+    """In this dialect's words, whole and within a stream; other fields are called the same."""
+    for said, own in {"messages": "input", "response_format": "text.format", "tools": "tools", None: None}.items():
+        error = InvalidRequest("No.", param=said)
+        assert json.loads(DIALECT.write_error(error, "r1"))["error"]["param"] == own
+        writer = DIALECT.stream_writer(ChatRequest(model="m", messages=()), FACTS)
+        [event] = Framer().feed(writer.error(error))
+        assert json.loads(event.data)["param"] == own
