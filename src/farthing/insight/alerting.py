@@ -108,7 +108,7 @@ class Alerting:
         await self._outbox.delivered(delivery)
 
     async def _leave(self, delivery: Delivery) -> None:
-        """For a worker that knows the channel, as this one may have before a change of settings; in the end for nobody."""
+        """For a worker that knows the channel, as this one may have before a reload; in the end for nobody."""
         if delivery.attempts < UNKNOWN_ATTEMPTS:
             await self._outbox.postpone(delivery, LONGEST_PAUSE_US)
             return
