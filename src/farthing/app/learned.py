@@ -7,13 +7,16 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from farthing.app.ratings import FollowedRatings
 from farthing.domain.errors import Unavailable
 from farthing.domain.routing import strategies_with
 from farthing.domain.routing.plan import Strategy
 from farthing.store.learning.runs import Runs
 
 if TYPE_CHECKING:
+    from farthing.domain.routing.foresight import Foreteller
     from farthing.domain.routing.learning.predictor import Predictor
+    from farthing.domain.routing.residual import Correction
     from farthing.ports.learning import Learned
 
 logger = logging.getLogger(__name__)
@@ -22,7 +25,8 @@ logger = logging.getLogger(__name__)
 class FollowedLearning:
     """Looks whether something else is in force, and loads it beside everything else."""
 
-    def __init__(self, source: Runs) -> None:
+    def __init__(self, source: Runs, ratings: FollowedRatings) -> None:
+        """`ratings` are told from when on they count."""
         self.predictor: Predictor | None = None
         self.rated: Mapping[str, int] = {}
         """Rated answers that it has learned from, by model."""
@@ -31,15 +35,17 @@ class FollowedLearning:
         self._source = source
         self._number = self._wanted = 0
         self._news = asyncio.Event()
-        self._made: tuple[Predictor | None, float, Mapping[str, Strategy]] | None = None
+        self._ratings = ratings
+        self._made: tuple[Predictor | None, Correction | None, float, Mapping[str, Strategy]] | None = None
 
     def strategies(self, floor: float) -> Mapping[str, Strategy]:
         """Every strategy by its name; `floor` is the most quality that a cheaper answer may cost."""
-        made = self._made
-        if made is None or made[0] is not self.predictor or made[1] != floor:
-            found = strategies_with(self.predictor, rated=self.rated, floor=floor)
-            self._made = made = self.predictor, floor, found
-        return made[2]
+        made, predictor, correction = self._made, self.predictor, self._ratings.correction
+        if made is None or made[0] is not predictor or made[1] is not correction or made[2] != floor:
+            foreteller = _corrected(predictor, correction)
+            found = strategies_with(foreteller, rated=self.rated, floor=floor)
+            self._made = made = predictor, correction, floor, found
+        return made[3]
 
     async def look(self) -> None:
         """Notes whether there is news, which takes one short question. While the database is away there is none."""
@@ -68,7 +74,16 @@ class FollowedLearning:
         models = {} if learned is None else learned.run.summary.get("models", {})
         self.rated = {model: figures["labels"] for model, figures in models.items()}
         self.predictor, self._number = predictor, wanted
+        self._ratings.begin(predictor, 0 if learned is None else learned.run.created_us)
         return True
+
+
+def _corrected(predictor: Predictor | None, correction: Correction | None) -> Foreteller | None:
+    if predictor is None or correction is None:
+        return predictor
+    from farthing.domain.routing.residual import Corrected
+
+    return Corrected(predictor, correction)
 
 
 def _read(learned: Learned) -> Predictor:

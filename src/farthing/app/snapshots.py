@@ -118,6 +118,8 @@ class Refresher:
             await self.refresh_spending(is_certain=False)
         # Keys that are in force without their budgets could spend too much.
         if self._is_due and (self.spending[2] or not self._keyring.is_known):
+        if await self._ratings.learn():
+            self._is_due = True
             self._is_due = False
             self.snapshots.swap(self._snapshot())
 
@@ -138,6 +140,7 @@ class Refresher:
     @property
     def has_lost_what_was_learned(self) -> bool:
         """Whether something learned is in force that this release cannot use."""
+        await self._ratings.look()
         return self._learned.is_lost
 
     async def learn(self) -> None:

@@ -28,6 +28,25 @@ class Lesson(Struct, frozen=True, gc=False, kw_only=True):
 
 class Rated(Struct, frozen=True, gc=False):
     """What one answer was worth and cost."""
+    asker: str | None = None
+    """The session or user whose next question may tell that the answer was no good; None where that cannot be told."""
+    context: str | None = None
+    """Digest of all that was said before the question."""
+    answered_us: int | None = None
+    """When the answer was there in full, in µs since 1970 UTC."""
+
+
+class Rating(Struct, frozen=True, gc=False, kw_only=True):
+    """An opinion of an answer that was given earlier, as it waits to be written."""
+
+    request_id: str
+    tenant: str
+    principal: str
+    """Whose it is: of one's ratings of an answer the last one counts."""
+    grade: float
+    """1 to 5."""
+    is_correct: bool | None = None
+    source: Source = "explicit"
 
     prompt: str
     model: str
@@ -68,6 +87,18 @@ class Opinions(Struct, frozen=True):
     """Ratings of a stretch of time, all together."""
 
     count: int
+class Rating(Struct, frozen=True, gc=False):
+    """What somebody said of an answer."""
+
+    id: int
+    """Rises with each."""
+    prompt: str
+    """Empty where the question was not kept."""
+    model: str
+    quality: float
+    """0..1."""
+
+
     mean: float
     """0..1."""
     variance: float
@@ -136,6 +167,12 @@ class RunStore(Protocol):
 
     async def begin(self, run_id: str, *, at_us: int, summary: Mapping[str, Any]) -> int | None:
         """The turn at training, which lasts for some seconds, or None while it is somebody else's."""
+    async def ratings(self, *, after: int, since_us: int) -> Sequence[Rating]:
+        """The newest of those after that one and after that moment (µs since 1970), as many as tell anything.
+
+        The oldest of them comes first. Those that nobody gave in words are not among them.
+        """
+
 
     async def renew(self, run_id: str, turn: int, summary: Mapping[str, Any]) -> int | None:
         """The turn for some more seconds, with what there is to tell; None where it was lost."""

@@ -163,3 +163,24 @@ async def test_opinions_of_a_time_are_summed(store: Store, clock: ManualClock) -
     assert await store.lessons.opinions(NOON_US, NOON_US + DAY_US) == Opinions(2, 0.5, 0.25)
     assert await store.lessons.opinions(NOON_US + DAY_US, NOON_US + DAY_US + 1) == Opinions(1, 0.5, 0.0)
     assert await store.lessons.opinions(NOON_US + DAY_US + 1, NOON_US + 2 * DAY_US) == Opinions(0, 0.0, 0.0)
+
+
+async def test_ratings_are_followed_in_the_order_in_which_they_came(store: Store, clock: ManualClock) -> None:
+    """Each once; of a question that was not kept, or of a kept answer, nothing can be learned at once."""
+    first, second, gone = lesson(1), lesson(2, model="large"), lesson(3)
+    await bought(store, first, second)
+    await store.ingest.write([exchange(request_id=gone.request_id, created_at_us=gone.created_at_us)])
+    clock.advance(3_600)
+    since_us = clock.now_us()
+    await rate(store, first, 1, by="early")
+    clock.advance(1)
+    await rate(store, second, 5, by="ann", is_correct=False)
+    await rate(store, gone, 5, by="ann")
+    await store.feedback.vote("key-1", 1, tenant=None, principal="ann")
+    await rate(store, first, 2, by="ann")
+    found = await store.lessons.ratings(after=0, since_us=since_us)
+    told = [(each.prompt, each.model, each.quality) for each in found]
+    assert [each for each in told if each[0]] == [("Question 2?", "large", 0.5), ("Question 1?", "small", 0.25)]
+    assert [each.id for each in found] == sorted({each.id for each in found})
+    assert await store.lessons.ratings(after=found[1].id, since_us=since_us) == found[2:]
+    assert await store.lessons.ratings(after=found[-1].id, since_us=since_us) == []

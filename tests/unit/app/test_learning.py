@@ -11,6 +11,7 @@ import pytest
 from farthing.app import training
 from farthing.app.learned import FollowedLearning
 from farthing.app.learning import Learning
+from farthing.app.ratings import FollowedRatings
 from farthing.app.snapshots import Refresher
 from farthing.app.storage import Storage
 from farthing.app.training import Trainer
@@ -59,6 +60,7 @@ class Worker:
             spawn=supervisor.spawn,
             announce=ignore,
             is_lost=lambda: self.refresher.has_lost_what_was_learned,
+            in_force=lambda: ((), None),
         )
         supervisor.keep(self.refresher.learn, "learning")
 
@@ -158,7 +160,7 @@ async def test_a_training_has_to_be_better_than_what_is_in_force(workers: tuple[
 async def test_the_floor_of_the_settings_holds_for_what_was_learned(workers: tuple[Worker, Worker]) -> None:
     """As soon as it changes; the same strategies go on while nothing does."""
     one, _ = workers
-    followed = FollowedLearning(one.storage.store.runs)
+    followed = FollowedLearning(one.storage.store.runs, FollowedRatings(one.storage.store.lessons))
     assert followed.strategies(0.02) is STRATEGIES
     await one.run()
     await followed.look()
@@ -175,7 +177,7 @@ async def test_while_the_database_is_away_what_was_learned_stays(
     """Whether it goes before it is asked for news or before it has told them: the next look asks again."""
     one, _ = workers
     runs = one.storage.store.runs
-    followed = FollowedLearning(runs)
+    followed = FollowedLearning(runs, FollowedRatings(one.storage.store.lessons))
     await one.run()
 
     async def away() -> None:

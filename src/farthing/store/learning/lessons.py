@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from farthing.domain.budget import DAY_US
 from farthing.domain.pricing import NANO
 from farthing.ports import Clock
-from farthing.ports.learning import Lesson, Opinions, Rated
+from farthing.ports.learning import Lesson, Opinions, Rated, Rating
 from farthing.store.deleting import delete_all
 from farthing.store.engine import Engines
 from farthing.store.learning.schema import lessons, response_feedback
@@ -20,6 +20,8 @@ MOST_UNRATED = 100_000
 """Of older lessons than so many those stay that were rated."""
 MOST_RATED = 100_000
 """Lessons that are learned from, the newest."""
+MOST_FOLLOWED = 1_500
+"""Ratings that are followed: of the weight of earlier ones a hundredth is left."""
 LONGEST_US = 90 * DAY_US
 """For how long a question is kept."""
 _LESSON, _SAID = lessons.c, response_feedback.c
@@ -78,6 +80,20 @@ class Lessons:
         answers = sorted(found.values(), key=lambda rows: (rows[0].created_at, rows[0].request_id))
         return [_rated(rows) for rows in answers[-MOST_RATED:]]
 
+    async def ratings(self, *, after: int, since_us: int) -> Sequence[Rating]:
+        """The newest after this one, but for what nobody said in words, the oldest first. Raises `Unavailable`."""
+        told = _SAID.quality, _SAID.is_correct, _SAID.is_helpful
+        newest = (
+            sa.select(_SAID.feedback_id, *told, _LESSON.prompt, _LESSON.model)
+            .select_from(response_feedback.outerjoin(lessons, _BY_REQUEST))
+            .where(_SAID.feedback_id > after, _SAID.created_at > since_us, _SAID.source != "implicit")
+            .order_by(_SAID.feedback_id.desc())
+            .limit(MOST_FOLLOWED)
+        )
+        async with self._engines.reading("refresh") as connection:
+            rows = (await connection.execute(newest)).all()
+        return [Rating(row.feedback_id, row.prompt or "", row.model or "", _mean(_told(row))) for row in rows[::-1]]
+
     async def opinions(self, from_us: int, to_us: int) -> Opinions:
         """What people thought in this time, the first moment included and the second not. Raises `Unavailable`."""
         quality = _SAID.quality
@@ -107,9 +123,14 @@ class Lessons:
 def _rated(rows: Sequence[Any]) -> Rated:
     """What all who rated one answer say together: each with the mean of grade, correctness and helpfulness."""
     first = rows[0]
-    opinions = [_mean(_told(row)) for row in rows]
+    opinions = [opinion_of(row) for row in rows]
     cost = None if first.cost is None else first.cost / NANO
     return Rated(first.prompt, first.model, _mean(opinions), cost, max(row.rated_at for row in rows))
+
+
+def opinion_of(row: Any) -> float:  # noqa: ANN401 (a row)
+    """What one of them says (0..1): the mean of grade, correctness and helpfulness."""
+    return _mean(_told(row))
 
 
 def _told(row: Any) -> Iterable[float]:  # noqa: ANN401 (a row)
