@@ -46,6 +46,9 @@ def build_catalogue(settings: Settings, now_us: int) -> Catalogue:
     models = {**offered, **listed}
     aliases = {f"{model.provider}/{model.name}": model.name for model in models.values()}
     catalogue = Catalogue(models=models, baseline=settings.routing.baseline or _dearest(models), aliases=aliases)
+    judge = catalogue.find(settings.learning.judge or "")
+    if settings.learning.judge and (judge is None or judge.price is None):
+        logger.warning("the judge %s is not here or has no price: no answers are compared", settings.learning.judge)
     return catalogue if catalogue.compared else replace(catalogue, reference=_reference(settings.routing.baseline, at))
 
 

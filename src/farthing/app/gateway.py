@@ -28,7 +28,9 @@ from farthing.gateway.breaker import Breakers, RetryBudget
 from farthing.gateway.coalesce import Flights
 from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.idempotency import Once
+from farthing.gateway.comparing import Comparing
 from farthing.gateway.pipeline import Pipeline
+from farthing.gateway.errand import Errands
 from farthing.gateway.recording import Recorder
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
@@ -70,6 +72,8 @@ LOOK_EVERY_S = 1.0
 SWEEP_EVERY_S = 600.0
 
 
+COMPARED_AT_ONCE = 4
+"""Answers that a worker compares at the same time."""
 class Gateway:
     """All parts of one worker."""
 
@@ -188,7 +192,8 @@ class Gateway:
             clock=self._clock,
         )
         overload = self._build_overload(recorder)
-        self._hot = self._build_hot(recorder, overload)
+        dispatch = Dispatch(breakers=self._breakers, retries=RetryBudget(), clock=self._clock, sleep=asyncio.sleep)
+        self._hot = self._build_hot(recorder, overload, dispatch)
         await self._refresher.first_refresh_spending()
         if self._storage.is_alone and self._ledger.has_budgets:
             # What a predecessor that died has spent must count before the first request.
@@ -200,6 +205,7 @@ class Gateway:
             yield self._services(bookkeeper)
         finally:
             overload.stop()
+        comparing = self._start_comparing(recorder, dispatch, bookkeeper)
             self._learning.retraining.stop()
             await self._supervisor.stop()
             await bookkeeper.stop()
@@ -207,6 +213,7 @@ class Gateway:
             await self._transport.aclose()
             await self._storage.aclose()
 
+            await comparing.keep()
     async def _write(self, exchanges: Sequence[Exchange], worker: str) -> int:
         await self._storage.prepare()
         lessee = None if self._storage.is_alone else Lessee(worker, self._ledger.charges)
@@ -233,7 +240,18 @@ class Gateway:
         self._prometheus.watch_load(lambda: (overload.shed, overload.late_s))
         return overload
 
-    def _build_hot(self, recorder: Recorder, overload: Overload) -> DataPlane:
+    def _start_comparing(self, recorder: Recorder, dispatch: Dispatch, bookkeeper: Bookkeeper) -> Comparing:
+        comparing = self._learning.comparing(
+            snapshots=self._refresher.snapshots,
+            errands=Errands(recorder=recorder, dispatch=dispatch, new_id=self.new_id),
+            flush=partial(bookkeeper.catch_up, self._supervisor.spawn),
+        )
+        for _ in range(COMPARED_AT_ONCE):
+            self._supervisor.keep(comparing.work, "comparing answers")
+        self._supervisor.every(KEEP_EVERY_S, comparing.keep, "keeping comparisons")
+        return comparing
+
+    def _build_hot(self, recorder: Recorder, overload: Overload, dispatch: Dispatch) -> DataPlane:
         clock, spawn = self._clock, self._supervisor.spawn
         pipeline = Pipeline(
             snapshots=self._refresher.snapshots,
@@ -243,7 +261,8 @@ class Gateway:
             limiter=self._limiter,
             once=self._once,
             lessons=self._learning.lessons,
-            dispatch=Dispatch(breakers=self._breakers, retries=RetryBudget(), clock=clock, sleep=asyncio.sleep),
+            shadows=self._learning.shadows,
+            dispatch=dispatch,
         )
         desk = Desk(
             pipeline=pipeline,

@@ -9,8 +9,12 @@ from farthing.app.storage import Storage
 from farthing.app.training import Trainer
 from farthing.domain.alerts import Notice
 from farthing.domain.errors import Unavailable
+from farthing.gateway.comparing import Comparing
+from farthing.gateway.errand import Errands
 from farthing.gateway.lessons import Lessons
 from farthing.insight.learning.retraining import Retraining
+from farthing.gateway.shadows import Shadows
+from farthing.gateway.snapshot import Snapshots
 from farthing.ports import Clock, Spawn
 from farthing.settings import Settings
 
@@ -43,8 +47,12 @@ class Learning:
         self.lessons = Lessons()
         """Questions that were answered and wait to be written."""
         self.retraining = Retraining(
+        self._compared = storage.store.comparisons
+        self._feedback = storage.store.feedback
             lessons=storage.store.lessons,
             runs=storage.store.runs,
+        self.shadows = Shadows()
+        """Requests whose answers wait to be compared."""
             train=Trainer(settings.database.url.get_secret_value(), storage.secret),
             announce=announce,
             clock=clock,
@@ -65,8 +73,20 @@ class Learning:
             self.lessons.give_back(noted)
 
     async def sweep(self) -> None:
-        """Deletes questions that are not to be kept any longer."""
+        """Deletes questions and comparisons that are not to be kept any longer."""
         try:
+    def comparing(self, *, snapshots: Snapshots, errands: Errands, flush: Callable[[], Awaitable[None]]) -> Comparing:
+        """Who compares what is drawn; `flush` brings to the database what was bought."""
+        return Comparing(
+            snapshots=snapshots,
+            shadows=self.shadows,
+            errands=errands,
+            lessons=self.lessons,
+            comparisons=self._compared,
+            feedback=self._feedback,
+            flush=flush,
+        )
+
             await self._kept.sweep(keep_prompts=self._settings.learning.keep_prompts)
         except Unavailable:
             logger.info("old questions are swept when the database is back")
@@ -75,3 +95,4 @@ class Learning:
         """Trains where that is due."""
         hours = self._settings.learning.retrain_every_hours
         await self.retraining.tend(min(hours, LOST_HOURS) if self._is_lost() else hours)
+            await self._compared.sweep()

@@ -10,6 +10,7 @@ from farthing.app.brought import BroughtKeys
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
 from farthing.app.keyring import Keyring
 from farthing.app.learned import FollowedLearning
+from farthing.app.ratings import FollowedRatings
 from farthing.app.storage import Storage
 from farthing.app.trials import FollowedTrials
 from farthing.domain.budget import Budget
@@ -56,7 +57,8 @@ class Refresher:
         )
         self._brought = BroughtKeys(storage.store.credentials, settings)
         self._followed = FollowedTrials(storage.store.experiments)
-        self._learned = FollowedLearning(storage.store.runs)
+        self._ratings = FollowedRatings(storage.store.lessons)
+        self._learned = FollowedLearning(storage.store.runs, self._ratings)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
         self._turn = asyncio.Lock()
@@ -116,10 +118,10 @@ class Refresher:
             await self._follow()
         if self._is_due and self._keyring.is_known and not self.spending[2]:
             await self.refresh_spending(is_certain=False)
-        # Keys that are in force without their budgets could spend too much.
-        if self._is_due and (self.spending[2] or not self._keyring.is_known):
         if await self._ratings.learn():
             self._is_due = True
+        # Keys that are in force without their budgets could spend too much.
+        if self._is_due and (self.spending[2] or not self._keyring.is_known):
             self._is_due = False
             self.snapshots.swap(self._snapshot())
 
@@ -138,9 +140,9 @@ class Refresher:
             self._cache.bury(await self._store.feedback.tombstones())
 
     @property
+        await self._ratings.look()
     def has_lost_what_was_learned(self) -> bool:
         """Whether something learned is in force that this release cannot use."""
-        await self._ratings.look()
         return self._learned.is_lost
 
     async def learn(self) -> None:
@@ -212,5 +214,7 @@ class Refresher:
 
 
 def _priced(settings: Settings, now_us: int) -> tuple[Catalogue, int | None]:
+            shadow_share=settings.learning.shadow_share if self._bounds_errands else 0.0,
+            judge=settings.learning.judge,
     """The catalogue at the prices of this moment, and the moment (µs) from which others hold."""
     return build_catalogue(settings, now_us), next_price_change(settings, now_us)

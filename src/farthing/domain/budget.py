@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from farthing.domain.exchange import Exchange
-from farthing.domain.keys import Caller
+from farthing.domain.keys import ERRANDS, Caller
 from farthing.domain.pricing import NANO
 
 Scope = Literal["key", "team", "user", "tag", "model", "tenant", "gateway"]
@@ -27,7 +27,7 @@ LARGEST = 2**63 - 1
 """Nano-dollars that the database can hold."""
 LONGEST_SUBJECT = 200
 """Characters by which the ledger tells subjects apart."""
-_payers = attrgetter("tenant", "key_id", "team", "user", "model")
+_payers = attrgetter("tenant", "key_id", "team", "user", "model", "strategy")
 _AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 
 DAY_US = 86_400_000_000
@@ -50,7 +50,10 @@ class Budget(Struct, frozen=True, kw_only=True):
     """Empty for the scope `gateway`."""
     scope: Scope
     subject: str
-    """A key's id; a team, user, model or tag (`name=value`) within the tenant; the tenant itself; empty for all."""
+    """A key's id; a team, user, model or tag (`name=value`) within the tenant; the tenant itself; empty for all.
+
+    Of the scope `gateway` also an `Errand`: what the gateway spends on that, for all tenants.
+    """
     window: Window
     limit: int
     is_hard: bool = True
@@ -130,6 +133,8 @@ def subjects(caller: Caller, user: str | None, tags: Mapping[str, str]) -> list[
     """Everything that a request counts for, but for the model, which may change on its way."""
     tenant = caller.tenant
     found: list[Subject] = [("gateway", "", ""), ("tenant", tenant, tenant)]
+    if caller.errand is not None:
+        found.append(("gateway", "", caller.errand))
     if caller.team is not None:
         found.append(("team", tenant, caller.team[:LONGEST_SUBJECT]))
     if caller.key_id is not None:
@@ -142,7 +147,8 @@ def subjects(caller: Caller, user: str | None, tags: Mapping[str, str]) -> list[
 
 def charged(exchange: Exchange) -> list[Subject]:
     """Everything that a finished request counts for."""
-    caller = Caller(tenant=exchange.tenant, key_id=exchange.key_id, team=exchange.team)
+    errand = next((errand for errand in ERRANDS if errand == exchange.strategy), None)
+    caller = Caller(tenant=exchange.tenant, key_id=exchange.key_id, team=exchange.team, errand=errand)
     found = subjects(caller, exchange.user, exchange.tags)
     if exchange.model:
         found.append(("model", exchange.tenant, exchange.model[:LONGEST_SUBJECT]))

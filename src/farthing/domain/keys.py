@@ -12,6 +12,11 @@ from farthing.domain.limits import Limits, Quota
 Role = Literal["member", "auditor", "team_admin", "org_admin", "admin"]
 """What a key or person may do: `farthing.domain.permissions` says what each means."""
 
+Errand = Literal["shadow", "judge"]
+"""What the gateway buys on its own behalf: a second model's answer to a question, or a judgement of two answers."""
+ERRANDS: tuple[Errand, ...] = ("shadow", "judge")
+"""They stand in the ledger as strategies."""
+
 MAX_NAME = 200
 """Characters of a name that people give."""
 
@@ -24,6 +29,8 @@ class Caller(Struct, frozen=True, kw_only=True):
     team: str | None = None
     user: str | None = None
     role: Role = "member"
+    errand: Errand | None = None
+    """What the gateway itself asks for, on this tenant's account; None for whoever comes with a key."""
     allowed_models: frozenset[str] | None = None
     """None allows every model."""
     cache: bool | None = None

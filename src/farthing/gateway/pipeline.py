@@ -20,7 +20,9 @@ from farthing.gateway.idempotency import Once
 from farthing.gateway.intake import decide, identify, read
 from farthing.gateway.lessons import Lessons
 from farthing.gateway.order import Order
+from farthing.gateway.ratings import Ratings
 from farthing.gateway.recording import Recorder
+from farthing.gateway.shadows import Shadows
 from farthing.gateway.snapshot import Snapshots
 from farthing.gateway.source import StreamSource
 from farthing.gateway.whole import Whole
@@ -39,6 +41,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     once: Once
     echoes: Echoes = field(default_factory=Echoes)
     lessons: Lessons = field(default_factory=Lessons)
+    ratings: Ratings = field(default_factory=Ratings)
+    shadows: Shadows = field(default_factory=Shadows)
 
     async def run(self, call: Call) -> Reply | StreamReply:
         """The answer, or its stream. Raises `FarthingError`; however it ends, exactly one `Exchange` is recorded."""
@@ -50,6 +54,7 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         snapshot = self.snapshots.current
         with self.recorder.begin(call, snapshot.catalogue) as draft:
             draft.caller = caller = admit(snapshot, call.credential, call.received_us)
+            self.ratings.note(caller, call.directives.feedback)
             if (echo := self.echoes.find(call, caller, snapshot)) and self.answers.has(echo.key, echo.entry):
                 return repeat(draft, echo)
             order = read(call, snapshot, draft)
@@ -101,6 +106,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         """The upstream has said everything: settle before the caller sees the end, and keep what is worth keeping."""
         exchange = order.draft.answered(completion)
         self.lessons.note(order, exchange)
+        if order.snapshot.shadow_share:
+            self.shadows.draw(order, completion, exchange)
         if key := order.draft.cache_key:
             if completion.is_complete and not (order.draft.plan and order.draft.plan.is_explored):
                 self.answers.keep(key, order, exchange, body, is_stream=is_stream)

@@ -337,7 +337,7 @@ class Draft:
 
     def _baseline(self, usage: Usage, bought: int | None) -> int | None:
         """What the same tokens cost had we not been there: the model asked for, or for `auto` the baseline."""
-        if usage.is_empty:
+        if usage.is_empty or self.caller.errand:
             return 0
         baseline = self._yardstick()
         if baseline is None:

@@ -47,6 +47,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     trials: Trials = NO_TRIALS
     keep_prompts: bool = False
     """Whether questions are kept to learn from."""
+    shadow_share: float = 0.0
+    """Share of the requests whose answer is compared with a second model's."""
+    judge: str | None = None
+    """The model that compares them."""
 
     def rule(self, call: Call, key_id: str | None) -> Rule | None:
         """The first that covers the request."""

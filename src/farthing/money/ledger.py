@@ -9,7 +9,7 @@ from farthing.domain.budget import Budget, Place, Span, Subject, Window, alike, 
 from farthing.domain.catalogue import Model
 from farthing.domain.exchange import Exchange
 from farthing.domain.holding import PREFETCH_HOLDS, Bid, bid_for
-from farthing.domain.keys import Caller
+from farthing.domain.keys import ERRANDS, Caller
 from farthing.domain.lengths import Lengths
 from farthing.domain.routing.plan import Needs
 from farthing.money import shortage
@@ -141,6 +141,9 @@ class Ledger:
         """Learns from a finished request how long answers are."""
         if not self._budgets or exchange.status != "ok" or exchange.usage.estimated or exchange.model is None:
             return
+        if exchange.strategy in ERRANDS:
+            # A judge says less than the same model does to callers.
+            return
         kind = exchange.tenant, exchange.model
         lengths = self._lengths.get(kind)
         if lengths is None:
@@ -195,7 +198,7 @@ class Ledger:
         """As `_limits`, looked up once for all requests of a caller and user between two loads."""
         if tags or moment_us < day.span.start_us:
             return self._limits(subjects(caller, user, tags), moment_us)
-        who = caller.tenant, caller.team, caller.key_id, user
+        who = caller.tenant, caller.team, caller.key_id, user, caller.errand
         known = self._known.get(who)
         # Every window begins with a day, so that all stay the same while the day does.
         if known is None or known[0] is not day:

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from farthing.domain.exchange import Exchange
+from farthing.domain.keys import ERRANDS
 
 MINUTE_US = 60_000_000
 GRAINS = (1, 60, 1440)
@@ -18,7 +19,7 @@ LONGEST_VALUE = 200
 """Characters of a value that are kept: an index entry of PostgreSQL holds 2,700 bytes."""
 
 SOURCES = ("routing", "answer_cache", "prompt_cache", "batch", "overhead")
-"""Where savings come from. Today's exchanges save by routing or by the answer cache."""
+"""Where savings come from. Overhead is what the gateway spends on its own behalf."""
 
 Cell = tuple[str, int, int, str, str, *tuple[int, ...]]
 """A row of `value_metrics` in its columns' order: dimension, grain, bucket (µs), tenant, value, counters."""
@@ -104,10 +105,11 @@ def counters(exchange: Exchange) -> list[int]:
 def _values(tags: tuple[tuple[str, str], ...], group: list[str | None], cache: str) -> Iterator[tuple[str, str]]:
     """Every dimension but the user, with the value under which a group counts."""
     yield TOTAL, ""
+    is_errand = group[4] in ERRANDS
     for dimension, value in zip(_ONE_EACH, group, strict=True):
-        if value:
+        if value and not (is_errand and dimension == "confidence"):
             yield dimension, value[:LONGEST_VALUE]
     yield "cache", cache
-    yield "source", "answer_cache" if group[-1] == "cached" else "routing"
+    yield "source", "overhead" if is_errand else "answer_cache" if group[-1] == "cached" else "routing"
     for tag in {f"{name}={value}"[:LONGEST_VALUE] for name, value in tags}:
         yield "tag", tag

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from farthing.domain.budget import Budget, Step
+from farthing.domain.errands import ERRAND_BUDGET
 from farthing.domain.errors import Conflict, NotFound
 from farthing.domain.tenancy import PLAN_BUDGET
 from farthing.store.engine import Engines
@@ -19,6 +20,9 @@ from farthing.store.tenancy import note_change
 
 COUNTER = "budgets"
 """Counts budgets that were made, so that of two who make the same at once one is refused."""
+
+BROUGHT = (PLAN_BUDGET, ERRAND_BUDGET)
+"""How the ids of budgets begin that come with plans and settings."""
 
 
 class Budgets:
@@ -42,7 +46,7 @@ class Budgets:
         """Gives the budget of this id this one's limit, hardness, name and steps; the rest of it stays for good.
 
         Raises `NotFound`, also for a budget of another tenant than `tenant`, and `Conflict` for one that comes with a
-        plan, or that is not any more what it was `before`.
+        plan or the settings, or that is not any more what it was `before`.
         """
         _check_own(budget.id)
         mine = budgets.c.budget_id == budget.id, *of_tenant(budgets.c.tenant, tenant)
@@ -63,8 +67,8 @@ class Budgets:
                 raise _unknown()
             await end(connection, budget_leases.c.budget_id == budget_id)
 
-    async def follow_plans(self, wanted: Mapping[str, Budget], *, created_at_us: int) -> None:
-        """Makes the budgets that come with plans those of `wanted`, by id; others stay as they are."""
+    async def follow(self, wanted: Mapping[str, Budget], *, created_at_us: int) -> None:
+        """Makes the budgets that come with plans and settings those of `wanted`, by id; others stay as they are."""
         async with self._engines.writing() as connection:
             await connection.execute(sa.delete(budgets).where(_gone(budgets.c.budget_id, wanted)))
             await end(connection, _gone(budget_leases.c.budget_id, wanted))
@@ -106,12 +110,15 @@ def _row(budget: Budget, created_at_us: int) -> dict[str, Any]:
 
 
 def _gone(budget_id: sa.Column[Any], wanted: Mapping[str, Budget]) -> sa.ColumnElement[bool]:
-    """Whether this is of a plan that no tenant is on any more."""
-    return budget_id.startswith(PLAN_BUDGET, autoescape=True) & budget_id.not_in(sorted(wanted))
+    """Whether this came with a plan that no tenant is on any more, or with settings that are no more."""
+    came = sa.or_(*(budget_id.startswith(prefix, autoescape=True) for prefix in BROUGHT))
+    return came & budget_id.not_in(sorted(wanted))
 
 
 def _check_own(budget_id: str) -> None:
-    """Raises `Conflict` for a budget that comes with a plan, and would come back."""
+    """Raises `Conflict` for a budget that comes with a plan or the settings, and would come back."""
+    if budget_id.startswith(ERRAND_BUDGET):
+        raise Conflict("This budget comes with the settings: change it in [learning] of farthing.toml.")
     if budget_id.startswith(PLAN_BUDGET):
         raise Conflict("This budget comes with the tenant's plan: change the plan, or put the tenant on another one.")
 

@@ -122,9 +122,9 @@ async def test_budgets_that_come_with_plans_follow_them(store: Store) -> None:
         [replace(plan, id="plan:bolt", tenant="bolt")],
         [],
     ):
-        await store.budgets.follow_plans({budget.id: budget for budget in wanted}, created_at_us=NOON_US + 1)
+        await store.budgets.follow({budget.id: budget for budget in wanted}, created_at_us=NOON_US + 1)
         assert await store.budgets.load() == [own, *wanted]
-    await store.budgets.follow_plans({plan.id: plan}, created_at_us=NOON_US)
+    await store.budgets.follow({plan.id: plan}, created_at_us=NOON_US)
     with pytest.raises(Conflict):
         await store.budgets.change(replace(plan, limit=9))
     with pytest.raises(Conflict):

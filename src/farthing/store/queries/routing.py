@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from farthing.domain.keys import ERRANDS
 from farthing.store.learning.schema import response_feedback
 from farthing.store.queries.quality import of_tenant
 from farthing.store.queries.savings import money
@@ -18,9 +19,10 @@ CONFIDENCES = ("high", "medium", "low")
 async def routing_metrics(connection: AsyncConnection, tenant: str | None) -> dict[str, Any]:
     """Over all time, in the shape of CONTRACT but for `generated_at`. Money in nano-dollars."""
     found = await by_value(connection, ["total", "strategy", "confidence", "provider", "cache"], tenant)
+    deciding = {name: sums for name, sums in found["strategy"].items() if name not in ERRANDS}
     quality = await _quality_by_strategy(connection, tenant)
     return {
-        "total_decisions": sum(sums.requests for sums in found["strategy"].values()),
+        "total_decisions": sum(sums.requests for sums in deciding.values()),
         "strategy_performance": {
             name: {
                 "decisions": sums.requests,
@@ -29,7 +31,7 @@ async def routing_metrics(connection: AsyncConnection, tenant: str | None) -> di
                 "avg_latency_ms": sums.avg_latency_ms,
                 "avg_quality": quality.get(name),
             }
-            for name, sums in found["strategy"].items()
+            for name, sums in deciding.items()
         },
         "confidence_distribution": {name: found["confidence"].get(name, Sums()).requests for name in CONFIDENCES},
         "provider_usage": {

@@ -45,20 +45,25 @@ async def requests_today(connection: AsyncConnection, now_us: int) -> Mapping[st
 
 async def spent(connection: AsyncConnection, budgets: Iterable[Budget], now_us: int) -> Mapping[str, int]:
     """Nano-dollars spent in each budget's present window, by the budget's id."""
-    groups: dict[tuple[Scope, Window], list[Budget]] = {}
+    groups: dict[tuple[str, Window], list[Budget]] = {}
     for budget in budgets:
-        groups.setdefault((budget.scope, budget.window), []).append(budget)
+        groups.setdefault((_dimension(budget), budget.window), []).append(budget)
     found: dict[str, int] = {}
-    for (scope, window), members in groups.items():
+    for (dimension, window), members in groups.items():
         present = span(window, now_us)
         stretch = Stretch(present.start_us, present.end_us)
-        costs = await _costs(connection, _DIMENSIONS[scope], stretch, {_value(budget) for budget in members})
-        everything = sum(costs.values())
+        costs = await _costs(connection, dimension, stretch, {_value(budget) for budget in members})
         found |= {
-            budget.id: everything if scope == "gateway" else costs.get((budget.tenant, _value(budget)), 0)
+            budget.id: _everybodys(costs, budget)
+            if budget.scope == "gateway"
+            else costs.get((budget.tenant, _value(budget)), 0)
             for budget in members
         }
     return found
+
+
+def _everybodys(costs: Mapping[tuple[str, str], int], budget: Budget) -> int:
+    return sum(cost for (_, value), cost in costs.items() if value == _value(budget))
 
 
 async def standing(
@@ -80,7 +85,7 @@ async def standing(
 def _parts(number: int, place: Place, budget: Budget, window: Span) -> Iterator[sa.Select[int, int, int]]:
     table, lease = value_metrics.c, budget_leases.c
     costs = [
-        table.dimension == _DIMENSIONS[budget.scope],
+        table.dimension == _dimension(budget),
         table.grain == DAY_MINUTES,
         *_days(window),
         table.value == _value(budget),
@@ -105,8 +110,13 @@ def _sum(number: int, kind: int, column: sa.Column[int]) -> sa.Select[int, int, 
     return sa.select(sa.literal(number, sa.Integer), sa.literal(kind, sa.Integer), total)
 
 
+def _dimension(budget: Budget) -> str:
+    """Where its costs are summed; those of an errand stand under the strategy of that name."""
+    return "strategy" if budget.scope == "gateway" and budget.subject else _DIMENSIONS[budget.scope]
+
+
 def _value(budget: Budget) -> str:
-    return "" if budget.scope in ("tenant", "gateway") else budget.subject[:LONGEST_SUBJECT]
+    return "" if budget.scope == "tenant" else budget.subject[:LONGEST_SUBJECT]
 
 
 async def _costs(

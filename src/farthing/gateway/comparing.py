@@ -1,0 +1,139 @@
+"""Asks a second model what a caller has asked, and a judge which answer is better."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from farthing.domain.catalogue import Model
+from farthing.domain.chat import ChatRequest
+from farthing.domain.errors import FarthingError, NotFound, Unavailable
+from farthing.domain.judging import Verdict, qualities, question, verdict_in
+from farthing.domain.routing.patterns import pattern_of
+from farthing.domain.tokens import last_user_text
+from farthing.gateway.errand import Bought, Errands
+from farthing.gateway.lessons import Lessons
+from farthing.gateway.shadows import Drawn, Shadows
+from farthing.gateway.snapshot import Snapshots
+from farthing.ports import Feedback
+from farthing.ports.learning import Comparisons, Pair
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING = 1_000
+"""Pairs that wait for the database; the oldest go first."""
+
+
+class Comparing:
+    """One worker's comparisons. What is under way when the gateway stops is given up."""
+
+    def __init__(
+        self,
+        *,
+        snapshots: Snapshots,
+        shadows: Shadows,
+        errands: Errands,
+        lessons: Lessons,
+        comparisons: Comparisons,
+        feedback: Feedback,
+        flush: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`flush` brings to the database what was bought, so that it can be rated."""
+        self._snapshots = snapshots
+        self._shadows = shadows
+        self._errands = errands
+        self._lessons = lessons
+        self._comparisons = comparisons
+        self._feedback = feedback
+        self._flush = flush
+        self._waiting: list[tuple[Pair, str]] = []
+
+    async def work(self) -> None:
+        """For ever compares what is drawn; a model or a budget that refuses ends that comparison and no other."""
+        while True:
+            drawn = await self._shadows.next()
+            try:
+                await self._compare(drawn)
+            except FarthingError as error:
+                logger.info("an answer of %s was not compared: %s", drawn.exchange.model, error)
+
+    async def keep(self) -> None:
+        """Writes down what was found; while the database is away it waits."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        with suppress(Unavailable):
+            await self._flush()
+            while waiting:
+                await self._write(*waiting[0])
+                waiting.pop(0)
+        self._waiting = [*waiting, *self._waiting][-MOST_WAITING:]
+
+    async def _compare(self, drawn: Drawn) -> None:
+        order, tenant = drawn.order, drawn.exchange.tenant
+        judge = order.snapshot.catalogue.find(order.snapshot.judge or "")
+        # Of what was drawn before it was switched off nothing is bought: there is no budget for it any more.
+        is_wanted = self._snapshots.current.shadow_share > 0
+        if judge is None or not is_wanted or not self._has_room(drawn, judge):
+            return
+        other = await self._errands.buy("shadow", order.chat, drawn.other, tenant=tenant, under=order.snapshot)
+        self._lessons.note(other.order, other.exchange)
+        if not (other.completion.is_complete and other.completion.text):
+            return
+        first, second = drawn.answer, other.completion.text
+        forward, its_cost = await self._verdict(drawn, judge, first, second)
+        if forward is None:
+            return
+        backward, more = await self._verdict(drawn, judge, second, first)
+        if backward is not None:
+            spent = other.exchange.cost, its_cost, more
+            cost = None if None in spent else sum(each or 0 for each in spent)
+            self._waiting.append((_pair(drawn, other, qualities(forward, backward), cost), judge.name))
+
+    def _has_room(self, drawn: Drawn, judge: Model) -> bool:
+        """Whether the day's budgets hold both errands; what is refused for money beforehand leaves no row."""
+        chat, tenant = drawn.order.chat, drawn.exchange.tenant
+        asked = question(judge.name, chat.messages, drawn.answer, drawn.answer)
+        has_room = self._errands.has_room
+        return has_room("shadow", chat, drawn.other, tenant=tenant) and has_room("judge", asked, judge, tenant=tenant)
+
+    async def _verdict(self, drawn: Drawn, judge: Model, first: str, second: str) -> tuple[Verdict | None, int | None]:
+        """What the judge says of two answers in this order, and what that cost in nano-dollars."""
+        asked: ChatRequest = question(judge.name, drawn.order.chat.messages, first, second)
+        bought = await self._errands.buy(
+            "judge", asked, judge, tenant=drawn.exchange.tenant, under=drawn.order.snapshot
+        )
+        return verdict_in(bought.completion.text), bought.exchange.cost
+
+    async def _write(self, pair: Pair, judge: str) -> None:
+        await self._comparisons.keep(pair)
+        rated = (pair.request_id, pair.served_quality), (pair.other_request_id, pair.other_quality)
+        for request_id, quality in rated:
+            try:
+                await self._feedback.rate(
+                    request_id, 1 + 4 * quality, tenant=pair.tenant, principal=f"judge:{judge}", source="judge"
+                )
+            except NotFound:
+                logger.info("request %s cannot be rated any more", request_id)
+
+
+def _pair(drawn: Drawn, other: Bought, found: tuple[float, float], cost: int | None) -> Pair:
+    order, served = drawn.order, drawn.exchange
+    promise = order.draft.plan.metadata.get("promise") if order.draft.plan else None
+    served_quality, other_quality = found
+    return Pair(
+        request_id=served.request_id,
+        other_request_id=other.exchange.request_id,
+        created_at_us=served.created_at_us,
+        tenant=served.tenant,
+        rule=order.rule.name if order.rule else "",
+        pattern=pattern_of(last_user_text(order.chat.messages)),
+        served_model=served.model or "",
+        other_model=drawn.other.name,
+        baseline_model=drawn.baseline.name,
+        served_quality=served_quality,
+        other_quality=other_quality,
+        short=promise["short"] if promise else None,
+        cost=cost,
+    )
