@@ -116,10 +116,10 @@ class Refresher:
         is_brief = self._keyring.is_known and not self._keyring.is_away
         async with self._store.together() if is_brief else nullcontext():
             await self._follow()
-        if self._is_due and self._keyring.is_known and not self.spending[2]:
-            await self.refresh_spending(is_certain=False)
         if await self._ratings.learn():
             self._is_due = True
+        if self._is_due and self._keyring.is_known and not self.spending[2]:
+            await self.refresh_spending(is_certain=False)
         # Keys that are in force without their budgets could spend too much.
         if self._is_due and (self.spending[2] or not self._keyring.is_known):
             self._is_due = False
@@ -136,11 +136,11 @@ class Refresher:
         if await self._followed.refresh():
             self._is_due = True
         await self._learned.look()
+        await self._ratings.look()
         with suppress(Unavailable):
             self._cache.bury(await self._store.feedback.tombstones())
 
     @property
-        await self._ratings.look()
     def has_lost_what_was_learned(self) -> bool:
         """Whether something learned is in force that this release cannot use."""
         return self._learned.is_lost
@@ -210,11 +210,11 @@ class Refresher:
             refuse_unpriced=settings.prices.unpriced == "refuse",
             trials=self._followed.trials,
             keep_prompts=settings.learning.keep_prompts,
+            shadow_share=settings.learning.shadow_share if self._bounds_errands else 0.0,
+            judge=settings.learning.judge,
         )
 
 
 def _priced(settings: Settings, now_us: int) -> tuple[Catalogue, int | None]:
-            shadow_share=settings.learning.shadow_share if self._bounds_errands else 0.0,
-            judge=settings.learning.judge,
     """The catalogue at the prices of this moment, and the moment (µs) from which others hold."""
     return build_catalogue(settings, now_us), next_price_change(settings, now_us)
