@@ -12,7 +12,7 @@ from farthing.domain.routing.foresight import Expected, Foresight, confidence_in
 from farthing.domain.routing.patterns import pattern_of
 from farthing.domain.routing.plan import Candidate, Plan, Strategy
 from farthing.domain.routing.ranking import Bar, candidates_of, rank, sentence
-from farthing.domain.routing.selection import Offer, Pool, candidate_of, lost, offers_of
+from farthing.domain.routing.selection import MAY_BE_TOO_WEAK, Offer, Pool, candidate_of, lost, offers_of
 from farthing.domain.routing.unlearned import unlearned
 from farthing.domain.tokens import last_user_text
 
@@ -98,7 +98,7 @@ def _others(
     weak, strong = offers_of([model for model in able if model.name not in names], plan.needs, plan.tier or TIERS[0])
     known = [offer for offer in weak if offer.name in expected]
     unknown = [offer for offer in weak if offer.name not in expected]
-    too_weak = [lost(offer, f"{_UNKNOWN}, and tier {offer.model.tier} may be too weak") for offer in unknown]
+    too_weak = [lost(offer, f"{_UNKNOWN}, and tier {offer.model.tier} {MAY_BE_TOO_WEAK}") for offer in unknown]
     return sorted([*known, *strong]), too_weak
 
 

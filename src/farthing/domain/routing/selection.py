@@ -12,6 +12,8 @@ from farthing.domain.errors import NotFound
 from farthing.domain.routing.needs import capable, obstacle
 from farthing.domain.routing.plan import Candidate, Needs
 
+MAY_BE_TOO_WEAK = "may be too weak"
+"""How the reason ends for which a capable model is not in a plan."""
 _LEVEL = {tier: level for level, tier in enumerate(TIERS)}
 _KEPT_CHOICES = 512
 """Short prompts are alike in what they need, and a choice depends on nothing else of them."""
@@ -100,7 +102,7 @@ class Pool:
         offers = strong or weak
         candidates = _ranked(offers, tier)
         if strong:
-            candidates += [lost(offer, f"tier {offer.model.tier} may be too weak") for offer in weak]
+            candidates += [lost(offer, f"tier {offer.model.tier} {MAY_BE_TOO_WEAK}") for offer in weak]
         candidates += self.left_out(candidates, needs, tier, allowed)
         return Choice(
             models=tuple([offer.model for offer in offers]),

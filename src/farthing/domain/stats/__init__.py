@@ -17,6 +17,7 @@ them, so that a process which never analyses an experiment never has them.
 - power: `Wish`, `sample_size`, `power_at`, `smallest_effect`, `smallest_relative_effect`, `results_needed`
 - phases: `PhaseMeans`, `compare_phases`
 - beliefs: `Belief`, `belief`
+- offpolicy: `Replayed`, `compare_choices`, `Comparison`, `Worth`
 - ratios: `Moments`, `ratio_mean`, `residuals`
 - distributions: the normal, Student's t, χ² and beta, and how p-values are held within [1e-300, 1]
 """
