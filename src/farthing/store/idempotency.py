@@ -24,12 +24,7 @@ class SqlIdempotentAnswers:
         """What is kept; None where nothing was, or it has expired, and now the name is `owner`'s."""
         now = self._clock.now_us()
         row = _row(name, KnownAnswer(fingerprint, None), owner, (now, now + lease_us))
-        new = self._engines.backend.inserting(idempotent_answers)
-        claim = new.on_conflict_do_update(
-            index_elements=["digest"],
-            set_={column: new.excluded[column] for column in row if column != "digest"},
-            where=_COLUMNS.expires_at <= now,
-        )
+        claim = self._put(_COLUMNS.expires_at <= now)
         known = sa.select(_COLUMNS.fingerprint, _COLUMNS.answer).where(_COLUMNS.digest == name)
         while True:
             async with self._engines.writing("requests") as connection:
@@ -42,14 +37,8 @@ class SqlIdempotentAnswers:
         """Keeps the answer, unless the name has become somebody else's."""
         now = self._clock.now_us()
         row = _row(name, KnownAnswer(fingerprint, answer), owner, (now, now + lives_us))
-        new = self._engines.backend.inserting(idempotent_answers)
-        kept = new.on_conflict_do_update(
-            index_elements=["digest"],
-            set_={column: new.excluded[column] for column in row if column != "digest"},
-            where=sa.or_(_COLUMNS.owner == owner, _COLUMNS.expires_at <= now),
-        )
         async with self._engines.writing("requests") as connection:
-            await connection.execute(kept, row)
+            await connection.execute(self._put(sa.or_(_COLUMNS.owner == owner, _COLUMNS.expires_at <= now)), row)
 
     async def release(self, name: bytes, *, owner: str) -> None:
         """There will be no answer: the name may be claimed again."""
@@ -66,6 +55,13 @@ class SqlIdempotentAnswers:
     async def sweep(self) -> int:
         """Deletes expired answers, and says how many. Raises `Unavailable`."""
         return await delete_all(self._engines, _COLUMNS.digest, _COLUMNS.expires_at <= self._clock.now_us())
+
+    def _put(self, may: sa.ColumnElement[bool]) -> sa.sql.expression.UpdateBase:
+        """Adds a row, or puts it in the place of one that `may` be replaced."""
+        new = self._engines.backend.inserting(idempotent_answers)
+        fresh = {column.name: new.excluded[column.name] for column in _COLUMNS if column.name != "digest"}
+        put: sa.sql.expression.UpdateBase = new.on_conflict_do_update(index_elements=["digest"], set_=fresh, where=may)
+        return put
 
 
 def _under_way(owner: str) -> tuple[sa.ColumnElement[bool], ...]:

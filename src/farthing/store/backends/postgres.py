@@ -22,9 +22,10 @@ from farthing.domain.budget import DAY_US
 from farthing.domain.exchange import Exchange
 from farthing.store.aggregates import Cell
 from farthing.store.backends.base import PoolLimits
+from farthing.store.backends.upserts import adding, keeping
 from farthing.store.columns import Moment, to_datetime
 from farthing.store.rows import COLUMNS, row_with_datetime
-from farthing.store.schema import COUNTERS, response_cache, value_metrics
+from farthing.store.schema import response_cache, value_metrics
 
 PARTITION_LOCK = 0x6661_7274_6832
 """Held while a partition is made."""
@@ -45,11 +46,7 @@ def _add_statement() -> sa.sql.expression.UpdateBase:
     arrays = [sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in columns]
     cells = sa.func.unnest(*arrays).table_valued(*(sa.column(column.name, column.type) for column in columns))
     cells = cells.render_derived(name="cells")
-    new = postgresql.insert(value_metrics).from_select([column.name for column in columns], sa.select(cells))
-    return new.on_conflict_do_update(
-        index_elements=list(value_metrics.primary_key),
-        set_={name: value_metrics.c[name] + new.excluded[name] for name in COUNTERS},
-    )
+    return adding(postgresql.insert(value_metrics).from_select([column.name for column in columns], sa.select(cells)))
 
 
 def _count_statement() -> sa.sql.expression.UpdateBase:
@@ -72,15 +69,8 @@ def _count_statement() -> sa.sql.expression.UpdateBase:
     )
 
 
-def _keep_statement() -> sa.sql.expression.UpdateBase:
-    new = postgresql.insert(response_cache)
-    fresh = {column.name: new.excluded[column.name] for column in response_cache.columns if column.name != "key"}
-    stands = response_cache.c.invalidated.is_(False)
-    return new.on_conflict_do_update(index_elements=["key"], set_=fresh, where=stands)
-
-
 _ADD = _add_statement()
-_KEEP = _keep_statement()
+_KEEP = keeping(postgresql.insert(response_cache))
 _COUNT = _count_statement()
 _MOMENTS = {column.name for column in value_metrics.columns if isinstance(column.type, Moment)}
 

@@ -18,8 +18,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from farthing.domain.exchange import Exchange
 from farthing.store.aggregates import Cell
 from farthing.store.backends.base import PoolLimits
+from farthing.store.backends.upserts import adding, keeping
 from farthing.store.rows import COLUMNS, row
-from farthing.store.schema import COUNTERS, requests, response_cache, value_metrics
+from farthing.store.schema import requests, response_cache, value_metrics
 
 TOGETHER = 16
 """Rows in one statement: whoever runs one gives Python's lock away and has to fight for it afterwards."""
@@ -49,14 +50,7 @@ def _insert(rows: int) -> str:
     return _statement(sa.insert(_LEDGER).values([{name: value(name) for name in COLUMNS} for _ in range(rows)]))
 
 
-def _keep_statement() -> str:
-    new = sqlite.insert(response_cache)
-    fresh = {column.name: new.excluded[column.name] for column in response_cache.columns if column.name != "key"}
-    stands = response_cache.c.invalidated.is_(False)
-    return _statement(new.on_conflict_do_update(index_elements=["key"], set_=fresh, where=stands))
-
-
-_KEEP = _keep_statement()
+_KEEP = _statement(keeping(sqlite.insert(response_cache)))
 
 
 def _values(exchange: Exchange) -> list[Any]:
@@ -70,12 +64,7 @@ def _values(exchange: Exchange) -> list[Any]:
 @cache
 def _add(rows: int) -> str:
     new = sqlite.insert(value_metrics).values([dict.fromkeys(value_metrics.columns.keys())] * rows)
-    return _statement(
-        new.on_conflict_do_update(
-            index_elements=list(value_metrics.primary_key),
-            set_={name: value_metrics.c[name] + new.excluded[name] for name in COUNTERS},
-        )
-    )
+    return _statement(adding(new))
 
 
 _COUNT = _statement(
