@@ -255,13 +255,11 @@ class Analyses:
             return
         if standing == before:
             return
-        notice = _notice(experiment, verdict, self._clock.now_us())
-        if verdict.code == AT_FIRST:
+        is_news = verdict.code != AT_FIRST
+        if not is_news:
             self._unannounced.pop((experiment.id, VERDICT), None)
-        elif not self._is_old(experiment.completed_us):
-            self._unannounced[experiment.id, VERDICT] = notice
-        if self._is_following:
-            self._tell(experiment.tenant, {"type": notice.kind, **notice.data})
+        notice = _notice(experiment, verdict, self._clock.now_us())
+        self._report(experiment, notice, is_announced=is_news and not self._is_old(experiment.completed_us))
 
     def _heed_return(self, experiment: Experiment) -> None:
         """Tells that a promoted winner gave way, once."""
@@ -269,8 +267,11 @@ class Analyses:
         if at_us is None or experiment.id in self._rolled_back:
             return
         self._rolled_back.add(experiment.id)
-        notice = _returned(experiment, at_us)
-        if not self._is_old(at_us):
+        self._report(experiment, _returned(experiment, at_us), is_announced=not self._is_old(at_us))
+
+    def _report(self, experiment: Experiment, notice: Notice, *, is_announced: bool) -> None:
+        """To who watches the tenant's figures, and, if so, at the next look to all channels."""
+        if is_announced:
             self._unannounced[experiment.id, notice.kind] = notice
         if self._is_following:
             self._tell(experiment.tenant, {"type": notice.kind, **notice.data})
