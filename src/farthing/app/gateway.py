@@ -26,11 +26,11 @@ from farthing.domain.secrets import RANDOM_BYTES, mint
 from farthing.gateway.answers import Answers
 from farthing.gateway.breaker import Breakers, RetryBudget
 from farthing.gateway.coalesce import Flights
-from farthing.gateway.dispatch import Dispatch
-from farthing.gateway.idempotency import Once
 from farthing.gateway.comparing import Comparing
-from farthing.gateway.pipeline import Pipeline
+from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.errand import Errands
+from farthing.gateway.idempotency import Once
+from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.recording import Recorder
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
@@ -70,10 +70,10 @@ REPRICE_EVERY_S = 1.0
 LOOK_EVERY_S = 1.0
 """An experiment is decided within so long of the result that it waited for, and harm is stopped."""
 SWEEP_EVERY_S = 600.0
-
-
 COMPARED_AT_ONCE = 4
 """Answers that a worker compares at the same time."""
+
+
 class Gateway:
     """All parts of one worker."""
 
@@ -200,20 +200,20 @@ class Gateway:
             await bookkeeper.work()
             await self._refresher.refresh_spending()
         self._start_jobs(bookkeeper)
+        comparing = self._start_comparing(recorder, dispatch, bookkeeper)
         overload.start()
         try:
             yield self._services(bookkeeper)
         finally:
             overload.stop()
-        comparing = self._start_comparing(recorder, dispatch, bookkeeper)
             self._learning.retraining.stop()
             await self._supervisor.stop()
+            await comparing.keep()
             await bookkeeper.stop()
             await self._learning.keep()
             await self._transport.aclose()
             await self._storage.aclose()
 
-            await comparing.keep()
     async def _write(self, exchanges: Sequence[Exchange], worker: str) -> int:
         await self._storage.prepare()
         lessee = None if self._storage.is_alone else Lessee(worker, self._ledger.charges)

@@ -12,9 +12,9 @@ from farthing.domain.errors import Unavailable
 from farthing.gateway.comparing import Comparing
 from farthing.gateway.errand import Errands
 from farthing.gateway.lessons import Lessons
-from farthing.insight.learning.retraining import Retraining
 from farthing.gateway.shadows import Shadows
 from farthing.gateway.snapshot import Snapshots
+from farthing.insight.learning.retraining import Retraining
 from farthing.ports import Clock, Spawn
 from farthing.settings import Settings
 
@@ -44,15 +44,15 @@ class Learning:
         self._settings = settings
         self._is_lost = is_lost
         self._kept = storage.store.lessons
-        self.lessons = Lessons()
-        """Questions that were answered and wait to be written."""
-        self.retraining = Retraining(
         self._compared = storage.store.comparisons
         self._feedback = storage.store.feedback
-            lessons=storage.store.lessons,
-            runs=storage.store.runs,
+        self.lessons = Lessons()
+        """Questions that were answered and wait to be written."""
         self.shadows = Shadows()
         """Requests whose answers wait to be compared."""
+        self.retraining = Retraining(
+            lessons=storage.store.lessons,
+            runs=storage.store.runs,
             train=Trainer(settings.database.url.get_secret_value(), storage.secret),
             announce=announce,
             clock=clock,
@@ -64,17 +64,6 @@ class Learning:
         """Takes over changed settings."""
         self._settings = settings
 
-    async def keep(self) -> None:
-        """Writes what was noted; while the database is away it waits."""
-        noted = self.lessons.take()
-        try:
-            await self._kept.keep(noted)
-        except Unavailable:
-            self.lessons.give_back(noted)
-
-    async def sweep(self) -> None:
-        """Deletes questions and comparisons that are not to be kept any longer."""
-        try:
     def comparing(self, *, snapshots: Snapshots, errands: Errands, flush: Callable[[], Awaitable[None]]) -> Comparing:
         """Who compares what is drawn; `flush` brings to the database what was bought."""
         return Comparing(
@@ -87,6 +76,18 @@ class Learning:
             flush=flush,
         )
 
+    async def keep(self) -> None:
+        """Writes what was noted; while the database is away it waits."""
+        noted = self.lessons.take()
+        try:
+            await self._kept.keep(noted)
+        except Unavailable:
+            self.lessons.give_back(noted)
+
+    async def sweep(self) -> None:
+        """Deletes questions and comparisons that are not to be kept any longer."""
+        try:
+            await self._compared.sweep()
             await self._kept.sweep(keep_prompts=self._settings.learning.keep_prompts)
         except Unavailable:
             logger.info("old questions are swept when the database is back")
@@ -95,4 +96,3 @@ class Learning:
         """Trains where that is due."""
         hours = self._settings.learning.retrain_every_hours
         await self.retraining.tend(min(hours, LOST_HOURS) if self._is_lost() else hours)
-            await self._compared.sweep()
