@@ -348,15 +348,15 @@ class Reservation:
                 account.held -= self.held.pop(account, 0)
         self._models = models
 
-    def sink(self, cost: int) -> None:
-        """Whatever is held from now on, is held beside these nano-dollars, which are spent."""
-        self.sunk += cost
     def return_to(self, model: Model) -> None:
         """The request is again one of this model, whose budgets pay for all of it; nothing more is reserved."""
         ledger = self._ledger
         if ledger is not None and ledger.has_model_budgets:
             self.adopt(ledger.model_limits(self._tenant, model.name, self._moment_us))
 
+    def sink(self, cost: int) -> None:
+        """Whatever is held from now on, is held beside these nano-dollars, which are spent."""
+        self.sunk += cost
 
     def settle(self, cost: int) -> None:
         """Books `cost` nano-dollars and frees the rest. Calling it again changes nothing."""
