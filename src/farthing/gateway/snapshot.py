@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from farthing.domain.budget import DAY_US
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.keys import Key
 from farthing.domain.plans import TenantPlan
@@ -42,7 +43,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Bound to loopback with no key made: whoever reaches us may do everything."""
     cache_native: bool = True
     """Whether the native route caches answers when the request does not say."""
-    cache_ttl_us: int = 86_400_000_000
+    cache_ttl_us: int = DAY_US
     refuse_unpriced: bool = False
     trials: Trials = NO_TRIALS
     keep_prompts: bool = False

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing.domain.alerts import THRESHOLDS, budget_notices, reached
-from farthing.domain.budget import Budget, span
+from farthing.domain.budget import DAY_US, Budget, span
 
 MIDNIGHT_US = 1_764_547_200_000_000
 """1 December 2025 UTC."""
@@ -62,7 +62,7 @@ def test_every_window_and_every_limit_tells_anew() -> None:
     events = {
         notice.event_id
         for budget in (MONTHLY, raised)
-        for moment in (MIDNIGHT_US, MIDNIGHT_US + 40 * 86_400_000_000)
+        for moment in (MIDNIGHT_US, MIDNIGHT_US + 40 * DAY_US)
         for notice in budget_notices(budget, span("month", moment), 60_000_000_000, moment)
     }
     assert len(events) == 4
