@@ -89,11 +89,7 @@ class Gateway:
         self._storage = Storage(settings, self._clock, worker=worker)
         self._ledger = Ledger(self._clock)
         self._refresher = Refresher(
-            settings=settings,
-            storage=self._storage,
-            ledger=self._ledger,
-            transport=self._transport,
-            clock=self._clock,
+            settings=settings, storage=self._storage, ledger=self._ledger, transport=self._transport, clock=self._clock
         )
         self._breakers = Breakers(self._clock)
         self._prometheus = PrometheusSink(version)
@@ -112,6 +108,7 @@ class Gateway:
             spawn=self._supervisor.spawn,
             announce=self._alerting.announce,
             is_lost=lambda: self._refresher.has_lost_what_was_learned,
+            in_force=self._refresher.in_force,
         )
         self._late_rows = LateRows(self._storage.store, settings)
         self._flights = Flights()
@@ -314,6 +311,7 @@ class Gateway:
         every(SWEEP_EVERY_S, self._learning.sweep, "sweeping old questions")
         every(KEEP_EVERY_S, self._learning.keep, "keeping questions")
         every(TEND_EVERY_S, self._learning.tend, "learning anew")
+        every(TEND_EVERY_S, self._learning.promising.tend, "testing promises")
         every(WATCH_EVERY_S, self._learning.retraining.watch, "watching ratings")
         self._supervisor.keep(self._refresher.learn, "taking over what was learned")
 
@@ -356,6 +354,7 @@ class Gateway:
             experiments=store.experiments,
             analyses=analyses,
             learning=self._learning.retraining,
+            promising=self._learning.promising,
             seal=build_seal(self._settings),
             new_secret=lambda: mint(token_bytes(RANDOM_BYTES)),
             new_id=self.new_id,

@@ -10,6 +10,8 @@ from farthing.app.brought import BroughtKeys
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
 from farthing.app.keyring import Keyring
 from farthing.app.learned import FollowedLearning
+from farthing.app.pace import FollowedPace
+from farthing.app.promises import FollowedPromises
 from farthing.app.ratings import FollowedRatings
 from farthing.app.storage import Storage
 from farthing.app.trials import FollowedTrials
@@ -17,6 +19,7 @@ from farthing.domain.budget import Budget
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.errands import ERRAND_BUDGET, errand_budgets
 from farthing.domain.errors import Unavailable
+from farthing.domain.routing.rules import Rule
 from farthing.domain.secrets import digest
 from farthing.domain.tenancy import plan_budgets
 from farthing.gateway.snapshot import Snapshot, Snapshots
@@ -59,6 +62,8 @@ class Refresher:
         self._followed = FollowedTrials(storage.store.experiments)
         self._ratings = FollowedRatings(storage.store.lessons)
         self._learned = FollowedLearning(storage.store.runs, self._ratings)
+        self._pace = FollowedPace(storage.store.queries, clock)
+        self._promises = FollowedPromises(storage.store.promises)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
         self._turn = asyncio.Lock()
@@ -125,6 +130,12 @@ class Refresher:
             self._is_due = False
             self.snapshots.swap(self._snapshot())
 
+    def in_force(self) -> tuple[tuple[Rule, ...], str | None]:
+        """The route rules with the margins of their promises, and the name of the baseline."""
+        compared = self._catalogue.compared
+        baseline = None if compared is None else compared.name
+        return self._promises.rules(self._settings.rules, baseline), baseline
+
     async def _follow(self) -> None:
         """Notes what is different now for requests; answers that were voted down are buried at once."""
         if await self._keyring.refresh():
@@ -134,6 +145,10 @@ class Refresher:
         if await self._brought.refresh(self._providers):
             self._is_due = True
         if await self._followed.refresh():
+            self._is_due = True
+        if await self._promises.refresh(self._settings.rules):
+            self._is_due = True
+        if await self._pace.refresh(self._settings.routing.pace_usd_per_request):
             self._is_due = True
         await self._learned.look()
         await self._ratings.look()
@@ -199,8 +214,9 @@ class Refresher:
             brought=self._brought.providers,
             strategies=self._learned.strategies(settings.routing.quality_floor),
             strategy=settings.routing.strategy,
-            rules=settings.rules,
+            rules=self.in_force()[0],
             exploration=settings.routing.exploration,
+            pace=self._pace.pace,
             keys=keyring.keys,
             plans=settings.plans,
             keys_known=keyring.is_known and not keyring.is_away,

@@ -50,6 +50,9 @@ def status(*, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson
             print(f"kept: {run['id']} of {run['created_at']}")
     if found["last"] is not None and found["last"] != active:
         print(f"last training, {found['last']['created_at']}: {_told(found['last'])}")
+    for promise in found["promises"]:
+        since = f" since {promise['since']}" if promise["since"] else ""
+        print(f"promise of {promise['rule']}, {promise['points']:g} points{since}: {promise['reason']}")
 
 
 @LEARNING.command()

@@ -14,6 +14,8 @@ from farthing.domain.routing import concrete, strategy_for
 from farthing.domain.routing.exploration import explored
 from farthing.domain.routing.needs import capable
 from farthing.domain.routing.plan import Plan
+from farthing.domain.routing.promised import BOLDEST, promised
+from farthing.domain.routing.rules import Rule
 from farthing.domain.routing.thrift import Thrift
 from farthing.gateway.admission import check_model, model_not_found
 from farthing.gateway.call import Call
@@ -136,9 +138,13 @@ def _route(order: Order) -> str:
 def _pool(order: Order) -> str:
     """The model; where it is a strategy that chooses, with what the key and the request let it choose from."""
     model, allowed, floor = order.chat.model, order.draft.caller.allowed_models, order.call.directives.quality_floor
-    if (allowed is None and floor is None) or not (model in VIRTUAL_MODELS or order.draft.part is not None):
+    rule = _promising(order, order.draft.part)
+    is_chosen = model in VIRTUAL_MODELS or order.draft.part is not None
+    if (allowed is None and floor is None and rule is None) or not is_chosen:
         return model
     least = "" if floor is None else f" within {floor!r}"
+    if rule is not None:
+        least += f" as promised within {rule.margin!r}"
     return f"{model}{least}" if allowed is None else f"{model}{least} of {sorted(allowed)}"
 
 
@@ -173,19 +179,28 @@ def _planned(order: Order, part: Part | None) -> tuple[Plan, bool]:
 def _routed(order: Order, wanted: str, part: Part | None) -> tuple[Plan, bool]:
     """As `_planned`, where a strategy chooses.
 
-    Who says how much quality may be given up, is in an experiment or is short of money is not explored.
+    Who says how much quality may be given up, is in an experiment, is promised something or is short of money is not
+    explored.
     """
     snapshot = order.snapshot
     strategy = snapshot.strategies[strategy_for(wanted, snapshot.strategy)]
     models, allowed = _speakable(order), order.draft.caller.allowed_models
-    floor = order.call.directives.quality_floor
+    floor, rule = order.call.directives.quality_floor, _promising(order, part)
+    if rule is not None:
+        floor = BOLDEST if floor is None else min(floor, BOLDEST)
     chosen = plan = strategy.plan(order.chat, models, allowed=allowed, floor=floor)
-    if order.draft.hold.is_thrifty:
+    if order.draft.hold.is_thrifty and rule is None:
         plan = THRIFT.lower(chosen, models, allowed)
     is_thrifty = plan is not chosen
     share = snapshot.exploration if part is None and floor is None and not is_thrifty else 0.0
     plan = explored(_affordable(order, plan), models, share=share, request_id=order.call.request_id)
-    return plan, is_thrifty
+    return plan if rule is None else promised(plan, rule, models.compared), is_thrifty
+
+
+def _promising(order: Order, part: Part | None) -> Rule | None:
+    """The route rule that promises something of this request. Of experiments nothing is promised: they compare."""
+    rule = order.rule
+    return rule if part is None and rule is not None and rule.promise is not None else None
 
 
 def _affordable(order: Order, plan: Plan) -> Plan:

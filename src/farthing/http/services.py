@@ -15,6 +15,7 @@ from farthing.gateway.snapshot import Snapshots
 from farthing.http.hub import Hub
 from farthing.http.stores import BudgetStore, CredentialStore, KeyStore, TenancyStore
 from farthing.insight.experiments import Analyses
+from farthing.insight.learning.promising import Promising
 from farthing.insight.learning.retraining import Retraining
 from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch
 from farthing.ports.experiments import Experiments
@@ -51,6 +52,8 @@ class Services(Struct, frozen=True, kw_only=True):
     analyses: Analyses
     """What experiments' results say."""
     learning: Retraining
+    promising: Promising
+    """What is promised of routes."""
     metrics: Callable[[str | None], Awaitable[Mapping[str, Any]]]
     """`GET /routing/metrics` for a tenant, or for everybody."""
     live: Hub

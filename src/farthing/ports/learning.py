@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from farthing.domain.routing.rules import Promise
+
 Outcome = Literal["running", "kept", "not_better", "dry_run", "failed", "interrupted"]
 """How a training ended: its predictor decides from now on, or it was no better, or it was only tried."""
 
@@ -136,6 +138,27 @@ class Trained(Struct, frozen=True):
     payload: bytes
 
 
+class PromiseTest(Struct, frozen=True, kw_only=True):
+    """What the last test of a route rule's promise has found."""
+
+    rule: str
+    tested_at_us: int
+    since_us: int
+    """Since when the baseline answers all requests, or else those alone that the margin leaves to it."""
+    promise: Promise
+    baseline: str
+    """The model that the pairs were compared with."""
+    pairs: int
+    margin: float | None
+    """In force from then on; None leaves all requests to the baseline."""
+    share: float
+    """Of the pairs (0..1) whose question a cheaper model would have answered."""
+    loss: float | None
+    """On average of the pairs, in points of quality; None of too few."""
+    most: float | None
+    """As `farthing.domain.routing.promise.Verdict`."""
+
+
 class LessonStore(Protocol):
     """Questions that were answered, joined with what people thought of the answers.
 
@@ -157,6 +180,16 @@ class Comparisons(Protocol):
 
     async def pairs(self, rule: str, baseline: str, *, since_us: int, limit: int) -> Sequence[Pair]:
         """Pairs under a route rule's promise, of this baseline and from `since_us` on, the newest first."""
+
+
+class PromiseStore(Protocol):
+    """Tests of promises, the last of each rule. Everything raises `Unavailable` while the database is away."""
+
+    async def tests(self) -> Mapping[str, PromiseTest]:
+        """By rule."""
+
+    async def note(self, test: PromiseTest, *, before: PromiseTest | None) -> bool:
+        """Puts a test in the place of the one `before`; False where somebody else has done so."""
 
 
 class RunStore(Protocol):

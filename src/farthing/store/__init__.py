@@ -21,6 +21,7 @@ from farthing.store.ingest import Ingest
 from farthing.store.keys import Keys
 from farthing.store.learning.comparisons import Comparisons
 from farthing.store.learning.lessons import Lessons
+from farthing.store.learning.promises import Promises
 from farthing.store.learning.runs import Runs
 from farthing.store.leases import Leases
 from farthing.store.limits import SqlLimits
@@ -53,6 +54,7 @@ class Store:
         self.experiments = Experiments(engines)
         self.lessons = Lessons(engines, clock)
         self.comparisons = Comparisons(engines, clock)
+        self.promises = Promises(engines)
         self.runs = Runs(engines, secret)
         self.outbox = SqlOutbox(engines, clock)
         self.sessions = Sessions(engines)

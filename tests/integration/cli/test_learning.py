@@ -35,6 +35,7 @@ NOTHING: dict[str, Any] = {
     "training": None,
     "last": None,
     "snapshots": [],
+    "promises": [],
 }
 MUCH = {
     **NOTHING,
@@ -43,6 +44,10 @@ MUCH = {
     "is_enough": True,
     "last": {**RUN, "reason": None, "outcome": "failed"},
     "snapshots": [ACTIVE, OLDER],
+    "promises": [
+        {"rule": "support", "points": 0.02, "since": "2026-11-21T10:00:00.000Z", "reason": "It holds."},
+        {"rule": "sales", "points": 0.1, "since": None, "reason": "The baseline answers."},
+    ],
 }
 TABLE = [
     "model  ratings  quality  error before  error after",
@@ -106,6 +111,8 @@ def test_status_says_what_decides(farthing: Farthing, gateway: Gateway, url: str
         "rated answers: 412 of large, 1,034 of small",
         "kept: r0 of 2026-11-21T10:00:00.000Z",
         "last training, 2026-11-21T10:00:00.000Z: failed.",
+        "promise of support, 0.02 points since 2026-11-21T10:00:00.000Z: It holds.",
+        "promise of sales, 0.1 points: The baseline answers.",
     ]
     assert json.loads(farthing("learning", "status", "--json", FARTHING_URL=url).out) == MUCH
 

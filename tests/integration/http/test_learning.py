@@ -38,6 +38,12 @@ output_usd_per_mtok = 20
 
 [learning]
 retrain_every_hours = 0
+
+[[routes]]
+name = "support"
+where = "tag"
+value = "team=support"
+promise_points = 0.02
 """
 SECONDS = 60.0
 SUM = "Add 3 and 21."
@@ -97,5 +103,8 @@ def test_what_one_learns_the_other_knows(start_gateway: Callable[..., Gateway], 
     assert (run["outcome"], run["labels"]) == ("kept", 40)
     assert soon(other, "large")
     assert soon(one, "large")
-    assert ask(other, "GET", "/admin/learning/status")["active"]["id"] == run["id"]
+    status = ask(other, "GET", "/admin/learning/status")
+    assert status["active"]["id"] == run["id"]
+    [promise] = status["promises"]
+    assert (promise["rule"], promise["state"], promise["fewest_pairs"]) == ("support", "baseline", 114)
     assert soon(start_gateway(SETTINGS, database=taught), "large")

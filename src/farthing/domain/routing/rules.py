@@ -33,3 +33,6 @@ class Rule(Struct, frozen=True, kw_only=True):
     cascade_streams: bool = False
     """Whether streams may be as well, which then begin late."""
     promise: Promise | None = None
+    margin: float | None = None
+    """How much less quality than the baseline's may be expected of a cheaper model, so that the promise is kept; None
+    where nothing is shown, and the baseline answers."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from farthing.domain.errors import Stopping
 from farthing.http.moments import rfc3339
 from farthing.http.services import services_of
+from farthing.insight.learning.promising import Pledge, reason_of
 from farthing.insight.learning.retraining import is_enough
 from farthing.ports.learning import Run
 
@@ -27,8 +28,9 @@ class Wish(BaseModel):
 
 
 async def status(request: Request) -> dict[str, Any]:
-    """What is in force, from how much it was learned, what can be gone back to, and how the last training ended."""
-    found = await services_of(request).learning.status()
+    """What is in force, from how much it was learned, what can be gone back to, and what is promised."""
+    services = services_of(request)
+    found = await services.learning.status()
     runs = [shown_run(run) for run in found.runs]
     return {
         "active": next((run for run in runs if run["is_active"]), None),
@@ -37,6 +39,7 @@ async def status(request: Request) -> dict[str, Any]:
         "training": next((run for run in runs if run["outcome"] == "running"), None),
         "last": runs[0] if runs else None,
         "snapshots": [run for run in runs if run["is_kept"]],
+        "promises": [shown_pledge(pledge) for pledge in await services.promising.pledges()],
     }
 
 
@@ -60,6 +63,27 @@ async def rollback(request: Request) -> dict[str, Any]:
 async def _found(request: Request) -> Run:
     """The training that is under way, or the last one where it has just ended."""
     return (await services_of(request).learning.status()).runs[0]
+
+
+def shown_pledge(pledge: Pledge) -> dict[str, Any]:
+    """A promise as JSON shows it, with how it stands."""
+    promise, test = pledge.promise, pledge.test
+    return {
+        "rule": pledge.rule.name,
+        "points": promise.points,
+        "confidence": promise.confidence,
+        "method": "asymptotic",
+        "state": "kept" if test is not None and test.margin is not None else "baseline",
+        "reason": reason_of(pledge),
+        "pairs": 0 if test is None else test.pairs,
+        "fewest_pairs": promise.fewest_pairs,
+        "margin": None if test is None else test.margin,
+        "share": 0.0 if test is None else round(test.share, 4),
+        "loss": None if test is None or test.loss is None else round(test.loss, 4),
+        "bound": None if test is None or test.most is None else round(test.most, 4),
+        "since": None if test is None else rfc3339(test.since_us),
+        "tested_at": None if test is None else rfc3339(test.tested_at_us),
+    }
 
 
 def shown_run(run: Run) -> dict[str, Any]:

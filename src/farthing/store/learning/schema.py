@@ -102,3 +102,23 @@ comparisons = sa.Table(
     sa.Index("ix_comparisons_created", "created_at"),
     sa.Index("ix_comparisons_rule", "rule", "created_at"),
 )
+
+promises = sa.Table(
+    "promises",
+    metadata,
+    # The name of the route rule.
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("tested_at", Moment, nullable=False),
+    # Since when the baseline answers, or does not answer everything.
+    sa.Column("since", Moment, nullable=False),
+    # What is promised, against which model.
+    sa.Column("points", sa.Double, nullable=False),
+    sa.Column("confidence", sa.Double, nullable=False),
+    sa.Column("baseline", sa.Text, nullable=False),
+    # What was found, in how many pairs.
+    sa.Column("pairs", sa.BigInteger, nullable=False),
+    sa.Column("margin", sa.Double),
+    sa.Column("share", sa.Double, nullable=False),
+    sa.Column("loss", sa.Double),
+    sa.Column("most", sa.Double),
+)

@@ -1,0 +1,182 @@
+"""Tests what is promised of routes, again and again, by pairs of answers; the baseline answers where it is not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from msgspec import Struct
+
+from farthing.domain.alerts import Notice
+from farthing.domain.budget import DAY_US
+from farthing.domain.errors import Unavailable
+from farthing.domain.routing.promise import boldest
+from farthing.domain.routing.promised import MARGINS, lets_through
+from farthing.domain.routing.rules import Promise, Rule
+from farthing.ports import Clock
+from farthing.ports.learning import Comparisons, Pair, PromiseStore, PromiseTest
+
+MOST_PAIRS = 3_000
+"""The newest that are tested."""
+LONGEST_US = 30 * DAY_US
+"""Older ones tell of other questions and other models."""
+FEWEST_NEW = 10
+MORE = 0.1
+"""The share of the pairs of the last test that must be there anew for the next; after a day any do, or none."""
+
+
+class Pledge(Struct, frozen=True):
+    """A rule's promise, and what the last test has found of it as it is now."""
+
+    rule: Rule
+    promise: Promise
+    test: PromiseTest | None
+
+
+class Promising:
+    """The promises of all rules."""
+
+    def __init__(
+        self,
+        *,
+        pairs: Comparisons,
+        tests: PromiseStore,
+        in_force: Callable[[], tuple[Sequence[Rule], str | None]],
+        announce: Callable[[Notice], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        """`in_force` tells the rules and the name of the baseline; `announce` tells people of a change."""
+        self._pairs = pairs
+        self._tests = tests
+        self._in_force = in_force
+        self._announce = announce
+        self._clock = clock
+
+    async def pledges(self) -> list[Pledge]:
+        """What is promised, and how it stands. Raises `Unavailable`."""
+        rules, baseline = self._in_force()
+        known = await self._tests.tests() if any(rule.promise for rule in rules) else {}
+        return [
+            Pledge(rule, rule.promise, standing(known.get(rule.name), rule.promise, baseline))
+            for rule in rules
+            if rule.promise is not None
+        ]
+
+    async def tend(self) -> None:
+        """Tests what is due. While the database is away it is left for the next time."""
+        rules, baseline = self._in_force()
+        promising = [rule for rule in rules if rule.promise is not None]
+        if not promising or baseline is None:
+            return
+        with suppress(Unavailable):
+            known = await self._tests.tests()
+            for rule in promising:
+                await self._tend(rule, baseline, known.get(rule.name))
+
+    async def _tend(self, rule: Rule, baseline: str, before: PromiseTest | None) -> None:
+        promise, now_us = rule.promise, self._clock.now_us()
+        if promise is None or not await self._is_due(rule, baseline, before, now_us):
+            return
+        pairs = await self._pairs.pairs(rule.name, baseline, since_us=now_us - LONGEST_US, limit=MOST_PAIRS)
+        test = tested(rule.name, promise, baseline, pairs, now_us=now_us, before=before)
+        had = None if before is None else before.margin
+        if await self._tests.note(test, before=before) and (test.margin is None) != (had is None):
+            await self._announce(_notice(test))
+
+    async def _is_due(self, rule: Rule, baseline: str, before: PromiseTest | None, now_us: int) -> bool:
+        last = standing(before, rule.promise, baseline)
+        if last is None or now_us - last.tested_at_us >= DAY_US:
+            return True
+        wanted = max(FEWEST_NEW, round(last.pairs * MORE))
+        since_us = last.tested_at_us + 1
+        return len(await self._pairs.pairs(rule.name, baseline, since_us=since_us, limit=wanted)) == wanted
+
+
+def standing(test: PromiseTest | None, promise: Promise | None, baseline: str | None) -> PromiseTest | None:
+    """The test, where it was of this promise against this baseline."""
+    return test if test is not None and test.promise == promise and test.baseline == baseline else None
+
+
+def tested(
+    rule: str, promise: Promise, baseline: str, pairs: Sequence[Pair], *, now_us: int, before: PromiseTest | None
+) -> PromiseTest:
+    """What the pairs say of the promise, which must all be of this rule and baseline."""
+    found = boldest((_losses(pairs, margin) for margin in MARGINS), promise)
+    kept = sum(verdict.is_kept for verdict in found)
+    margin = MARGINS[kept - 1] if kept else None
+    share = sum(lets_through(margin, _short(pair)) for pair in pairs) / (len(pairs) or 1)
+    if not share:
+        margin = None
+    # What would be in force, or what failed.
+    verdict = found[kept - 1] if margin is not None else found[-1]
+    is_enough = len(pairs) >= promise.fewest_pairs
+    is_same = before is not None and (before.margin is None) == (margin is None)
+    return PromiseTest(
+        rule=rule,
+        tested_at_us=now_us,
+        since_us=before.since_us if before is not None and is_same else now_us,
+        promise=promise,
+        baseline=baseline,
+        pairs=len(pairs),
+        margin=margin,
+        share=share,
+        loss=verdict.loss if is_enough else None,
+        most=verdict.most if is_enough else None,
+    )
+
+
+def _losses(pairs: Sequence[Pair], margin: float) -> list[float]:
+    return [_loss(pair) if lets_through(margin, _short(pair)) else 0.0 for pair in pairs]
+
+
+def _loss(pair: Pair) -> float:
+    loss = pair.other_quality - pair.served_quality
+    return loss if pair.other_model == pair.baseline_model else -loss
+
+
+def _short(pair: Pair) -> float:
+    return MARGINS[-1] if pair.short is None else pair.short
+
+
+def reason_of(pledge: Pledge) -> str:
+    """How a promise stands, in one sentence."""
+    test, points = pledge.test, f"{pledge.promise.points:g}"
+    if test is None or test.most is None:
+        return (
+            f"The baseline answers: {0 if test is None else test.pairs} pairs of answers are compared, and fewer than "
+            f"{pledge.promise.fewest_pairs} tell nothing."
+        )
+    if test.margin is not None:
+        return (
+            f"Cheaper models answer where they are expected within {test.margin:g} of the baseline; that loses at most "
+            f"{test.most:.3f} of the {points} promised, asymptotically."
+        )
+    if test.most <= pledge.promise.points:
+        return "The baseline answers: of no question yet a cheaper model's answer is expected to be good enough."
+    return f"The baseline answers: cheaper models may lose {test.most:.3f} on average, over the {points} promised."
+
+
+def _notice(test: PromiseTest) -> Notice:
+    points, names = test.promise.points, f"The promise of route {test.rule}"
+    if test.margin is None:
+        text = f"{names} is not shown to be kept any more: {test.baseline} answers until it is."
+    else:
+        text = (
+            f"{names} is kept, by {test.pairs} pairs of answers: cheaper models answer where they are expected within "
+            f"{test.margin:g} of {test.baseline}."
+        )
+    return Notice(
+        event_id=f"promise:{test.rule}:{test.tested_at_us}",
+        kind="promise.unmet" if test.margin is None else "promise.kept",
+        text=text,
+        occurred_at_us=test.tested_at_us,
+        data={
+            "rule": test.rule,
+            "points": points,
+            "confidence": test.promise.confidence,
+            "pairs": test.pairs,
+            "margin": test.margin,
+            "loss": test.loss,
+            "bound": test.most,
+        },
+    )
