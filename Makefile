@@ -48,6 +48,7 @@ run: .venv/synced $(PREPARED) ## the gateway on http://127.0.0.1:8000
 
 # What is compiled cannot be counted.
 COUNTED := $(filter on,$(COVERAGE)$(COMPILED))
+COUNTER := slipcover --branch --source src/farthing --json --out coverage.json -m
 
 # A file's tests stay in one process. In the order of their folders the many short ones come last, and nobody waits long.
 SHARED := -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder --ignore tests/faults
@@ -57,11 +58,9 @@ test: dev servers $(PREPARED) ## every test, against real servers, with coverage
 ifneq ($(TESTS),)
 	@$(BIN)/pytest $(TESTS)
 else
-	@rm -f .coverage .coverage.*
-	@$(if $(COUNTED),$(BIN)/coverage run -m,$(BIN)/python -m) pytest $(SHARED) && passed=yes || passed=no; $(BIN)/pytest tests/faults && [ $$passed = yes ]
+	@rm -f coverage.json
+	@$(BIN)/python -m $(if $(COUNTED),$(COUNTER) )pytest $(SHARED) && passed=yes || passed=no; $(BIN)/pytest tests/faults && [ $$passed = yes ]
 ifneq ($(COUNTED),)
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage json --quiet -o coverage.json
 	@$(BIN)/python tools/coverage_gate.py coverage.json
 endif
 endif
@@ -145,7 +144,7 @@ footprint: dev ## a fresh clone's way to the first answer, start, memory and siz
 	@$(BIN)/python -m benchmarks.footprint
 
 clean: ## removes everything that make made
-	rm -rf .venv .coverage .coverage.* coverage.json .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .benchmarks build dist
+	rm -rf .venv coverage.json .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .benchmarks build dist
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 10

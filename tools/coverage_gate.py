@@ -11,14 +11,15 @@ SHOWN_LINES = 12
 
 
 def main(report: str) -> int:
-    """The exit code for coverage's JSON report at this path; silent unless coverage is missing somewhere."""
+    """The exit code for slipcover's JSON report at this path; silent unless coverage is missing somewhere."""
     files = json.loads(Path(report).read_text(encoding="utf-8"))["files"]
     covered, total, gaps = defaultdict[str, int](int), defaultdict[str, int](int), list[str]()
     for name, figures in sorted(files.items()):
         package = PurePosixPath(name).relative_to("src/farthing").parts[0].removesuffix(".py")
         summary = figures["summary"]
-        covered[package] += summary["covered_lines"] + summary["covered_branches"]
-        total[package] += summary["num_statements"] + summary["num_branches"]
+        done = summary["covered_lines"] + summary["covered_branches"]
+        covered[package] += done
+        total[package] += done + summary["missing_lines"] + summary["missing_branches"]
         if package in COMPLETE and (missing := _missing(figures)):
             gaps.append(f"{name}: {missing}")
     percent = {package: 100.0 * covered[package] / total[package] for package in total if total[package]}
@@ -36,7 +37,7 @@ def main(report: str) -> int:
 def _missing(figures: dict[str, list[object]]) -> str:
     """The lines and the jumps that no test took, shortened."""
     lines = [str(line) for line in figures["missing_lines"]]
-    jumps = [f"{jump[0]}→{jump[1]}" for jump in figures["missing_branches"] if isinstance(jump, list)]
+    jumps = [f"{jump[0]}→{jump[1] or 'exit'}" for jump in figures["missing_branches"] if isinstance(jump, list)]
     places = [*lines, *jumps]
     return ", ".join(places[:SHOWN_LINES]) + (", …" if len(places) > SHOWN_LINES else "")
 
