@@ -380,7 +380,8 @@ class Draft:
     def _facts(self) -> dict[str, Any]:
         """What does not change from the moment a model is asked."""
         call, caller, plan, model = self.call, self.caller, self.plan, self.model
-        facts = call_facts(call, caller) | {
+        facts = call_facts(call, caller)
+        facts |= {
             "user": self.user,
             "session": self.session,
             "requested_model": self.requested_model,
@@ -395,5 +396,5 @@ class Draft:
             facts |= plan_facts(plan)
         if self.part is not None:
             facts |= {"experiment_id": self.part.experiment.id, "arm": self.part.arm.name}
-        tokens = self.estimate(None).tokens_in if self.part else 0
-        return facts | {"decision": decision_of(plan, self.part, tokens)}
+        facts["decision"] = decision_of(plan, self.part, self.estimate(None).tokens_in if self.part else 0)
+        return facts

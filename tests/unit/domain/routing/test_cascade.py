@@ -11,8 +11,11 @@ from msgspec.structs import replace
 
 from farthing.domain.catalogue import Model, Tier
 from farthing.domain.chat import ChatRequest, Image, Message, Part, Text, Tool
+from farthing.domain.routing import strategies_with
 from farthing.domain.routing.cascade import ENOUGH, Pair, Verdict, may_cascade, pair_of
 from farthing.domain.routing.plan import Candidate, Needs, Plan
+from tests.unit.domain.routing.foretelling import Told, often
+from tests.unit.domain.routing.samples import THREE, ask
 
 Offer = tuple[str, Tier, int | None, float | None]
 NEEDS = Needs(tokens_in=10, tokens_out=100, max_tokens=None)
@@ -95,6 +98,18 @@ def test_what_is_expected_of_both_says_what_is_enough() -> None:
     assert found is not None
     assert (found.expected, found.least) == (0.8, 0.88)
     assert round(found.belief(0.5), 9) == 0.8
+
+
+def test_a_plan_by_what_was_learned_says_what_is_enough() -> None:
+    """The cheap model is asked first although more is expected of the choice, as far as a check can make up for that."""
+    told = Told({"small": 0.7, "medium": 0.5, "large": 0.82})
+    found = strategies_with(told, rated=often("small", "medium", "large"), floor=0.02)["learning"].plan(
+        ask("Hello"), THREE
+    )
+    pair = pair_of(found)
+    assert pair is not None
+    assert (found.models[0].name, pair.first.name, pair.then.name) == ("large", "small", "large")
+    assert (pair.expected, round(pair.least, 9)) == (0.7, 0.8)
 
 
 @given(expected=st.floats(0, 1), scores=st.tuples(st.floats(0, 1), st.floats(0, 1)))
