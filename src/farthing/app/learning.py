@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from farthing.app.storage import Storage
 from farthing.app.training import Trainer
 from farthing.domain.alerts import Notice
-from farthing.domain.errors import NotFound, Unavailable
+from farthing.domain.errors import Unavailable
 from farthing.domain.routing.rules import Rule
 from farthing.gateway.comparing import Comparing
 from farthing.gateway.errand import Errands
@@ -51,8 +51,6 @@ class Learning:
         self._feedback = storage.store.feedback
         self.lessons = Lessons()
         """Questions that were answered and wait to be written."""
-        self.remarks = Remarks()
-        """What is thought of earlier answers and waits to be written."""
         self.shadows = Shadows()
         """Requests whose answers wait to be compared."""
         self.retraining = Retraining(
@@ -95,35 +93,6 @@ class Learning:
             await self._kept.keep(noted)
         except Unavailable:
             self.lessons.give_back(noted)
-        else:
-            if self._settings.learning.implicit_feedback:
-                await self._look_back([lesson for lesson in noted if lesson.asker])
-
-    async def _look_back(self, asked: Sequence[Lesson]) -> None:
-        """Takes down which earlier answers the new questions speak against."""
-        if asked:
-            since_us = min(lesson.created_at_us for lesson in asked) - WITHIN_US
-            with suppress(Unavailable):
-                known = await self._kept.asked((lesson.asker or "" for lesson in asked), since_us)
-                for remark in asked_again(asked, known):
-                    self.remarks.add(remark)
-
-    async def rate(self) -> None:
-        """Writes what is thought of earlier answers; while the database is away it waits."""
-        for remark, tried in self.remarks.take():
-            try:
-                await self._feedback.rate(
-                    remark.request_id,
-                    remark.grade,
-                    tenant=remark.tenant,
-                    principal=remark.principal,
-                    details={"is_correct": remark.is_correct},
-                    source=remark.source,
-                )
-            except NotFound:
-                self.remarks.add(remark, tried + 1)
-            except Unavailable:
-                self.remarks.add(remark, tried)
 
     async def sweep(self) -> None:
         """Deletes questions and comparisons that are not to be kept any longer."""
