@@ -34,12 +34,12 @@ async def checked_answer(dispatch: Dispatch, order: Order, on_complete: OnComple
 
     Whatever goes wrong once the cheap model has answered, its answer is served.
     """
-    draft = order.draft
-    pair = _pair_for(order, draft.plan) if draft.plan else None
-    if pair is None or draft.plan is None:
+    draft, chosen = order.draft, order.draft.plan
+    pair = _pair_for(order, chosen) if chosen else None
+    if pair is None or chosen is None:
         return await dispatch.first_answer(order, on_complete)
     quiet, ask = _unstreamed(order), partial(dispatch.ask, on_complete=on_complete)
-    plan = draft.plan = _led(pair, draft.plan)
+    plan = draft.plan = _led(pair, chosen)
     began_us = draft.elapsed_us
     answer = await dispatch.first_answer(quiet, on_complete)
     if not isinstance(answer, Whole) or draft.model != pair.first:

@@ -101,11 +101,9 @@ def test_what_is_expected_of_both_says_what_is_enough() -> None:
 
 
 def test_a_plan_by_what_was_learned_says_what_is_enough() -> None:
-    """The cheap model is asked first although more is expected of the choice, as far as a check can make up for that."""
-    told = Told({"small": 0.7, "medium": 0.5, "large": 0.82})
-    found = strategies_with(told, rated=often("small", "medium", "large"), floor=0.02)["learning"].plan(
-        ask("Hello"), THREE
-    )
+    """More is expected of the choice than of the cheap model, by no more than a check can make up for."""
+    told, rated = Told({"small": 0.7, "medium": 0.5, "large": 0.82}), often("small", "medium", "large")
+    found = strategies_with(told, rated=rated, floor=0.02)["learning"].plan(ask("Hello"), THREE)
     pair = pair_of(found)
     assert pair is not None
     assert (found.models[0].name, pair.first.name, pair.then.name) == ("large", "small", "large")
