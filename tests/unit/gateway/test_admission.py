@@ -43,7 +43,7 @@ def test_an_open_gateway_takes_everybody(credential: str | None) -> None:
     assert admit(replace(SNAPSHOT, is_open=True, keys={}), credential, 0) is LOCAL_CALLER
 
 
-@pytest.mark.parametrize("credential", [WELL_FORMED, "sk-anything", None])
+@pytest.mark.parametrize("credential", [WELL_FORMED, "sk-anything", "' OR 1=1 --", "a; DROP TABLE keys", None])
 def test_nobody_is_called_wrong_before_the_keys_are_known(credential: str | None) -> None:
     """While the key store is away, who is not known is asked to wait."""
     with pytest.raises(Unavailable) as caught:
