@@ -2,150 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
-
-from farthing.domain.catalogue import VIRTUAL_MODELS, Capability, Tier
+from farthing.domain.catalogue import Capability, Tier
 from farthing.domain.keys import Errand, Role
 from farthing.domain.pricing import NANO
 from farthing.domain.scope import Where
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-DIALECTS = ("openai", "anthropic", "gemini")
-RESERVED_PROVIDERS = ("demo", "farthing")
-"""Names that answers of simulated or routed models carry; a real provider must not be mistaken for them."""
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
-_SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MODEL_NAME = re.compile(r"[!-~]{1,256}")
-_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}")
-_HOST = re.compile(r"[0-9A-Za-z.:_%-]+")
-_FRAMING_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "content-encoding"}
-
-
-def _host(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise ValueError('expected an address or a host name such as "127.0.0.1"')
-    return text
-
-
-def _database_url(url: SecretStr) -> SecretStr:
-    text = url.get_secret_value()
-    if text.startswith("postgres://"):
-        text = "postgresql://" + text.removeprefix("postgres://")
-    is_file = text.startswith("sqlite:///") and text.removeprefix("sqlite:///") not in {"", ":memory:"}
-    if not is_file and not _has_host(text, {"postgresql"}):
-        raise ValueError("expected sqlite:///path or postgresql://user@host:port/name")
-    return SecretStr(text)
-
-
-def _redis_url(url: SecretStr) -> SecretStr:
-    text = url.get_secret_value()
-    if not text.startswith("unix:///") and not _has_host(text, {"redis", "rediss"}):
-        raise ValueError("expected redis://host:port/number, rediss://… or unix:///path")
-    return url
-
-
-def _base_url(text: str) -> str:
-    if not _has_host(text, {"http", "https"}) or any(mark in text for mark in "@?#"):
-        raise ValueError('expected http:// or https:// with host and path only, such as "http://127.0.0.1:11434/v1"')
-    return text.rstrip("/")
-
-
-def _issuer(text: str) -> str:
-    # Kept as it stands: tokens name their issuer letter by letter, with or without a slash at the end.
-    _base_url(text)
-    return text
-
-
-def _webhook_url(url: SecretStr) -> SecretStr:
-    text = url.get_secret_value()
-    if not _has_host(text, {"http", "https"}) or any(mark in text for mark in "@#"):
-        raise ValueError('expected http:// or https:// with a host, such as "https://hooks.example.com/farthing"')
-    return url
-
-
-def _has_host(url: str, schemes: set[str]) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and url.isprintable()
-    except ValueError:
-        return False
-
-
-def _header_name(name: str) -> str:
-    if not _HEADER_NAME.fullmatch(name):
-        raise ValueError("expected the name of an HTTP header")
-    if name.lower() in _FRAMING_HEADERS:
-        raise ValueError("expected a header that does not frame the message: this one is set by the gateway")
-    return name
-
-
-def _header_value(value: SecretStr) -> SecretStr:
-    if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
-        raise ValueError("expected printable ASCII")
-    return value
-
-
-def _provider_name(name: str) -> str:
-    _short_name(name)
-    if name in RESERVED_PROVIDERS:
-        raise ValueError("expected another name: this one is the gateway's own")
-    return name
-
-
-def _short_name(name: str) -> str:
-    if not _SHORT_NAME.fullmatch(name):
-        raise ValueError("expected a name of up to 64 letters, digits, dots, dashes or underscores")
-    return name
-
-
-def _model_name(name: str) -> str:
-    if not _MODEL_NAME.fullmatch(name):
-        raise ValueError("expected up to 256 printable ASCII characters without spaces")
-    return name
-
-
-def _own_model_name(name: str) -> str:
-    if name in VIRTUAL_MODELS:
-        raise ValueError("expected another name: this one asks for routing")
-    return _model_name(name)
-
-
-def _variable_name(name: str) -> str:
-    if not _VARIABLE_NAME.fullmatch(name):
-        raise ValueError('expected the name of an environment variable such as "LOCAL_KEY", never the key itself')
-    return name
-
-
-def _mail_address(text: str) -> str:
-    if not _MAIL_ADDRESS.fullmatch(text):
-        raise ValueError('expected a mail address such as "finops@example.com"')
-    return text
-
-
-def _offered(wanted: bool) -> bool:  # noqa: FBT001 (pydantic calls it with the value)
-    if wanted:
-        raise ValueError("expected false: this version has no semantic cache")
-    return wanted
-
-
-ModelName = Annotated[str, AfterValidator(_model_name)]
-Name = Annotated[str, AfterValidator(_short_name)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
-VariableName = Annotated[str, AfterValidator(_variable_name)]
-Address = Annotated[str, AfterValidator(_mail_address)]
-Port = Annotated[int, Field(ge=1, le=65_535)]
-UsdPerDay = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=9)]
-UsdPerMillionTokens = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
-UsdPerThousand = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6)]
+from farthing.settings.kinds import (
+    Address,
+    BaseUrl,
+    DatabaseUrl,
+    HeaderName,
+    HeaderValue,
+    Host,
+    Issuer,
+    ModelName,
+    Name,
+    Offered,
+    OwnModelName,
+    PerMinute,
+    Port,
+    ProviderName,
+    RedisUrl,
+    Seconds,
+    UsdPerDay,
+    UsdPerMillionTokens,
+    UsdPerThousand,
+    VariableName,
+    WebhookUrl,
+)
 
 
 class Section(BaseModel):
@@ -157,7 +46,7 @@ class Section(BaseModel):
 class ServerSettings(Section):
     """Where and how the gateway listens."""
 
-    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """0 takes any free port."""
     workers: Annotated[int, Field(ge=1, le=256)] = 1
@@ -182,7 +71,7 @@ class ServerSettings(Section):
 class DatabaseSettings(Section):
     """Where the ledger is kept."""
 
-    url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("")
+    url: DatabaseUrl = SecretStr("")
     """Once loaded never empty: the default is a SQLite file under the data folder."""
     pool_min: Annotated[int, Field(ge=0, le=1000)] = 2
     pool_max: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -197,7 +86,7 @@ class DatabaseSettings(Section):
 class RedisSettings(Section):
     """Fast state shared between processes and hosts; without a URL each process keeps its own."""
 
-    url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
+    url: RedisUrl | None = None
     key_prefix: Annotated[str, Field(max_length=64)] = ""
 
 
@@ -276,7 +165,7 @@ class CacheSettings(Section):
 
     enabled: bool = True
     ttl_s: Annotated[int, Field(ge=1, le=31_536_000)] = 86_400
-    semantic: Annotated[bool, AfterValidator(_offered)] = False
+    semantic: Offered = False
 
 
 class PriceSettings(Section):
@@ -305,10 +194,10 @@ class PlanSettings(Section):
 class SignOnSettings(Section):
     """The identity provider through which people come to the page and the admin API (OpenID Connect)."""
 
-    issuer: Annotated[str, AfterValidator(_issuer)] | None = None
+    issuer: Issuer | None = None
     client_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     client_secret_env: VariableName = "FARTHING_OIDC_CLIENT_SECRET"  # noqa: S105 (a name)
-    public_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    public_url: BaseUrl | None = None
     """Where browsers reach the gateway."""
     scopes: Annotated[str, Field(min_length=6, max_length=255)] = "openid email profile"
     tenant: Annotated[str, Field(min_length=1, max_length=200)] = "local"
@@ -323,7 +212,7 @@ class SignOnSettings(Section):
 class MailSettings(Section):
     """The server that takes the gateway's mail."""
 
-    host: Annotated[str, AfterValidator(_host)] | None = None
+    host: Host | None = None
     port: Port = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
@@ -334,7 +223,7 @@ class MailSettings(Section):
 class AlertSettings(Section):
     """Who hears that a budget nears its end."""
 
-    webhook_url: Annotated[SecretStr, AfterValidator(_webhook_url)] | None = None
+    webhook_url: WebhookUrl | None = None
     """A secret itself: whoever knows it may post there."""
     webhook_secret_env: VariableName = "FARTHING_WEBHOOK_SECRET"  # noqa: S105 (a name)
     """The variable with the secret that signs; without one nothing is sent."""
@@ -362,11 +251,11 @@ class ProviderSettings(Section):
     """A provider as the file names it; a known vendor needs none of the fields."""
 
     dialect: Literal["openai", "anthropic", "gemini"] | None = None
-    base_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    base_url: BaseUrl | None = None
     responses: bool | None = None
     """Whether it answers OpenAI's Responses API; None means what is known of the vendor at its own address."""
     api_key_env: VariableName | None = None
-    headers: dict[Annotated[str, AfterValidator(_header_name)], Annotated[SecretStr, AfterValidator(_header_value)]] = (
+    headers: dict[HeaderName, HeaderValue] = (
         Field(default_factory=dict)
     )
     timeouts: TimeoutSettings = TimeoutSettings()
@@ -375,7 +264,7 @@ class ProviderSettings(Section):
 class ModelSettings(Section):
     """A model as callers name it, at a configured provider."""
 
-    name: Annotated[str, AfterValidator(_own_model_name)]
+    name: OwnModelName
     provider: str
     upstream: ModelName | None = None
     """What the provider calls it; None means `name`."""
@@ -415,5 +304,5 @@ class Document(Section):
     alerts: AlertSettings = AlertSettings()
     oidc: SignOnSettings = SignOnSettings()
     plans: dict[Name, PlanSettings] = Field(default_factory=dict)
-    providers: dict[Annotated[str, AfterValidator(_provider_name)], ProviderSettings] = Field(default_factory=dict)
+    providers: dict[ProviderName, ProviderSettings] = Field(default_factory=dict)
     models: tuple[ModelSettings, ...] = ()
