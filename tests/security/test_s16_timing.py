@@ -62,7 +62,7 @@ def welch(first: list[int], second: list[int]) -> float:
 
 
 def measured(classes: list[Callable[[Random], str]], dice: Random) -> list[list[int]]:
-    """Samples of each class, in an order that is drawn by lot; no credential comes twice, and all are at hand before."""
+    """Samples of each class, in an order drawn by lot; no credential comes twice, and all are at hand before."""
     order = [number for number in range(len(classes)) for _ in range(SAMPLES)]
     dice.shuffle(order)
     asked = [(number, classes[number](dice)) for number in order]
