@@ -102,6 +102,7 @@ class RoutingSettings(Section):
     exploration: Annotated[float, Field(ge=0, le=0.2)] = 0.02
     """The share of requests that are answered by another model than the chosen one, once something is learned."""
 
+
 class RouteSettings(Section):
     """What holds where the gateway chooses the model, for some requests."""
 
@@ -159,6 +160,7 @@ class LearningSettings(Section):
         if not self.shadow_share:
             return {}
         return {"shadow": int(self.shadow_usd_per_day * NANO), "judge": int(self.judge_usd_per_day * NANO)}
+
 
 class CacheSettings(Section):
     """Which answers are kept, and for how long."""
@@ -255,9 +257,7 @@ class ProviderSettings(Section):
     responses: bool | None = None
     """Whether it answers OpenAI's Responses API; None means what is known of the vendor at its own address."""
     api_key_env: VariableName | None = None
-    headers: dict[HeaderName, HeaderValue] = (
-        Field(default_factory=dict)
-    )
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     timeouts: TimeoutSettings = TimeoutSettings()
 
 
