@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from typing import TYPE_CHECKING
 
 from farthing.store.schema import COUNTERS, response_cache, value_metrics
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from sqlalchemy.dialects import postgresql, sqlite
 
 
 def adding(new: postgresql.Insert | sqlite.Insert) -> sa.sql.expression.UpdateBase:
