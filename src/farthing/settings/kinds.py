@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from farthing.domain.catalogue import VIRTUAL_MODELS
 from pydantic import AfterValidator, Field, SecretStr
+
+from farthing.domain.catalogue import VIRTUAL_MODELS
 
 RESERVED_PROVIDERS = ("demo", "farthing")
 """Names that answers of simulated or routed models carry; a real provider must not be mistaken for them."""

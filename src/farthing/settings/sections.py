@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
 from farthing.domain.catalogue import Capability, Tier
 from farthing.domain.keys import Errand, Role
 from farthing.domain.pricing import NANO
 from farthing.domain.scope import Where
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-
 from farthing.settings.kinds import (
     Address,
     BaseUrl,
@@ -98,7 +98,6 @@ class RoutingSettings(Section):
     """The model that would have been used without Farthing: savings are measured against it."""
     quality_floor: Annotated[float, Field(ge=0, le=1)] = 0.02
     """The most quality, in points of 0..1, that a cheaper answer may cost."""
-
     exploration: Annotated[float, Field(ge=0, le=0.2)] = 0.02
     """The share of requests that are answered by another model than the chosen one, once something is learned."""
 
@@ -139,7 +138,6 @@ class LearningSettings(Section):
     """Whether questions are kept, to learn from those whose answers are rated."""
     retrain_every_hours: Annotated[int, Field(ge=0, le=8_760)] = 24
     """0 trains by hand alone."""
-
     shadow_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The share of routed requests that a second model is asked as well, once the caller has the answer."""
     shadow_usd_per_day: UsdPerDay = Decimal(1)
