@@ -99,6 +99,12 @@ class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     upstream_us: int = 0
 
     @property
+    def tokens(self) -> int:
+        """What models have read and written for it, also for answers that the caller did not get."""
+        used = [self.usage, *(attempt.charge.usage for attempt in self.attempts if attempt.charge is not UNSET)]
+        return sum(usage.tokens_in + usage.tokens_out for usage in used)
+
+    @property
     def savings(self) -> int:
         """Nano-dollars not spent against the baseline; 0 where either side is unpriced."""
         if self.cost is None or self.baseline_cost is None:

@@ -320,7 +320,7 @@ class Draft:
         self.exchange = exchange
         self.hold.settle(exchange.cost or 0)
         if self.allowance is not None:
-            self.allowance.settle(exchange.usage.tokens_in + exchange.usage.tokens_out)
+            self.allowance.settle(exchange.tokens)
         self._recorder.settle(exchange)
         return exchange
 

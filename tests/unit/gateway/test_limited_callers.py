@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from farthing.domain.errors import RateLimited
 from farthing.domain.keys import Caller, Key
 from farthing.domain.limits import Limits, Quota
+from farthing.domain.routing.rules import Rule
+from farthing.domain.scope import Scope
 from farthing.domain.secrets import digest
 from farthing.providers.fake import answer
 from tests.unit.gateway.rig import KEY, Rig, chat, completion
@@ -49,9 +52,18 @@ async def test_what_was_used_is_settled_with_the_record() -> None:
     assert left[0] - left[1] in range(13, 17)
 
 
-async def remaining(rig: Rig) -> int:
+async def test_all_calls_of_a_request_are_used() -> None:
+    """The answer of a cascade, and the one that it was checked by."""
+    rig = limited(tokens_per_minute=10_000)
+    rule = Rule(name="all", scope=Scope("key", "k1"), cascade=True)
+    rig.snapshots.swap(replace(rig.snapshots.current, rules=(rule,)))
+    left = [await remaining(rig, model="farthing/hybrid") for _ in range(2)]
+    assert left[0] - left[1] in range(28, 32)
+
+
+async def remaining(rig: Rig, model: str = "small") -> int:
     """Tokens that are left once a request was let in."""
-    allowance = (await rig.pipeline.run(rig.call(chat()))).draft.allowance
+    allowance = (await rig.pipeline.run(rig.call(chat(model=model)))).draft.allowance
     assert allowance is not None
     return allowance.standings[0].remaining
 
