@@ -16,12 +16,14 @@ TOKENS_OUT = 16
 """For a number and a word or two around it."""
 THINKING_TOKENS_OUT = 512
 """The same of a model that thinks before it says so."""
+_END = 200
+"""Characters in which a longer answer must say what it comes to."""
 _QUESTION = (
     "How likely is it that your last answer is correct and does all that was asked? Think of what could be wrong "
     "with it. Reply with one whole number from 0 (certainly wrong) to 100 (certainly right), and nothing else."
 )
-_MARKED = re.compile(r"(?:^|\n|\W)(?:####|(?:the )?(?:final )?answer(?: is|:))[\s:*$]*([^\n]{1,80})\s*$", re.IGNORECASE)
-_BOXED = re.compile(r"\\boxed\{([^{}\n]{1,80})\}[^\n]{0,10}\s*$")
+_MARKED = re.compile(r"(?:####|\b(?:final )?answer(?: is|:))[\s:*$]*([^\n]{1,80})$", re.IGNORECASE)
+_BOXED = re.compile(r"\\boxed\{([^{}\n]{1,80})\}[^\n]{0,10}$")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _NO_WORDS = re.compile(r"[^\w.+/<=>%-]+")
@@ -40,7 +42,8 @@ def final_answer(text: str) -> str | None:
     None where the text is no short answer and does not mark one.
     """
     said = text.strip()
-    found = _BOXED.search(said) or _MARKED.search(said)
+    end = said[-_END:]
+    found = _BOXED.search(end) or _MARKED.search(end)
     if found is not None:
         said = found[1]
     elif len(said) > LONGEST_FINAL or "\n" in said:
