@@ -13,6 +13,7 @@ from farthing.domain.pricing import NANO
 from farthing.domain.routing import concrete, strategy_for
 from farthing.domain.routing.exploration import explored
 from farthing.domain.routing.needs import capable
+from farthing.domain.routing.pace import paced
 from farthing.domain.routing.plan import Plan
 from farthing.domain.routing.promised import BOLDEST, promised
 from farthing.domain.routing.rules import Rule
@@ -179,8 +180,8 @@ def _planned(order: Order, part: Part | None) -> tuple[Plan, bool]:
 def _routed(order: Order, wanted: str, part: Part | None) -> tuple[Plan, bool]:
     """As `_planned`, where a strategy chooses.
 
-    Who says how much quality may be given up, is in an experiment, is promised something or is short of money is not
-    explored.
+    Neither paced nor explored is who says how much quality may be given up, is in an experiment, is promised something
+    or is short of money.
     """
     snapshot = order.snapshot
     strategy = snapshot.strategies[strategy_for(wanted, snapshot.strategy)]
@@ -192,8 +193,11 @@ def _routed(order: Order, wanted: str, part: Part | None) -> tuple[Plan, bool]:
     if order.draft.hold.is_thrifty and rule is None:
         plan = THRIFT.lower(chosen, models, allowed)
     is_thrifty = plan is not chosen
-    share = snapshot.exploration if part is None and floor is None and not is_thrifty else 0.0
-    plan = explored(_affordable(order, plan), models, share=share, request_id=order.call.request_id)
+    plan, is_free = _affordable(order, plan), part is None and floor is None and not is_thrifty
+    if is_free and snapshot.pace is not None:
+        plan = paced(plan, snapshot.pace)
+    share = snapshot.exploration if is_free else 0.0
+    plan = explored(plan, models, share=share, request_id=order.call.request_id)
     return plan if rule is None else promised(plan, rule, models.compared), is_thrifty
 
 

@@ -10,6 +10,7 @@ from farthing.domain.budget import DAY_US
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.keys import Key
 from farthing.domain.plans import TenantPlan
+from farthing.domain.routing.pace import Pace
 from farthing.domain.routing.plan import Strategy
 from farthing.domain.routing.rules import Rule
 from farthing.gateway.call import Call
@@ -33,6 +34,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """What holds for some routes, the first that covers a request first."""
     exploration: float = 0.0
     """Share of the requests decided by what is learned that another model answers."""
+    pace: Pace | None = None
+    """How dear quality is, so that requests cost on average what they may; None where they may cost anything."""
     keys: Mapping[bytes, Key] = field(default_factory=dict)
     """By digest of the secret."""
     keys_known: bool = True

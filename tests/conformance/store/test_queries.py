@@ -316,3 +316,19 @@ async def test_spent_by_budget(store: Store) -> None:
         "nobody": 0,
     }
     assert await store.queries.spent_today(NOON_US) == {"acme": 111, "bolt": 100_000}
+
+
+async def test_what_is_routed_by_what_is_learned_is_told_by_the_minute(store: Store) -> None:
+    """Of all tenants together, the oldest minute first; what others decide does not count."""
+    rows = [
+        exchange(created_at_us=NOON_US + minute * MINUTE_US, tenant=tenant, strategy=strategy, cost=cost)
+        for minute, tenant, strategy, cost in (
+            (1, "acme", "hybrid", 30),
+            (0, "acme", "learning", 10),
+            (0, "other", "hybrid", 5),
+            (0, "acme", "complexity", 100),
+            (2, "acme", "hybrid", 7),
+        )
+    ]
+    await store.ingest.write(rows)
+    assert await store.queries.routed_minutes(NOON_US, NOON_US + 2 * MINUTE_US) == [(2, 15), (1, 30)]

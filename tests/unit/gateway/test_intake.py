@@ -13,6 +13,7 @@ from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.experiments.assignment import point
 from farthing.domain.keys import Caller, Key
 from farthing.domain.routing import strategies_with
+from farthing.domain.routing.pace import Pace
 from farthing.domain.secrets import digest
 from farthing.providers.fake import answer
 from tests.unit.domain.routing.foretelling import Told, often
@@ -133,6 +134,17 @@ async def test_who_says_how_much_quality_may_be_given_up_is_not_explored() -> No
         await rig.ask(chat(model=name), quality_floor=0.1 if name == "farthing/learning" else None)
     told = [json.loads(str(one.decision))["metadata"].get("propensities") for one in rig.journal.settled]
     assert told == [{"small": 1.0}, {"small": 1.0}, None]
+
+
+async def test_a_pace_gives_up_quality_but_not_that_of_who_sets_a_floor() -> None:
+    """Where as much is saved by it; nor is a model given up that was asked for by its name."""
+    rig = learned(Rig(lambda _: answer(completion())))
+    pace = Pace(target_usd=0.001, spent_usd=0.002, points_per_usd=1_000.0)
+    rig.snapshots.swap(replace(rig.snapshots.current, pace=pace))
+    for name, floor in (("farthing/learning", None), ("farthing/learning", 0.02), ("large", None)):
+        await rig.ask(chat(model=name), quality_floor=floor)
+    assert [one.model for one in rig.journal.settled] == ["small", "large", "large"]
+    assert str(rig.journal.settled[0].reason).endswith("; to keep to $0.001 a request, small instead.")
 
 
 async def test_an_answer_kept_for_one_floor_is_not_told_for_another() -> None:

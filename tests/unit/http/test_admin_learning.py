@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from math import exp
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from farthing.app import training
 from farthing.app.training import Trainer
 from farthing.background.clock import SystemClock
 from farthing.insight.learning.retraining import Retraining, Tell
 from farthing.ports.learning import Trained
+from farthing.settings import Settings
 from farthing.store import Store, open_store
-from tests.servers.asgi import Client
+from tests.conformance.store.samples import exchange
+from tests.servers.asgi import Client, running
 from tests.unit.app.lessons import teach
 from tests.unit.http.conftest import SECRETS
 
@@ -56,7 +60,18 @@ async def test_a_dry_run_tells_what_would_come_of_it(admin: Client) -> None:
     found = (await admin.get(STATUS)).json
     assert (found["active"], found["snapshots"], found["training"]) == (None, [], None)
     assert found["labels"] == {"total": 40, "models": {"large": 20, "small": 20}}
-    assert (found["is_enough"], found["last"]["id"]) == (True, run["id"])
+    assert (found["is_enough"], found["last"]["id"], found["pace"]) == (True, run["id"], None)
+
+
+async def test_the_pace_of_spending_is_told(settings: Settings, store: Store) -> None:
+    """From the start on, by what the database tells."""
+    routing = settings.routing.model_copy(update={"pace_usd_per_request": 0.002})
+    minutes_ago_us = SystemClock().now_us() - 300_000_000
+    spent = [exchange(created_at_us=minutes_ago_us, strategy="hybrid", cost=3_000_000) for _ in range(20)]
+    await store.ingest.write(spent)
+    async with running(replace(settings, routing=routing)) as application:
+        found = (await Client(application).get(STATUS)).json
+    assert found["pace"] == {"target": 0.002, "spent": 0.003, "points_per_usd": pytest.approx(5 * exp(0.5))}
 
 
 async def test_what_is_learned_decides_and_can_be_taken_back(admin: Client) -> None:

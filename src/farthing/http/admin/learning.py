@@ -9,6 +9,7 @@ from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from farthing.domain.errors import Stopping
+from farthing.domain.routing.pace import Pace
 from farthing.http.moments import rfc3339
 from farthing.http.services import services_of
 from farthing.insight.learning.promising import Pledge, reason_of
@@ -70,6 +71,17 @@ def shown_pledge(pledge: Pledge) -> dict[str, Any]:
     promise, test = pledge.promise, pledge.test
     return {
         "rule": pledge.rule.name,
+def shown_pace(pace: Pace | None) -> dict[str, Any] | None:
+    """How dear quality is, in US dollars; None where requests may cost anything."""
+    if pace is None:
+        return None
+    return {
+        "target": pace.target_usd,
+        "spent": pace.spent_usd,
+        "points_per_usd": pace.points_per_usd,
+    }
+
+
         "points": promise.points,
         "confidence": promise.confidence,
         "method": "asymptotic",

@@ -12,8 +12,11 @@ from farthing.store.learning.schema import response_feedback
 from farthing.store.queries.quality import of_tenant
 from farthing.store.queries.savings import money
 from farthing.store.queries.sums import Sums, by_value
+from farthing.store.schema import value_metrics
 
 CONFIDENCES = ("high", "medium", "low")
+LEARNED = ("learning", "hybrid")
+"""Strategies that go by what is learned."""
 
 
 async def routing_metrics(connection: AsyncConnection, tenant: str | None) -> dict[str, Any]:
@@ -40,6 +43,19 @@ async def routing_metrics(connection: AsyncConnection, tenant: str | None) -> di
         "cache": hits_and_misses(found["cache"]),
         "savings": money(found["total"].get("", Sums())),
     }
+
+
+async def routed_minutes(connection: AsyncConnection, from_us: int, to_us: int) -> list[tuple[int, int]]:
+    """Requests of each minute that what is learned has routed, and what they cost in nano-dollars, the oldest first."""
+    table = value_metrics.c
+    statement = (
+        sa.select(sa.func.sum(table.requests), sa.func.sum(table.cost))
+        .where(table.dimension == "strategy", table.grain == 1, table.bucket >= from_us, table.bucket < to_us)
+        .where(table.value.in_(LEARNED))
+        .group_by(table.bucket)
+        .order_by(table.bucket)
+    )
+    return [(int(requests), int(cost)) for requests, cost in await connection.execute(statement)]
 
 
 def hits_and_misses(levels: dict[str, Sums]) -> dict[str, Any]:
