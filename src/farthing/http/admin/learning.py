@@ -40,6 +40,7 @@ async def status(request: Request) -> dict[str, Any]:
         "training": next((run for run in runs if run["outcome"] == "running"), None),
         "last": runs[0] if runs else None,
         "snapshots": [run for run in runs if run["is_kept"]],
+        "pace": shown_pace(services.snapshots.current.pace),
         "promises": [shown_pledge(pledge) for pledge in await services.promising.pledges()],
     }
 
@@ -66,11 +67,6 @@ async def _found(request: Request) -> Run:
     return (await services_of(request).learning.status()).runs[0]
 
 
-def shown_pledge(pledge: Pledge) -> dict[str, Any]:
-    """A promise as JSON shows it, with how it stands."""
-    promise, test = pledge.promise, pledge.test
-    return {
-        "rule": pledge.rule.name,
 def shown_pace(pace: Pace | None) -> dict[str, Any] | None:
     """How dear quality is, in US dollars; None where requests may cost anything."""
     if pace is None:
@@ -82,6 +78,11 @@ def shown_pace(pace: Pace | None) -> dict[str, Any] | None:
     }
 
 
+def shown_pledge(pledge: Pledge) -> dict[str, Any]:
+    """A promise as JSON shows it, with how it stands."""
+    promise, test = pledge.promise, pledge.test
+    return {
+        "rule": pledge.rule.name,
         "points": promise.points,
         "confidence": promise.confidence,
         "method": "asymptotic",
