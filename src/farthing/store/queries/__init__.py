@@ -32,12 +32,12 @@ class Queries:
         async with self._engines.reading() as connection:
             return await routing.routing_metrics(connection, tenant)
 
-    async def usage(self, tenant: str | None, group_by: GroupBy, stretch: Stretch) -> dict[str, Any]:
     async def routed_minutes(self, from_us: int, to_us: int) -> Sequence[tuple[int, int]]:
         """Requests of each minute that what is learned has routed, and what they cost in nano-dollars."""
         async with self._engines.reading("refresh") as connection:
             return await routing.routed_minutes(connection, from_us, to_us)
 
+    async def usage(self, tenant: str | None, group_by: GroupBy, stretch: Stretch) -> dict[str, Any]:
         """`{rows, total}` for the whole minutes that the stretch touches."""
         async with self._engines.reading() as connection:
             return await usage.usage(connection, tenant, group_by, stretch)
