@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from farthing.domain.routing.rules import Promise
+from farthing.ports import Source
 
 Outcome = Literal["running", "kept", "not_better", "dry_run", "failed", "interrupted"]
 """How a training ended: its predictor decides from now on, or it was no better, or it was only tried."""
@@ -26,10 +27,6 @@ class Lesson(Struct, frozen=True, gc=False, kw_only=True):
     """Nano-dollars, None where unpriced."""
     cache_key: str | None = None
     """Under which the answer may be kept."""
-
-
-class Rated(Struct, frozen=True, gc=False):
-    """What one answer was worth and cost."""
     asker: str | None = None
     """The session or user whose next question may tell that the answer was no good; None where that cannot be told."""
     context: str | None = None
@@ -38,7 +35,7 @@ class Rated(Struct, frozen=True, gc=False):
     """When the answer was there in full, in µs since 1970 UTC."""
 
 
-class Rating(Struct, frozen=True, gc=False, kw_only=True):
+class Remark(Struct, frozen=True, gc=False, kw_only=True):
     """An opinion of an answer that was given earlier, as it waits to be written."""
 
     request_id: str
@@ -50,13 +47,19 @@ class Rating(Struct, frozen=True, gc=False, kw_only=True):
     is_correct: bool | None = None
     source: Source = "explicit"
 
+
+class Rated(Struct, frozen=True, gc=False):
+    """What one answer was worth and cost."""
+
     prompt: str
     model: str
     quality: float
-    """0..1, the mean of what people said."""
+    """0..1, the mean of what people said, else of what judges did, else what was told from its question."""
     cost_usd: float | None
     rated_us: int
     """When it was rated last, in µs since 1970 UTC."""
+    source: Source = "explicit"
+    """Whose opinions these are."""
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -85,10 +88,6 @@ class Pair(Struct, frozen=True, kw_only=True):
     """Nano-dollars that it took to know: for the other answer and for the judge."""
 
 
-class Opinions(Struct, frozen=True):
-    """Ratings of a stretch of time, all together."""
-
-    count: int
 class Rating(Struct, frozen=True, gc=False):
     """What somebody said of an answer."""
 
@@ -101,6 +100,20 @@ class Rating(Struct, frozen=True, gc=False):
     """0..1."""
 
 
+class Graded(Struct, frozen=True, gc=False):
+    """An answer that was served, as a judge and as people saw it."""
+
+    model: str
+    judged: float
+    """0..1."""
+    told: float | None
+    """0..1, the mean of people's ratings; None where nobody has rated it."""
+
+
+class Opinions(Struct, frozen=True):
+    """Ratings of a stretch of time, all together."""
+
+    count: int
     mean: float
     """0..1."""
     variance: float
@@ -165,8 +178,14 @@ class LessonStore(Protocol):
     Everything raises `Unavailable` while the database is away.
     """
 
+    async def ratings(self, *, after: int, since_us: int) -> Sequence[Rating]:
+        """The newest of those after that one and after that moment (µs since 1970), as many as tell anything.
+
+        The oldest of them comes first. Those that nobody gave in words are not among them.
+        """
+
     async def counts(self) -> Mapping[str, int]:
-        """Rated answers by model."""
+        """Answers by model that were rated, not only asked for again."""
 
     async def opinions(self, from_us: int, to_us: int) -> Opinions:
         """What people thought in this time, the first moment included and the second not."""
@@ -180,6 +199,9 @@ class Comparisons(Protocol):
 
     async def pairs(self, rule: str, baseline: str, *, since_us: int, limit: int) -> Sequence[Pair]:
         """Pairs under a route rule's promise, of this baseline and from `since_us` on, the newest first."""
+
+    async def graded(self) -> Sequence[Graded]:
+        """The newest answers that were served and judged."""
 
 
 class PromiseStore(Protocol):
@@ -200,12 +222,6 @@ class RunStore(Protocol):
 
     async def begin(self, run_id: str, *, at_us: int, summary: Mapping[str, Any]) -> int | None:
         """The turn at training, which lasts for some seconds, or None while it is somebody else's."""
-    async def ratings(self, *, after: int, since_us: int) -> Sequence[Rating]:
-        """The newest of those after that one and after that moment (µs since 1970), as many as tell anything.
-
-        The oldest of them comes first. Those that nobody gave in words are not among them.
-        """
-
 
     async def renew(self, run_id: str, turn: int, summary: Mapping[str, Any]) -> int | None:
         """The turn for some more seconds, with what there is to tell; None where it was lost."""
