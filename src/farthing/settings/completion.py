@@ -18,7 +18,7 @@ Source = Callable[[Place], str]
 
 def incomplete(document: Document, source: Source, environ: Mapping[str, str]) -> list[Mistake]:
     """What would look switched on and do nothing, or do it so that nobody could trust it."""
-    found = [*_mute(document.alerts, environ), *_half_open(document.oidc, environ)]
+    found = [*_mute(document.alerts, environ), *_half_open(document.oidc, environ), *_untested(document)]
     return [Mistake(source(place), key_of(place), problem) for place, problem in found]
 
 
@@ -62,6 +62,17 @@ def _mute(alerts: AlertSettings, environ: Mapping[str, str]) -> Iterator[tuple[P
             yield ("alerts", "webhook_url"), f"{name} holds the secret that signs: {error}"
     if alerts.email_to and alerts.smtp.host is None:
         yield ("alerts", "email_to"), "expected alerts.smtp.host beside it"
+
+
+def _untested(document: Document) -> Iterator[tuple[Place, str]]:
+    learning = document.learning
+    if learning.shadow_share and learning.judge and learning.keep_prompts:
+        return
+    for position, route in enumerate(document.routes):
+        if route.promise_points is not None:
+            needed = "learning.shadow_share, learning.judge and learning.keep_prompts"
+            problem = f"expected {needed} beside it: without answers to compare the baseline would answer for ever"
+            yield ("routes", position, "promise_points"), problem
 
 
 def _half_open(oidc: SignOnSettings, environ: Mapping[str, str]) -> Iterator[tuple[Place, str]]:

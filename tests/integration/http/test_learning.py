@@ -38,6 +38,8 @@ output_usd_per_mtok = 20
 
 [learning]
 retrain_every_hours = 0
+shadow_share = 0.5
+judge = "large"
 
 [[routes]]
 name = "support"

@@ -47,6 +47,9 @@ name = "support"
 where = "tag"
 value = "team=support"
 promise_points = 0.1
+[learning]
+shadow_share = 0.5
+judge = "large"
 """
 
 

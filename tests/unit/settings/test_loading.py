@@ -165,6 +165,9 @@ def test_prices_are_exact(settings_of: Load) -> None:
 def test_rules_of_routes_stand_in_the_order_of_the_file(settings_of: Load) -> None:
     """Nothing is allowed or promised that is not said."""
     text = """
+        [learning]
+        shadow_share = 0.1
+        judge = "gpt-5.5"
         [[routes]]
         name = "support"
         where = "tag"

@@ -151,8 +151,6 @@ def reason_of(pledge: Pledge) -> str:
             f"Cheaper models answer where they are expected within {test.margin:g} of the baseline; that loses at most "
             f"{test.most:.3f} of the {points} promised, asymptotically."
         )
-    if test.most <= pledge.promise.points:
-        return "The baseline answers: of no question yet a cheaper model's answer is expected to be good enough."
     return f"The baseline answers: cheaper models may lose {test.most:.3f} on average, over the {points} promised."
 
 
