@@ -90,8 +90,8 @@ def may_cascade(chat: ChatRequest) -> bool:
 def pair_of(plan: Plan) -> Pair | None:
     """The plan's cheapest model, and its choice or, where that is the cheapest, the next that is better.
 
-    None where no such pair pays, where the best of checks could not make the first one's answer good enough, or where
-    the plan asks a model only to learn of it.
+    None where no such pair pays, where the best of checks could not make the first one's answer good enough, where the
+    plan is sure of its cheapest, or asks a model only to learn of it.
     """
     if plan.strategy not in STRATEGIES or plan.is_explored:
         return None
@@ -104,6 +104,8 @@ def pair_of(plan: Plan) -> Pair | None:
     if len(costs) < 2:  # noqa: PLR2004 - it takes two
         return None
     first = min(costs, key=costs.__getitem__)
+    if plan.confidence == "high" and plan.models[0] == first:
+        return None
     then = _then(plan.models, first, known)
     if then not in costs or costs[first] * _LEAST_TIMES > costs[then]:
         return None

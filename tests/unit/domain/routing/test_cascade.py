@@ -77,6 +77,13 @@ def test_other_plans_have_no_pair(more: dict[str, Any]) -> None:
     assert pair_of(plan(CHEAP, DEAR, **more)) is None
 
 
+def test_a_plan_that_is_sure_of_its_cheapest_needs_no_check() -> None:
+    """Sure of a dear one, it may still be spared that."""
+    assert pair_of(plan(CHEAP, DEAR, confidence="high")) is None
+    assert names(pair_of(plan(CHEAP, DEAR, confidence="medium"))) == ("cheap", "dear")
+    assert names(pair_of(plan(DEAR, CHEAP, confidence="high"))) == ("cheap", "dear")
+
+
 def test_a_model_that_is_no_candidate_is_in_no_pair() -> None:
     """Nothing is known of its cost."""
     found = plan(CHEAP, DEAR)
