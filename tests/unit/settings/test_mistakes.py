@@ -174,7 +174,7 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
             (
                 f'[learning]\n{learning}\n[[routes]]\nname = "a"\nwhere = "key"\nvalue = "k"\npromise_points = 0.1',
                 (
-                    f"{7 if 'judge' in learning else 6}: routes[0].promise_points: expected learning.shadow_share, "
+                    f"{8 if 'judge' in learning else 7}: routes[0].promise_points: expected learning.shadow_share, "
                     "learning.judge and learning.keep_prompts beside it: without answers to compare the baseline would "
                     "answer for ever"
                 ),
