@@ -99,6 +99,12 @@ class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     upstream_us: int = 0
 
     @property
+    def own_cost(self) -> int | None:
+        """Nano-dollars for the answer alone that the caller got; None where it is unknown."""
+        others = broken_cost(self.attempts)
+        return None if self.cost is None or others is None else self.cost - others
+
+    @property
     def tokens(self) -> int:
         """What models have read and written for it, also for answers that the caller did not get."""
         used = [self.usage, *(attempt.charge.usage for attempt in self.attempts if attempt.charge is not UNSET)]

@@ -40,7 +40,7 @@ class Lessons:
                     tenant=bought.tenant,
                     model=bought.model or "",
                     prompt=excerpt(prompt),
-                    cost=bought.cost,
+                    cost=bought.own_cost,
                     cache_key=bought.cache_key,
                 )
             )

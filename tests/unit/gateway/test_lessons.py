@@ -28,6 +28,17 @@ def rig_of(*answers: Behaviour, keep_prompts: bool = True) -> Rig:
 
 async def test_a_bought_answer_is_a_lesson() -> None:
     """Of the model that answered, for what it cost, from the moment in which it was asked for."""
+async def test_a_lesson_tells_what_the_answer_alone_has_cost() -> None:
+    """Not what another model was paid before, whose answer broke or was not good enough."""
+    rig = rig_of(answer(b"<html>"), answer(completion(model="middle")))
+    await rig.ask(chat("What is a farthing?", model="auto"))
+    [lesson] = rig.pipeline.lessons.take()
+    [row] = rig.journal.settled
+    assert (lesson.model, lesson.cost) == ("middle", 45_000)
+    assert (row.cost or 0) > 45_000
+    assert replace(row, cost=None).own_cost is None
+
+
     rig = rig_of(answer(completion()))
     asked_us = rig.clock.now_us()
     await rig.ask(chat("What is a farthing?"))
