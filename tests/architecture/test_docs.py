@@ -87,6 +87,7 @@ def test_every_metric_is_told() -> None:
     sink.watch_holds(int)
     sink.watch_load(lambda: ({}, 0.0))
     sink.watch_corrupt(dict)
+    sink.watch_dropped(int)
     shown = {
         family.name + ("_total" if family.type == "counter" else "")
         for family in registry_of(sink.figures()).collect()
@@ -105,5 +106,9 @@ def test_every_setting_is_told() -> None:
     """By its path in docs/configuration.md; those of a plan, provider, model or route by the name within."""
     text = page("configuration.md")
     names = [name for name in settings_of(Document) if name not in {"plans", "providers", "models", "routes"}]
-    names += [name for section in (PlanSettings, ProviderSettings, ModelSettings, RouteSettings) for name in settings_of(section)]
+    names += [
+        name
+        for section in (PlanSettings, ProviderSettings, ModelSettings, RouteSettings)
+        for name in settings_of(section)
+    ]
     assert missing(names, text) == []

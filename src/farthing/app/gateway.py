@@ -96,6 +96,7 @@ class Gateway:
         self._prometheus.watch_pools(self._pools)
         self._prometheus.watch_holds(lambda: self._ledger.open_holds)
         self._prometheus.watch_corrupt(self._storage.corrupt)
+        self._prometheus.watch_dropped(lambda: self._learning.remarks.dropped)
         self._alerting = Alerting(
             outbox=self._storage.store.outbox,
             channels=[*build_channels(settings, transport=self._transport, clock=self._clock)],
@@ -208,6 +209,7 @@ class Gateway:
             await comparing.keep()
             await bookkeeper.stop()
             await self._learning.keep()
+            await self._learning.rate()
             await self._transport.aclose()
             await self._storage.aclose()
 
@@ -258,6 +260,7 @@ class Gateway:
             limiter=self._limiter,
             once=self._once,
             lessons=self._learning.lessons,
+            remarks=self._learning.remarks,
             shadows=self._learning.shadows,
             dispatch=dispatch,
         )
@@ -275,6 +278,11 @@ class Gateway:
     async def _forget(self, key: str) -> None:
         self._flights.forget(key)
         await self._storage.cache.forget(key)
+
+    async def _catch_up(self, bookkeeper: Bookkeeper) -> None:
+        """Brings requests, and the questions that a rating is about, into the database now."""
+        await bookkeeper.catch_up(self._supervisor.spawn)
+        await self._learning.keep()
 
     async def _refresh_spending(self, bookkeeper: Bookkeeper) -> None:
         async with bookkeeper.paused() as is_certain:
@@ -310,6 +318,7 @@ class Gateway:
         every(SWEEP_EVERY_S, self._storage.sweep, "sweeping expired answers")
         every(SWEEP_EVERY_S, self._learning.sweep, "sweeping old questions")
         every(KEEP_EVERY_S, self._learning.keep, "keeping questions")
+        every(KEEP_EVERY_S, self._learning.rate, "keeping ratings")
         every(TEND_EVERY_S, self._learning.tend, "learning anew")
         every(TEND_EVERY_S, self._learning.promising.tend, "testing promises")
         every(WATCH_EVERY_S, self._learning.retraining.watch, "watching ratings")
@@ -362,7 +371,7 @@ class Gateway:
             forget=self._forget,
             metrics=metrics.latest,
             live=live,
-            flush=partial(bookkeeper.catch_up, self._supervisor.spawn),
+            flush=partial(self._catch_up, bookkeeper),
             reprice=self._late_rows.reprice,
             health=self._storage.health,
             metrics_text=self._prometheus.text,

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from farthing.app.storage import Storage
 from farthing.app.training import Trainer
 from farthing.domain.alerts import Notice
-from farthing.domain.errors import Unavailable
+from farthing.domain.errors import NotFound, Unavailable
 from farthing.domain.routing.rules import Rule
 from farthing.gateway.comparing import Comparing
 from farthing.gateway.errand import Errands
 from farthing.gateway.lessons import Lessons
+from farthing.gateway.remarks import Remarks
 from farthing.gateway.shadows import Shadows
 from farthing.gateway.snapshot import Snapshots
+from farthing.insight.learning.asking import WITHIN_US, asked_again
 from farthing.insight.learning.promising import Promising
 from farthing.insight.learning.retraining import Retraining
 from farthing.ports import Clock, Spawn
+from farthing.ports.learning import Lesson
 from farthing.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -51,6 +56,8 @@ class Learning:
         self._feedback = storage.store.feedback
         self.lessons = Lessons()
         """Questions that were answered and wait to be written."""
+        self.remarks = Remarks()
+        """What is thought of earlier answers and waits to be written."""
         self.shadows = Shadows()
         """Requests whose answers wait to be compared."""
         self.retraining = Retraining(
@@ -93,6 +100,39 @@ class Learning:
             await self._kept.keep(noted)
         except Unavailable:
             self.lessons.give_back(noted)
+        else:
+            if self._settings.learning.implicit_feedback:
+                await self._look_back([lesson for lesson in noted if lesson.asker])
+
+    async def _look_back(self, asked: Sequence[Lesson]) -> None:
+        """Takes down which earlier answers the new questions speak against."""
+        if asked:
+            since_us = min(lesson.created_at_us for lesson in asked) - WITHIN_US
+            with suppress(Unavailable):
+                known = await self._kept.asked((lesson.asker or "" for lesson in asked), since_us)
+                for remark in asked_again(asked, known):
+                    self.remarks.add(remark)
+
+    async def rate(self) -> None:
+        """Writes what is thought of earlier answers; while the database is away it waits."""
+        waiting = deque(self.remarks.take())
+        while waiting:
+            remark, tried = waiting.popleft()
+            try:
+                await self._feedback.rate(
+                    remark.request_id,
+                    remark.grade,
+                    tenant=remark.tenant,
+                    principal=remark.principal,
+                    details={"is_correct": remark.is_correct},
+                    source=remark.source,
+                )
+            except NotFound:
+                self.remarks.add(remark, tried + 1)
+            except Unavailable:
+                for each in ((remark, tried), *waiting):
+                    self.remarks.add(*each)
+                return
 
     async def sweep(self) -> None:
         """Deletes questions and comparisons that are not to be kept any longer."""

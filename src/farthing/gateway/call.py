@@ -24,6 +24,8 @@ class Directives(Struct, frozen=True, kw_only=True):
     experiment_id: str | None = None
     idempotency_key: str | None = None
     """What the caller calls this request and its repetitions."""
+    feedback: Mapping[str, str] = field(default_factory=dict)
+    """What the caller thinks of earlier answers: by request id a word of `farthing.gateway.remarks.GRADES`."""
 
 
 class Call(Struct, frozen=True, kw_only=True):

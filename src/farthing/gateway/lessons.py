@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
 
+import msgspec
+
+from farthing.domain.chat import Text
 from farthing.domain.exchange import Exchange
 from farthing.domain.routing.learning.terms import excerpt
 from farthing.domain.tokens import last_user_text
@@ -15,6 +20,8 @@ MOST_WAITING = 1_000
 EACH_ROUND = 10
 """So many more are noted after each round, however many requests there are: ratings are few, and the database has to
 write all of it."""
+_DIGEST_BYTES = 16
+_encode = msgspec.json.Encoder().encode
 UNTAUGHT = frozenset({"embeddings", "count_tokens"})
 """Dialects whose answers nobody rates."""
 
@@ -42,6 +49,7 @@ class Lessons:
                     prompt=excerpt(prompt),
                     cost=bought.own_cost,
                     cache_key=bought.cache_key,
+                    **_asking(order, bought),
                 )
             )
 
@@ -54,3 +62,21 @@ class Lessons:
     def give_back(self, lessons: Sequence[Lesson]) -> None:
         """They could not be written: they wait for the next round, as many as may."""
         self._waiting = [*lessons, *self._waiting][-MOST_WAITING:]
+
+
+def _asking(order: Order, bought: Exchange) -> dict[str, Any]:
+    """Who may ask the same again, and after what: nothing where that would not tell of the answer.
+
+    A program with tools sends the same question until it is done, and one about what does not stand in the request, or
+    is no text, may be another each time. Whose answer did not arrive asks for it once more.
+    """
+    chat, draft = order.chat, order.draft
+    last = chat.messages[-1]
+    is_question = last.role == "user" and all(type(part) is Text for part in last.parts)
+    if not is_question or chat.tools or chat.has_unseen or bought.status != "ok" or not (draft.session or draft.user):
+        return {}
+    return {
+        "asker": f"session {draft.session}" if draft.session else f"user {draft.user}",
+        "context": blake2b(_encode(chat.messages[:-1]), digest_size=_DIGEST_BYTES).hexdigest(),
+        "answered_us": bought.created_at_us + bought.duration_us,
+    }

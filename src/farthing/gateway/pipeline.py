@@ -20,8 +20,8 @@ from farthing.gateway.idempotency import Once
 from farthing.gateway.intake import decide, identify, read
 from farthing.gateway.lessons import Lessons
 from farthing.gateway.order import Order
-from farthing.gateway.ratings import Ratings
 from farthing.gateway.recording import Recorder
+from farthing.gateway.remarks import Remarks
 from farthing.gateway.shadows import Shadows
 from farthing.gateway.snapshot import Snapshots
 from farthing.gateway.source import StreamSource
@@ -41,7 +41,7 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     once: Once
     echoes: Echoes = field(default_factory=Echoes)
     lessons: Lessons = field(default_factory=Lessons)
-    ratings: Ratings = field(default_factory=Ratings)
+    remarks: Remarks = field(default_factory=Remarks)
     shadows: Shadows = field(default_factory=Shadows)
 
     async def run(self, call: Call) -> Reply | StreamReply:
@@ -54,7 +54,7 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         snapshot = self.snapshots.current
         with self.recorder.begin(call, snapshot.catalogue) as draft:
             draft.caller = caller = admit(snapshot, call.credential, call.received_us)
-            self.ratings.note(caller, call.directives.feedback)
+            self.remarks.note(caller, call.directives.feedback)
             if (echo := self.echoes.find(call, caller, snapshot)) and self.answers.has(echo.key, echo.entry):
                 return repeat(draft, echo)
             order = read(call, snapshot, draft)

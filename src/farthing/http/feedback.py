@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from farthing.domain.errors import Forbidden, InvalidRequest, NotFound
+from farthing.domain.errors import Forbidden, InvalidRequest
 from farthing.domain.permissions import may
 from farthing.http.policy import caller_of, tenant_of
 from farthing.http.services import Services, services_of
-from farthing.ports import Verdict
 
 Comment = Annotated[str, Field(max_length=2000)]
 
@@ -72,32 +71,22 @@ async def _vote(request: Request, services: Services, cache_key: str, body: Feed
 
 
 async def _rate(request: Request, services: Services, request_id: str, body: FeedbackBody) -> dict[str, Any]:
-    about = (tenant_of(request), caller_of(request).key_id)
-    try:
-        verdict = await _rated(services, request_id, body, about)
-    except NotFound:
-        await services.flush()
-        verdict = await _rated(services, request_id, body, about)
+    if body.quality_score is None:
+        raise InvalidRequest(
+            "A rating needs `quality_score`: 1 to 5.", code="missing_required_parameter", param="quality_score"
+        )
+    # People may rate before the request is in the database.
+    await services.flush()
+    verdict = await services.feedback.rate(
+        request_id,
+        body.quality_score,
+        tenant=tenant_of(request),
+        principal=caller_of(request).key_id,
+        details={"is_correct": body.is_correct, "is_helpful": body.is_helpful, "comment": body.comment},
+    )
     return {
         "success": True,
         "quality_score": verdict.quality_score,
         "invalidated": False,
         "message": "Thank you, the rating counts.",
     }
-
-
-async def _rated(
-    services: Services, request_id: str, body: FeedbackBody, about: tuple[str | None, str | None]
-) -> Verdict:
-    if body.quality_score is None:
-        raise InvalidRequest(
-            "A rating needs `quality_score`: 1 to 5.", code="missing_required_parameter", param="quality_score"
-        )
-    tenant, principal = about
-    return await services.feedback.rate(
-        request_id,
-        body.quality_score,
-        tenant=tenant,
-        principal=principal,
-        details={"is_correct": body.is_correct, "is_helpful": body.is_helpful, "comment": body.comment},
-    )

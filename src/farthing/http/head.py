@@ -71,8 +71,8 @@ class Heads:
         if len(self._known) >= MOST_HEADS:
             self._known.clear()
         head = _Reader().read(raw, self._paths)
-        if head is None or head.directives.idempotency_key is None:
-            # A key that names one request does not come again in another's head.
+        if head is None or not (head.directives.idempotency_key or head.directives.feedback):
+            # What names one request does not come again in another's head.
             self._known[raw] = head
         return head
 

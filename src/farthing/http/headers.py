@@ -8,17 +8,21 @@ from collections.abc import Iterable
 from farthing.domain.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 from farthing.domain.pricing import NANO
 from farthing.gateway.call import Directives
+from farthing.gateway.remarks import GRADES
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 LONGEST_VALUE = 256
 MOST_TAGS = 16
+MOST_RATINGS = 8
+"""Of earlier answers, by one request."""
 MOST_HEADERS = 100
 """Of one request."""
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?")
 _LOCAL = re.compile(r"(([a-z0-9-]+\.)*localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json\s*(;\s*charset\s*=\s*\"?utf-?8\"?\s*)?;?\s*", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9._-]{1,64}=[^=,\x00-\x1f\x7f]{1,128}")
+_RATING = re.compile(rf"[A-Za-z0-9_-]{{1,64}}=({'|'.join(GRADES)})")
 _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 _SHARE = re.compile(r"0(\.[0-9]{1,12})?|1(\.0{1,12})?")
 _FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
@@ -140,6 +144,7 @@ def directives(headers: Headers) -> Directives:
         quality_floor=_share(headers.get("x-farthing-quality-floor")),
         experiment_id=_short(headers, "x-farthing-experiment"),
         idempotency_key=_idempotency_key(headers.get("idempotency-key")),
+        feedback=_feedback(headers.get("x-farthing-feedback", "")),
     )
 
 
@@ -165,6 +170,18 @@ def _tags(text: str) -> dict[str, str]:
     if len(pairs) > MOST_TAGS or not all(_TAG.fullmatch(pair) for pair in pairs):
         raise _unreadable("x-farthing-tags", f"at most {MOST_TAGS} pairs such as `team=support,feature=triage`")
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _feedback(text: str) -> dict[str, str]:
+    if not text:
+        return {}
+    said = [each.strip() for each in text.split(",")]
+    if len(said) > MOST_RATINGS or not all(_RATING.fullmatch(each) for each in said):
+        raise _unreadable(
+            "x-farthing-feedback",
+            f"at most {MOST_RATINGS} ratings such as `REQUEST_ID=4`: 1 to 5, up, down, correct or incorrect",
+        )
+    return dict(each.split("=", 1) for each in said)
 
 
 def _idempotency_key(text: str | None) -> str | None:

@@ -138,6 +138,8 @@ class LearningSettings(Section):
 
     keep_prompts: bool = True
     """Whether questions are kept, to learn from those whose answers are rated."""
+    implicit_feedback: bool = True
+    """Whether a question that is asked again soon speaks against the answer before."""
     retrain_every_hours: Annotated[int, Field(ge=0, le=8_760)] = 24
     """0 trains by hand alone."""
     shadow_share: Annotated[float, Field(ge=0, le=1)] = 0.0

@@ -55,6 +55,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     """Each how many requests were shed, by reason, and the seconds by which the loop was late."""
     corrupt: Sequence[Callable[[], Mapping[str, int]]]
     """Each by the level's name how many kept answers were not ours or not whole."""
+    dropped: Sequence[Callable[[], int]]
+    """Each how many ratings could not be kept."""
 
 
 def written(figures: Figures) -> bytes:
@@ -102,6 +104,8 @@ class _Figures(Collector):
             yield _connections(pools())
         for corrupt in figures.corrupt:
             yield _corrupt(corrupt())
+        for dropped in figures.dropped:
+            yield CounterMetricFamily("farthing_feedback_dropped", "Ratings that could not be kept.", value=dropped())
 
 
 def _load(shed: Mapping[str, int], late_s: float) -> Iterator[Metric]:

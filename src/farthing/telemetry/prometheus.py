@@ -26,6 +26,7 @@ class PrometheusSink:
         self._holds: list[Callable[[], int]] = []
         self._loads: list[Callable[[], tuple[Mapping[str, int], float]]] = []
         self._corrupt: list[Callable[[], Mapping[str, int]]] = []
+        self._dropped: list[Callable[[], int]] = []
 
     def watch_pools(self, figures: Callable[[], Pools]) -> None:
         """Shows the figures of connection pools, read at each scrape, by pool and figure."""
@@ -38,6 +39,10 @@ class PrometheusSink:
     def watch_corrupt(self, counts: Callable[[], Mapping[str, int]]) -> None:
         """Shows how many kept answers were not ours or not whole, by level, whenever the figures are read."""
         self._corrupt.append(counts)
+
+    def watch_dropped(self, count: Callable[[], int]) -> None:
+        """Shows how many ratings were of no known answer or had no room to wait, whenever the figures are read."""
+        self._dropped.append(count)
 
     def watch_load(self, load: Callable[[], tuple[Mapping[str, int], float]]) -> None:
         """Shows how many requests were shed, by reason, and the loop's lateness in seconds, read at each scrape."""
@@ -65,6 +70,7 @@ class PrometheusSink:
             holds=self._holds,
             loads=self._loads,
             corrupt=self._corrupt,
+            dropped=self._dropped,
         )
 
     def text(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from farthing.background.clock import ManualClock
 from farthing.ports.learning import Lesson, Opinions, Rated
@@ -69,6 +70,37 @@ async def test_all_opinions_of_one_answer_count_alike(store: Store, clock: Manua
     (found,) = await store.lessons.rated()
     assert found.quality == pytest.approx((2 / 3 + 0.25 + 1) / 3)
     assert await store.lessons.counts() == {"small": 1}
+
+
+async def mark(store: Store, each: Lesson, grade: float, *, source: Any, by: str) -> None:
+    """What was not said by a person."""
+    await store.feedback.rate(each.request_id, grade, tenant=None, principal=by, source=source)
+
+
+async def test_people_are_believed_before_a_judge_and_both_before_a_question_asked_again(
+    store: Store, clock: ManualClock
+) -> None:
+    """Of each answer the best who judged it count alone; one whose question was only asked again is not rated."""
+    marked, judged, said = (lesson(number) for number in (1, 2, 3))
+    await bought(store, marked, judged, said)
+    clock.advance(3_600)
+    for each in (marked, judged, said):
+        await mark(store, each, 2, source="implicit", by="implicit")
+    for each in (judged, said):
+        await mark(store, each, 3.5, source="judge", by="judge:large")
+    await rate(store, said, 5)
+    found = [(each.source, each.quality) for each in await store.lessons.rated()]
+    assert found == [("implicit", 0.25), ("judge", 0.625), ("explicit", 1.0)]
+    assert await store.lessons.counts() == {"small": 2}
+
+
+async def test_what_somebody_has_asked_is_found(store: Store) -> None:
+    """From a moment on, by session or user, as it was noted."""
+    known = {"asker": "user a\x00nn", "context": "c"}
+    before, since = (lesson(number, answered_us=NOON_US + number * MINUTE_US, **known) for number in (1, 2))
+    await store.lessons.keep([before, since, lesson(3, asker="user bob", answered_us=since.answered_us), lesson(4)])
+    found = await store.lessons.asked(["user a\x00nn", "session s"], NOON_US + 2 * MINUTE_US)
+    assert found == [replace(since, asker="user a\ufffdnn")]
 
 
 async def test_a_vote_is_for_the_model_that_answered(store: Store, clock: ManualClock) -> None:

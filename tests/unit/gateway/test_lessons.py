@@ -15,6 +15,8 @@ from farthing.ports.learning import Lesson
 from farthing.providers.fake import Behaviour, answer
 from tests.unit.gateway.rig import Rig, chat, completion, events
 
+THANKS = [{"role": "user", "content": "Thanks."}, {"role": "assistant", "content": "You are welcome."}]
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 SSE = {"content-type": "text/event-stream"}
 LESSON = Lesson(
     request_id="r", created_at_us=1, tenant="acme", model="small", prompt="What is a farthing?", cost=15_000
@@ -26,8 +28,6 @@ def rig_of(*answers: Behaviour, keep_prompts: bool = True) -> Rig:
     return Rig([*answers], keep_prompts=keep_prompts)
 
 
-async def test_a_bought_answer_is_a_lesson() -> None:
-    """Of the model that answered, for what it cost, from the moment in which it was asked for."""
 async def test_a_lesson_tells_what_the_answer_alone_has_cost() -> None:
     """Not what another model was paid before, whose answer broke or was not good enough."""
     rig = rig_of(answer(b"<html>"), answer(completion(model="middle")))
@@ -39,11 +39,43 @@ async def test_a_lesson_tells_what_the_answer_alone_has_cost() -> None:
     assert replace(row, cost=None).own_cost is None
 
 
+async def test_a_bought_answer_is_a_lesson() -> None:
+    """Of the model that answered, for what it cost, from the moment in which it was asked for."""
     rig = rig_of(answer(completion()))
     asked_us = rig.clock.now_us()
     await rig.ask(chat("What is a farthing?"))
     assert rig.pipeline.lessons.take() == [replace(LESSON, request_id="request-1", created_at_us=asked_us)]
     assert rig.pipeline.lessons.take() == []
+
+
+async def test_who_asked_is_noted_where_asking_again_would_tell() -> None:
+    """The session, else the user, with a digest of what came before and the moment of the answer."""
+    rig = rig_of(*(answer(completion()) for _ in range(4)))
+    asked_us = rig.clock.now_us()
+    await rig.ask(chat(user="ann"))
+    await rig.ask(chat(user="ann"), session="s")
+    await rig.ask({"model": "small", "user": "ann", "messages": [*THANKS, *chat()["messages"]]})
+    await rig.ask(chat())
+    first, second, third, nobody = rig.pipeline.lessons.take()
+    assert (first.asker, first.answered_us) == ("user ann", asked_us)
+    assert (second.asker, second.context) == ("session s", first.context)
+    assert (third.asker, third.context == first.context) == ("user ann", False)
+    assert (nobody.asker, nobody.context, nobody.answered_us) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tools": [{"type": "function", "function": {"name": "look"}}]},
+        {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because"}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, PICTURE]}]},
+    ],
+)
+async def test_a_program_or_a_picture_may_ask_the_same_about_something_else(changes: dict[str, Any]) -> None:
+    """So nobody is noted as having asked."""
+    rig = rig_of(answer(completion()))
+    await rig.ask(chat(user="ann") | changes)
+    assert [lesson.asker for lesson in rig.pipeline.lessons.take()] == [None]
 
 
 async def test_a_stream_is_one_when_it_has_ended() -> None:

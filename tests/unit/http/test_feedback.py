@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -86,6 +88,20 @@ async def test_a_rating_counts_right_after_the_answer(open_client: Client, grade
     assert (answer.status, answer.json["quality_score"], answer.json["invalidated"]) == (200, (grade - 1) / 4, False)
     quality = (await open_client.get("/quality/stats")).json
     assert quality["by_model"] == [{"name": "demo/small", "quality": (grade - 1) / 4, "votes": 1}]
+
+
+async def test_a_rating_may_come_with_the_next_request(open_client: Client) -> None:
+    """Which is answered as ever; the rating is there soon, and one of what is not there changes nothing."""
+    request_id = (await ask(open_client))["request_id"]
+    headers = [("x-farthing-feedback", f"{request_id}=2, never=5")]
+    answer = await open_client.post("/complete", {"prompt": "And what is Ruby?"}, headers=headers)
+    assert (answer.status, answer.json["cache_hit"]) == (200, False)
+    until = time.monotonic() + 10
+    while not (quality := (await open_client.get("/quality/stats")).json)["by_model"]:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.05)
+    assert quality["by_model"] == [{"name": "demo/small", "quality": 0.25, "votes": 1}]
+    assert quality["by_pattern"] == [{"name": "factual", "quality": 0.25, "votes": 1}]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ class _Front:
 def grow(numbers: NDArray[Any], values: NDArray[Any], known: NDArray[Any], worth: NDArray[Any]) -> Forest:
     """A forest that tells outputs from numbers.
 
-    `numbers`, float32, are rows by questions; `values` and `known` (0 or 1) are rows by outputs, values centred at 0.
+    `numbers`, float32, are rows by questions; `values` and `known` (0 to 1) are rows by outputs, values centred at 0.
     Questions are chosen for outputs by their `worth`.
     """
     random = np.random.default_rng(_SEED)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from farthing.domain.routing.learning.predictor import Predictor
-from farthing.insight.learning.labels import FOLDS, Labelled, Outcome, fold_of, id_of
+from farthing.insight.learning.labels import FOLDS, WEIGHTS, Labelled, Outcome, believed, fold_of, id_of
 from farthing.insight.learning.packing import packed, unpacked
 from farthing.insight.learning.retraining import Tell
 from farthing.insight.learning.training import fit
@@ -41,7 +41,7 @@ def trained(rated: Sequence[Rated], *, active: bytes | None, since_us: int, tell
     answers rated from then on. Without one that can be read the comparison is with the mean of all ratings.
     """
     known = _read(active)
-    prompts = _by_prompt(rated)
+    prompts = _by_prompt(believed(rated))
     for prompt in list(prompts)[:-MOST_PROMPTS]:
         del prompts[prompt]
     rated = [each for answers in prompts.values() for each in answers]
@@ -59,7 +59,8 @@ def trained(rated: Sequence[Rated], *, active: bytes | None, since_us: int, tell
     was, now = _error(tested, before), _error(tested, [guess.after for guess in tested])
     is_better = enough and was is not None and now is not None and now < was
     summary = {
-        "labels": len(rated),
+        "labels": len(_said(rated)),
+        "asked_again": len(rated) - len(_said(rated)),
         "prompts": len(prompts),
         "held_out": len(tested),
         "error_before": was,
@@ -77,11 +78,12 @@ def _guesses(prompts: Mapping[str, Sequence[Rated]], models: Sequence[str], fold
     rest = [_labelled(prompt, answers) for prompt, answers in prompts.items() if prompt not in held]
     if not held or not rest:
         return
-    mean = float(np.mean([one.quality for row in rest for one in row.outcomes.values()]))
+    known = [one for row in rest for one in row.outcomes.values()]
+    mean = float(np.average([one.quality for one in known], weights=[one.weight for one in known]))
     predictor = fit(rest, models=models)
     quality, _ = predictor.predict_many(list(held))
     for row, answers in enumerate(held.values()):
-        for each in answers:
+        for each in _said(answers):
             yield _Guess(each, float(quality[row, models.index(each.model)]), mean)
 
 
@@ -108,7 +110,7 @@ def _read(active: bytes | None) -> Predictor | None:
 def _of_model(model: str, rated: Sequence[Rated], tested: Sequence[_Guess], before: Sequence[float]) -> dict[str, Any]:
     its = [(guess, was) for guess, was in zip(tested, before, strict=True) if guess.rated.model == model]
     guesses = [guess for guess, _ in its]
-    answers = [each.quality for each in rated if each.model == model]
+    answers = [each.quality for each in _said(rated) if each.model == model]
     return {
         "labels": len(answers),
         "quality": round(float(np.mean(answers)), 4),
@@ -140,6 +142,11 @@ def _reason(summary: Mapping[str, Any], *, is_better: bool, enough: bool) -> str
     return f"The error is {'lower' if is_better else 'not lower'}: {figures}."
 
 
+def _said(rated: Sequence[Rated]) -> list[Rated]:
+    """Without those that were only told from a question that was asked again: nothing is tested on them."""
+    return [each for each in rated if each.source != "implicit"]
+
+
 def _by_prompt(rated: Sequence[Rated]) -> dict[str, list[Rated]]:
     """Answers to the same prompt are learned from or tested on together."""
     found: dict[str, list[Rated]] = {}
@@ -153,6 +160,8 @@ def _labelled(prompt: str, answers: Sequence[Rated]) -> Labelled:
     for model in sorted({each.model for each in answers}):
         its = [each for each in answers if each.model == model]
         costs = [each.cost_usd for each in its if each.cost_usd is not None]
-        mean = float(np.mean([each.quality for each in its]))
-        outcomes[model] = Outcome(mean, float(np.mean(costs)) if costs else None)
+        weights = [WEIGHTS[each.source] for each in its]
+        quality = float(np.average([each.quality for each in its], weights=weights))
+        cost = float(np.mean(costs)) if costs else None
+        outcomes[model] = Outcome(quality, cost, weight=min(1.0, sum(weights)))
     return Labelled(prompt, outcomes, id=id_of(prompt))

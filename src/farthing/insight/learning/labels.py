@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +15,14 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from farthing.ports import Source
+from farthing.ports.learning import Rated
+
 FOLDS = 5
 """Parts that rows are split into, so that each is scored by a router that has not seen it."""
+
+WEIGHTS: Mapping[Source, float] = {"explicit": 1.0, "judge": 0.5, "implicit": 0.2}
+"""How much an answer counts in training by who judged it."""
 
 _GZIP = b"\x1f\x8b"
 _ID_DIGITS = 16
@@ -34,6 +41,8 @@ class Outcome(Struct, frozen=True):
     cost: float | None = field(name="cost_usd", default=None)
     """US dollars for this one answer."""
     response: str | None = None
+    weight: float = 1.0
+    """How much the quality counts in training, above 0 and at most 1; in scores all count alike."""
 
 
 class Labelled(Struct, frozen=True):
@@ -80,6 +89,22 @@ def fold_of(row_id: str) -> int:
     return int(head, 16) % FOLDS
 
 
+def believed(rated: Sequence[Rated]) -> list[Rated]:
+    """Without what was told, by questions that were asked again, of models beyond as many answers as were rated.
+
+    Of those the newest stay. They tell of bad answers only: a model that is asked more would seem worse by them.
+    """
+    room = Counter(each.model for each in rated if each.source != "implicit")
+    found = []
+    for each in reversed(rated):
+        if each.source == "implicit":
+            if not room[each.model]:
+                continue
+            room[each.model] -= 1
+        found.append(each)
+    return found[::-1]
+
+
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """What is not empty, with its number from 1. Raises `BadLabels`."""
     try:
@@ -108,6 +133,8 @@ def _row(line: bytes, where: str) -> Labelled:
     for model, outcome in row.outcomes.items():
         if not 0 <= outcome.quality <= 1:
             raise BadLabels(f"{where}: the quality of {model} is {outcome.quality:g}; scale it to 0..1")
+        if not 0 < outcome.weight <= 1:
+            raise BadLabels(f"{where}: the weight of {model} is {outcome.weight:g}; give one above 0 and up to 1")
         if outcome.cost is not None and outcome.cost < 0:
             raise BadLabels(f"{where}: cost_usd of {model} is {outcome.cost:g}; give dollars from 0, or leave it out")
     return row if row.id else replace(row, id=id_of(row.prompt))

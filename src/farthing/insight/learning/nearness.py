@@ -21,7 +21,7 @@ _AT_ONCE = 4_096
 
 
 def nearness_of(readings: Sequence[Reading], rated: NDArray[Any]) -> Nearness:
-    """`rated` is prompts by models, 1 where an answer was rated."""
+    """`rated` is prompts by models, how much an answer counts, 0 where none was rated."""
     many = prior()
     pieces = [reading.pieces for reading in readings]
     chosen = np.random.default_rng(_SEED).permutation(len(pieces))[:LANDMARKS]

@@ -18,7 +18,7 @@ _TINY = np.float32(1e-30)
 def solve(blocks: Sequence[Any], values: NDArray[Any], known: NDArray[Any], ridge: NDArray[Any]) -> list[NDArray[Any]]:
     """Weights W of each block X that make Σ known · (values - Σ X·W)² + ridge · Σ W² least, by conjugate gradients.
 
-    `blocks` are rows by features, sparse or not; `values` and `known` (0 or 1) are rows by outputs; `ridge` is by
+    `blocks` are rows by features, sparse or not; `values` and `known` (0 to 1) are rows by outputs; `ridge` is by
     output. Hestenes and Stiefel (1952), each output on its own but all in one pass over the blocks.
     """
     turned = [block.T if isinstance(block, np.ndarray) else block.T.tocsr() for block in blocks]

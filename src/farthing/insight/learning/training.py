@@ -52,7 +52,7 @@ def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None) -> Pre
     values, known = outputs_of(rows, names)
     means = (values * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     ridge = np.repeat(np.array([_QUALITY_RIDGE, _COST_RIDGE], dtype=np.float32), len(names))
-    centred = ((values - means) * known).astype(np.float32)
+    centred = ((values - means) * (known > 0)).astype(np.float32)
     of_terms, of_likeness = _weights(design, centred, known, ridge)
     return Predictor(
         models=names,
@@ -74,7 +74,7 @@ def _compact(reading: Reading) -> Reading:
 
 
 def outputs_of(rows: Sequence[Labelled], models: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Qualities and logarithms of costs, rows by outputs, 0 where not recorded; and 1 where recorded, float32."""
+    """Qualities and logarithms of costs, rows by outputs, 0 where not recorded; and how much each counts, float32."""
     width = len(models)
     values, known = np.zeros((len(rows), 2 * width)), np.zeros((len(rows), 2 * width), dtype=np.float32)
     for place, model in enumerate(models):
@@ -82,7 +82,7 @@ def outputs_of(rows: Sequence[Labelled], models: Sequence[str]) -> tuple[NDArray
             outcome = row.outcomes.get(model)
             if outcome is None:
                 continue
-            values[number, place], known[number, place] = outcome.quality, 1
+            values[number, place], known[number, place] = outcome.quality, outcome.weight
             if outcome.cost is not None:
                 values[number, width + place] = np.log(max(outcome.cost, _LEAST_COST))
                 known[number, width + place] = 1

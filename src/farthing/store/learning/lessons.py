@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from farthing.domain.budget import DAY_US
 from farthing.domain.pricing import NANO
-from farthing.ports import Clock
+from farthing.ports import Clock, Source
 from farthing.ports.learning import Lesson, Opinions, Rated, Rating
 from farthing.store.deleting import delete_all
 from farthing.store.engine import Engines
@@ -24,6 +24,7 @@ MOST_FOLLOWED = 1_500
 """Ratings that are followed: of the weight of earlier ones a hundredth is left."""
 LONGEST_US = 90 * DAY_US
 """For how long a question is kept."""
+_BEST_FIRST: tuple[Source, ...] = ("explicit", "judge", "implicit")
 _LESSON, _SAID = lessons.c, response_feedback.c
 _BY_REQUEST = _SAID.request_id == _LESSON.request_id
 _BY_ANSWER = sa.and_(
@@ -49,6 +50,9 @@ class Lessons:
                 "cost": lesson.cost,
                 "cache_key": lesson.cache_key,
                 "prompt": storable(lesson.prompt),
+                "asker": storable(lesson.asker) if lesson.asker else None,
+                "context": lesson.context,
+                "answered_at": lesson.answered_us,
             }
             for lesson in noted
         ]
@@ -56,10 +60,19 @@ class Lessons:
             async with self._engines.writing() as connection:
                 await connection.execute(self._engines.backend.inserting(lessons).on_conflict_do_nothing(), rows)
 
+    async def asked(self, askers: Iterable[str], from_us: int) -> Sequence[Lesson]:
+        """Questions of these sessions and users that were answered from this moment on. Raises `Unavailable`."""
+        statement = sa.select(lessons).where(
+            _LESSON.asker.in_({storable(asker) for asker in askers}), _LESSON.answered_at >= from_us
+        )
+        async with self._engines.reading() as connection:
+            return [_lesson(row) for row in await connection.execute(statement)]
+
     async def counts(self) -> Mapping[str, int]:
-        """Rated answers by model. Raises `Unavailable`."""
+        """Answers by model that were rated, not only asked for again. Raises `Unavailable`."""
+        is_rated = _SAID.source != "implicit"
         rated = sa.union(
-            *(sa.select(_LESSON.request_id, _LESSON.model).where(said) for said in (_BY_REQUEST, _BY_ANSWER))
+            *(sa.select(_LESSON.request_id, _LESSON.model).where(said, is_rated) for said in (_BY_REQUEST, _BY_ANSWER))
         )
         found = rated.subquery()
         statement = sa.select(found.c.model, sa.func.count()).group_by(found.c.model).order_by(found.c.model)
@@ -68,7 +81,7 @@ class Lessons:
 
     async def rated(self) -> Sequence[Rated]:
         """The newest answers that were rated, the oldest first. Raises `Unavailable`."""
-        told = _SAID.quality, _SAID.is_correct, _SAID.is_helpful, _SAID.created_at.label("rated_at")
+        told = _SAID.quality, _SAID.is_correct, _SAID.is_helpful, _SAID.source, _SAID.created_at.label("rated_at")
         # Sorted by what is the same whichever rating is read first.
         newest = [_LESSON.created_at.desc(), _LESSON.request_id.asc(), _SAID.created_at.asc()]
         found: dict[str, list[Any]] = {}
@@ -121,11 +134,28 @@ class Lessons:
 
 
 def _rated(rows: Sequence[Any]) -> Rated:
-    """What all who rated one answer say together: each with the mean of grade, correctness and helpfulness."""
+    """What all who rated one answer say together; people are asked before a judge, and both before what was told."""
+    source: Source = min((row.source for row in rows), key=_BEST_FIRST.index)
+    rows = [row for row in rows if row.source == source]
     first = rows[0]
     opinions = [opinion_of(row) for row in rows]
     cost = None if first.cost is None else first.cost / NANO
-    return Rated(first.prompt, first.model, _mean(opinions), cost, max(row.rated_at for row in rows))
+    return Rated(first.prompt, first.model, _mean(opinions), cost, max(row.rated_at for row in rows), source)
+
+
+def _lesson(row: Any) -> Lesson:  # noqa: ANN401 (a row)
+    return Lesson(
+        request_id=row.request_id,
+        created_at_us=row.created_at,
+        tenant=row.tenant,
+        model=row.model,
+        prompt=row.prompt,
+        cost=row.cost,
+        cache_key=row.cache_key,
+        asker=row.asker,
+        context=row.context,
+        answered_us=row.answered_at,
+    )
 
 
 def opinion_of(row: Any) -> float:  # noqa: ANN401 (a row)

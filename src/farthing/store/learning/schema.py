@@ -54,13 +54,13 @@ lessons = sa.Table(
     sa.Column("prompt", sa.Text, nullable=False),
     # Whose next question may tell that the answer was no good: session or user; NULL where that cannot be told.
     sa.Column("asker", sa.Text),
-    # Messages up to the question.
-    sa.Column("turns", sa.BigInteger),
+    # Digest of all that was said before the question.
+    sa.Column("context", sa.Text),
     # When the answer was there in full.
     sa.Column("answered_at", Moment),
     sa.Index("ix_lessons_created", "created_at"),
     sa.Index("ix_lessons_cache_key", "cache_key"),
-    sa.Index("ix_lessons_asker", "asker", "created_at"),
+    sa.Index("ix_lessons_asker", "asker", "answered_at"),
 )
 
 learning_snapshots = sa.Table(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from farthing.insight.learning import holdout
 from farthing.insight.learning.holdout import trained
+from farthing.insight.learning.labels import Outcome
 from farthing.insight.learning.packing import unpacked
 from farthing.ports.learning import Rated, Trained
 
@@ -113,3 +115,24 @@ def test_a_single_prompt_cannot_be_tested() -> None:
     assert not found.is_better
     assert (found.summary["held_out"], found.summary["error_after"]) == (0, None)
     assert found.summary["reason"].startswith("No answer was left to test on")
+
+
+def test_questions_asked_again_teach_little_and_test_nothing() -> None:
+    """Nobody is told that they were ratings; beside the same answer's rating they weigh a fifth of it."""
+    marks = [Rated(f"Write a poem about tide {number}.", "small", 0.25, None, 0, "implicit") for number in range(9)]
+    found, plain = train([*rated(), *marks]), train(rated())
+    summary = found.summary
+    assert (summary["labels"], summary["asked_again"], summary["held_out"]) == (80, 9, 80)
+    assert summary["models"]["small"]["quality"] == 0.5
+    poem = "Write a poem about tide 10."
+    said = train([*rated(), *(replace(mark, source="explicit") for mark in marks)])
+    qualities = [unpacked(each.payload).predict(poem)["small"].quality for each in (said, found, plain)]
+    assert qualities == sorted(qualities)
+    assert qualities[1] - qualities[0] > 0.02 < qualities[2] - qualities[1]
+
+
+def test_one_answer_that_was_rated_and_asked_again_is_weighed() -> None:
+    """As the mean of both, the rating five times as heavy."""
+    answers = [Rated("Why?", "small", 1.0, 0.001, 0), Rated("Why?", "small", 0.25, 0.003, 0, "implicit")]
+    row = holdout._labelled("Why?", answers)
+    assert row.outcomes["small"] == Outcome(pytest.approx(1.05 / 1.2), 0.002, weight=1.0)  # type: ignore[arg-type]

@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farthing.insight.learning.labels import FOLDS, BadLabels, Labelled, Outcome, fold_of, read_labels
+from farthing.insight.learning.labels import FOLDS, BadLabels, Labelled, Outcome, believed, fold_of, read_labels
+from farthing.ports import Source
+from farthing.ports.learning import Rated
 
 GOOD = '{"id": "c7565e39d20c47f7", "dataset": "d", "subset": "s", "prompt": "p", "models": {"m": {"quality": 1}}}'
-WHOLE = '{"prompt": "p", "models": {"m": {"quality": 0.5, "cost_usd": 0.25, "response": "r"}}, "other": 1}'
+WHOLE = (
+    '{"prompt": "p", "models": {"m": {"quality": 0.5, "cost_usd": 0.25, "response": "r", "weight": 0.5}}, "other": 1}'
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -31,7 +35,7 @@ def test_rows_are_read_from_plain_and_gzipped_files(tmp_path: Path) -> None:
     assert rows == read_labels(packed)
     assert rows == [
         Labelled(prompt="p", outcomes={"m": Outcome(1.0)}, id="c7565e39d20c47f7", dataset="d", subset="s"),
-        Labelled(prompt="p", outcomes={"m": Outcome(0.5, 0.25, "r")}, id="148de9c5a7a44d19"),
+        Labelled(prompt="p", outcomes={"m": Outcome(0.5, 0.25, "r", 0.5)}, id="148de9c5a7a44d19"),
     ]
     assert [row.task for row in rows] == ["d/s", ""]
 
@@ -52,6 +56,10 @@ def test_rows_are_read_from_plain_and_gzipped_files(tmp_path: Path) -> None:
         (
             '{"prompt": "p", "models": {"m": {"quality": 0, "cost_usd": -1}}}',
             "rows.jsonl line 1: cost_usd of m is -1; give dollars from 0, or leave it out",
+        ),
+        (
+            '{"prompt": "p", "models": {"m": {"quality": 0, "weight": 0}}}',
+            "rows.jsonl line 1: the weight of m is 0; give one above 0 and up to 1",
         ),
         ('{"prompt": 1, "models": {"m": {"quality": 1}}}', "rows.jsonl line 1: Expected `str`, got `int`"),
         ('{"prompt": "p", "models": {"m": {"quality": NaN}}}', "rows.jsonl line 1 is not JSON: "),
@@ -93,3 +101,15 @@ def test_a_fold_is_told_by_the_id() -> None:
 def test_every_id_has_a_fold(row_id: str) -> None:
     """Also one that holds no hexadecimal digits."""
     assert 0 <= fold_of(row_id) < FOLDS
+
+
+def rated(number: int, model: str, source: Source) -> Rated:
+    """An answer."""
+    return Rated(f"Question {number}?", model, 0.25, None, number, source)
+
+
+def test_no_model_has_more_answers_asked_again_than_rated_ones() -> None:
+    """The newest of them, and none where nobody has rated: they tell of bad answers only."""
+    said = [rated(1, "small", "explicit"), rated(2, "large", "judge")]
+    again = [rated(number, model, "implicit") for number in (3, 4) for model in ("small", "large", "unrated")]
+    assert believed([*again, *said]) == [*again[3:5], *said]

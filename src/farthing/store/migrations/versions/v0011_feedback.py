@@ -17,10 +17,10 @@ def upgrade() -> None:
     """Columns that older code does not know."""
     op.add_column("response_feedback", sa.Column("source", sa.Text, nullable=False, server_default="explicit"))
     op.add_column("response_feedback", sa.Column("pattern", sa.Text))
-    op.add_column("lessons", sa.Column("asker", sa.Text))
-    op.add_column("lessons", sa.Column("turns", sa.BigInteger))
+    for name in ("asker", "context"):
+        op.add_column("lessons", sa.Column(name, sa.Text))
     op.add_column("lessons", sa.Column("answered_at", MOMENT))
-    op.create_index("ix_lessons_asker", "lessons", ["asker", "created_at"])
+    op.create_index("ix_lessons_asker", "lessons", ["asker", "answered_at"])
 
 
 def downgrade() -> None:
@@ -28,7 +28,7 @@ def downgrade() -> None:
     feedback = sa.table("response_feedback", sa.column("source"))
     op.execute(sa.delete(feedback).where(feedback.c.source != "explicit"))
     op.drop_index("ix_lessons_asker", table_name="lessons")
-    for column in ("answered_at", "turns", "asker"):
+    for column in ("answered_at", "context", "asker"):
         op.drop_column("lessons", column)
     for column in ("pattern", "source"):
         op.drop_column("response_feedback", column)
