@@ -48,10 +48,10 @@ def served(truth: dict[str, float], *, count: int = 600, seed: int = 7) -> list[
 
 @pytest.mark.parametrize("seed", [7, 8])
 def test_a_cheap_model_that_degrades_loses_its_requests(seed: int) -> None:
-    """By 0.4 and without a word of it: after 120 ratings nearly all goes elsewhere, which saves nearly all of that."""
+    """By 0.4 and without a word of it: after 120 ratings nearly all goes elsewhere."""
     chosen = served({"small": 0.46, "large": 0.9}, seed=seed)
     assert chosen[:20].count("small") == 19
-    assert chosen[120:].count("small") <= 40
+    assert chosen[120:].count("small") <= 60
 
 
 @pytest.mark.parametrize("seed", [7, 8])
