@@ -50,6 +50,7 @@ def status(*, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson
             print(f"kept: {run['id']} of {run['created_at']}")
     if found["last"] is not None and found["last"] != active:
         print(f"last training, {found['last']['created_at']}: {_told(found['last'])}")
+    _print_judged(found["judge"])
     for promise in found["promises"]:
         since = f" since {promise['since']}" if promise["since"] else ""
         print(f"promise of {promise['rule']}, {promise['points']:g} points{since}: {promise['reason']}")
@@ -128,6 +129,34 @@ def _print_models(run: Mapping[str, Any]) -> None:
     if rows:
         whole = ["all", f"{run['labels']:,}", "", _error(run["error_before"]), _error(run["error_after"])]
         print_table(columns, [*rows, whole], numbers=columns[1:])
+
+
+def _print_judged(judge: Mapping[str, Any]) -> None:
+    if judge["model"] is not None:
+        alike = judge["agreement"]
+        told = "too few answers are rated by people to compare" if alike is None else _alike(alike)
+        print(f"judge {judge['model']}: {told}")
+    columns = ["model", "judged", "rated", "grade", "corrected"]
+    rows = [
+        [name, f"{its['judged']:,}", f"{its['rated']:,}", f"{its['mean']:.2f}", _corrected(its)]
+        for name, its in judge["models"].items()
+    ]
+    if rows:
+        print_table(columns, rows, numbers=columns[1:])
+
+
+def _alike(alike: Mapping[str, Any]) -> str:
+    low, high = alike["interval"]
+    share, kappa = f"{alike['share']:.0%} ({low:.0%} to {high:.0%})", alike["kappa"]
+    beyond = "" if kappa is None else f", kappa {kappa:.2f}"
+    return f"agrees with people on {share} of {alike['answers']:,} answers{beyond}"
+
+
+def _corrected(its: Mapping[str, Any]) -> str:
+    if its["corrected"] is None:
+        return "unknown"
+    low, high = its["interval"]
+    return f"{its['corrected']:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _error(value: float | None) -> str:

@@ -75,7 +75,7 @@ class Comparing:
         judge = order.snapshot.catalogue.find(order.snapshot.judge or "")
         # Of what was drawn before it was switched off nothing is bought: there is no budget for it any more.
         is_wanted = self._snapshots.current.shadow_share > 0
-        if judge is None or not is_wanted or not self._has_room(drawn, judge):
+        if judge is None or not is_wanted or not await self._has_room(drawn, judge):
             return
         other = await self._errands.buy("shadow", order.chat, drawn.other, tenant=tenant, under=order.snapshot)
         self._lessons.note(other.order, other.exchange)
@@ -91,12 +91,14 @@ class Comparing:
             cost = None if None in spent else sum(each or 0 for each in spent)
             self._waiting.append((_pair(drawn, other, qualities(forward, backward), cost), judge.name))
 
-    def _has_room(self, drawn: Drawn, judge: Model) -> bool:
+    async def _has_room(self, drawn: Drawn, judge: Model) -> bool:
         """Whether the day's budgets hold both errands; what is refused for money beforehand leaves no row."""
         chat, tenant = drawn.order.chat, drawn.exchange.tenant
         asked = question(judge.name, chat.messages, drawn.answer, drawn.answer)
         has_room = self._errands.has_room
-        return has_room("shadow", chat, drawn.other, tenant=tenant) and has_room("judge", asked, judge, tenant=tenant)
+        if not await has_room("shadow", chat, drawn.other, tenant=tenant):
+            return False
+        return await has_room("judge", asked, judge, tenant=tenant)
 
     async def _verdict(self, drawn: Drawn, judge: Model, first: str, second: str) -> tuple[Verdict | None, int | None]:
         """What the judge says of two answers in this order, and what that cost in nano-dollars."""
@@ -121,6 +123,8 @@ class Comparing:
 def _pair(drawn: Drawn, other: Bought, found: tuple[float, float], cost: int | None) -> Pair:
     order, served = drawn.order, drawn.exchange
     promise = order.draft.plan.metadata.get("promise") if order.draft.plan else None
+    # A fallback that answered is not whom the promise is about.
+    is_its = promise is not None and promise["challenger"] in {served.model, drawn.other.name}
     served_quality, other_quality = found
     return Pair(
         request_id=served.request_id,
@@ -134,6 +138,6 @@ def _pair(drawn: Drawn, other: Bought, found: tuple[float, float], cost: int | N
         baseline_model=drawn.baseline.name,
         served_quality=served_quality,
         other_quality=other_quality,
-        short=promise["short"] if promise else None,
+        short=promise["short"] if is_its else None,
         cost=cost,
     )

@@ -12,6 +12,7 @@ from farthing.dialects import INBOUND, UPSTREAM
 from farthing.dialects.reading import Reading
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import ChatRequest, Completion
+from farthing.domain.errors import InsufficientQuota, Unavailable
 from farthing.domain.exchange import Exchange
 from farthing.domain.keys import Caller, Errand
 from farthing.domain.routing.needs import read_needs
@@ -49,14 +50,18 @@ class Errands:
         self._dispatch = dispatch
         self._new_id = new_id
 
-    def has_room(self, errand: Errand, chat: ChatRequest, model: Model, *, tenant: str) -> bool:
-        """Whether no budget would refuse it, as things are."""
+    async def has_room(self, errand: Errand, chat: ChatRequest, model: Model, *, tenant: str) -> bool:
+        """Whether no budget refuses it at this moment; asking leaves no row."""
         ledger, clock = self._recorder.ledger, self._recorder.clock
         hold = ledger.open(Caller(tenant=tenant, errand=errand), None, {TAG: errand}, at_us=clock.now_us())
         try:
-            return hold.has_room(model, read_needs(chat, model.tier))
+            if (grant := hold.raise_to(model, read_needs(chat, model.tier))) is not None:
+                await grant
+        except (InsufficientQuota, Unavailable):
+            return False
         finally:
             hold.settle(0)
+        return True
 
     async def buy(self, errand: Errand, chat: ChatRequest, model: Model, *, tenant: str, under: Snapshot) -> Bought:
         """The answer. Raises `FarthingError`; however it ends, exactly one `Exchange` is recorded."""

@@ -19,6 +19,7 @@ from farthing.insight.learning.promising import Promising
 from farthing.insight.learning.retraining import Retraining
 from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch
 from farthing.ports.experiments import Experiments
+from farthing.ports.learning import Grades
 
 if TYPE_CHECKING:
     from fastapi.requests import HTTPConnection, Request
@@ -52,6 +53,7 @@ class Services(Struct, frozen=True, kw_only=True):
     analyses: Analyses
     """What experiments' results say."""
     learning: Retraining
+    grades: Grades
     promising: Promising
     """What is promised of routes."""
     metrics: Callable[[str | None], Awaitable[Mapping[str, Any]]]

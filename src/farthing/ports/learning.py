@@ -200,8 +200,12 @@ class Comparisons(Protocol):
     async def pairs(self, rule: str, baseline: str, *, since_us: int, limit: int) -> Sequence[Pair]:
         """Pairs under a route rule's promise, of this baseline and from `since_us` on, the newest first."""
 
+
+class Grades(Protocol):
+    """What a judge thought, beside what people did."""
+
     async def graded(self) -> Sequence[Graded]:
-        """The newest answers that were served and judged."""
+        """The newest answers that were served and judged. Raises `Unavailable` while the database is away."""
 
 
 class PromiseStore(Protocol):

@@ -8,6 +8,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
+from farthing.domain import judging
 from farthing.domain.catalogue import Capability, Tier
 
 ALL: frozenset[Capability] = frozenset({"tools", "images", "json", "reasoning"})
@@ -143,7 +144,9 @@ def _answer(asked: Asked, model: DemoModel, number: int) -> Said:
         return Said(tool=(str(function.get("name")), arguments), finish="tool_calls")
     question = " ".join(_text(asked.messages[-1]).split()) if asked.messages else ""
     form = asked.response_format or {}
-    if form.get("type") == "json_schema":
+    if asked.messages and _text(asked.messages[0]) == judging.INSTRUCTIONS:
+        text = _verdict(_text(asked.messages[-1]))
+    elif form.get("type") == "json_schema":
         text = msgspec.json.encode(_sample(form.get("json_schema", {}).get("schema"), 0)).decode()
     elif form.get("type") == "json_object":
         text = msgspec.json.encode({"simulated": True, "model": model.name, "question": question[:MAX_ECHO]}).decode()
@@ -164,6 +167,13 @@ def _prose(question: str, model: DemoModel, number: int) -> str:
     start = crc32(f"{number} {question}".encode("utf-8", "replace"))
     chosen = [SENTENCES[(start + step) % len(SENTENCES)] for step in range(model.sentences)]
     return " ".join([f"This is a simulated answer by Farthing's demo model {model.name} to “{echo}”.", *chosen])
+
+
+def _verdict(document: str) -> str:
+    """A judge's: the more sentences an answer has, the better it is."""
+    shown = msgspec.json.decode(document, type=dict[str, str])
+    grades = {place: min(5, 1 + shown[f"{place} answer"].count(". ")) for place in ("first", "second")}
+    return msgspec.json.encode(grades).decode()
 
 
 def _required_function(asked: Asked) -> dict[str, Any] | None:

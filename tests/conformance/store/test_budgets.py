@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.budget import DAY_US, Budget, Scope, Step, Window
+from farthing.domain.errands import errand_budgets
 from farthing.domain.errors import Conflict, NotFound
 from farthing.store import Store
 from tests.conformance.store.samples import NOON_US, exchange
@@ -91,7 +92,9 @@ async def test_a_budget_out_of_reach_is_not_found(store: Store) -> None:
         ("tag", "acme", "feature=triage", 1),
         ("model", "acme", "small", 10),
         ("tenant", "acme", "acme", 11),
-        ("gateway", "", "", 111),
+        ("gateway", "", "", 1_111),
+        ("gateway", "", "judge", 1_000),
+        ("gateway", "", "shadow", 0),
         ("key", "acme", "k9", 0),
     ],
 )
@@ -102,7 +105,8 @@ async def test_what_is_spent_is_known_for_every_scope(
     one = exchange(key_id="k1", user=None, model="large", cost=1)
     two = exchange(key_id="k1", team=None, user="ada", tags={}, cost=10)
     other = exchange(tenant="bolt", key_id="k1", cost=100)
-    await store.ingest.write([one, two, other])
+    judged = exchange(tenant="bolt", key_id=None, team=None, user=None, tags={}, strategy="judge", cost=1_000)
+    await store.ingest.write([one, two, other, judged])
     windows: tuple[Window, ...] = ("day", "week", "month", "total")
     budgets = [
         Budget(id=window, tenant=tenant, scope=scope, subject=subject, window=window, limit=1) for window in windows
@@ -111,13 +115,15 @@ async def test_what_is_spent_is_known_for_every_scope(
     assert (await store.queries.spent(budgets, NOON_US + DAY_US))["day"] == 0
 
 
-async def test_budgets_that_come_with_plans_follow_them(store: Store) -> None:
+async def test_budgets_that_come_with_plans_and_settings_follow_them(store: Store) -> None:
     """They come, change and go, with what was leased of them; nobody else touches them, and they touch no other."""
     own = Budget(id="b1", tenant="acme", scope="tenant", subject="acme", window="day", limit=1)
     await store.budgets.create(own, created_at_us=NOON_US)
     plan = replace(own, id="plan:acme", window="month", limit=2)
+    shadow, _ = errand_budgets({"shadow": 5, "judge": 6})
     for wanted in (
         [plan],
+        [shadow, plan],
         [replace(plan, limit=3, name="the plan")],
         [replace(plan, id="plan:bolt", tenant="bolt")],
         [],
@@ -125,7 +131,8 @@ async def test_budgets_that_come_with_plans_follow_them(store: Store) -> None:
         await store.budgets.follow({budget.id: budget for budget in wanted}, created_at_us=NOON_US + 1)
         assert await store.budgets.load() == [own, *wanted]
     await store.budgets.follow({plan.id: plan}, created_at_us=NOON_US)
-    with pytest.raises(Conflict):
-        await store.budgets.change(replace(plan, limit=9))
-    with pytest.raises(Conflict):
-        await store.budgets.delete(plan.id)
+    for brought, where in ((plan, "plan"), (shadow, "settings")):
+        with pytest.raises(Conflict, match=where):
+            await store.budgets.change(replace(brought, limit=9))
+        with pytest.raises(Conflict, match=where):
+            await store.budgets.delete(brought.id)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from farthing.background.clock import ManualClock
-from farthing.ports.learning import Pair
+from farthing.ports.learning import Graded, Pair
 from farthing.store import Store
-from tests.conformance.store.samples import DAY_US, MINUTE_US, NOON_US
+from tests.conformance.store.samples import DAY_US, MINUTE_US, NOON_US, exchange
 
 
 def pair(number: int, **changes: Any) -> Pair:
@@ -60,3 +60,14 @@ async def test_pairs_are_kept_as_long_as_questions(store: Store, clock: ManualCl
     await store.comparisons.keep(pair(2, created_at_us=clock.now_us() - 89 * DAY_US))
     assert await store.comparisons.sweep() == 1
     assert [each.request_id for each in await pairs(store)] == [pair(2).request_id]
+
+
+async def test_grades_stand_beside_what_people_said(store: Store) -> None:
+    """Of the answers that were served, the oldest first; a judge is no person."""
+    pairs = pair(1), pair(2, served_model="large", served_quality=1.0)
+    await store.ingest.write([exchange(request_id=each.request_id) for each in pairs])
+    for each in pairs[::-1]:
+        await store.comparisons.keep(each)
+    for grade, by, source in ((4, "ada", "explicit"), (5, "bob", "explicit"), (1, "judge:huge", "judge")):
+        await store.feedback.rate(pairs[0].request_id, grade, tenant=None, principal=by, source=source)  # type: ignore[arg-type]
+    assert await store.comparisons.graded() == [Graded("small", 0.625, 0.875), Graded("large", 1.0, None)]

@@ -35,6 +35,7 @@ NOTHING: dict[str, Any] = {
     "training": None,
     "last": None,
     "snapshots": [],
+    "judge": {"model": None, "agreement": None, "models": {}},
     "promises": [],
 }
 MUCH = {
@@ -44,11 +45,24 @@ MUCH = {
     "is_enough": True,
     "last": {**RUN, "reason": None, "outcome": "failed"},
     "snapshots": [ACTIVE, OLDER],
+    "judge": {
+        "model": "large",
+        "agreement": {"answers": 120, "share": 0.8, "interval": [0.72, 0.86], "kappa": 0.55},
+        "models": {
+            "large": {"judged": 12, "rated": 3, "mean": 0.9, "corrected": None, "interval": None},
+            "small": {"judged": 1500, "rated": 117, "mean": 0.7, "corrected": 0.61, "interval": [0.55, 0.67]},
+        },
+    },
     "promises": [
         {"rule": "support", "points": 0.02, "since": "2026-11-21T10:00:00.000Z", "reason": "It holds."},
         {"rule": "sales", "points": 0.1, "since": None, "reason": "The baseline answers."},
     ],
 }
+JUDGED = [
+    "model  judged  rated  grade            corrected",
+    "large      12      3   0.90              unknown",
+    "small   1,500    117   0.70  0.61 (0.55 to 0.67)",
+]
 TABLE = [
     "model  ratings  quality  error before  error after",
     "large      412     0.91         0.187        0.170",
@@ -111,10 +125,23 @@ def test_status_says_what_decides(farthing: Farthing, gateway: Gateway, url: str
         "rated answers: 412 of large, 1,034 of small",
         "kept: r0 of 2026-11-21T10:00:00.000Z",
         "last training, 2026-11-21T10:00:00.000Z: failed.",
+        "judge large: agrees with people on 80% (72% to 86%) of 120 answers, kappa 0.55",
+        *JUDGED,
         "promise of support, 0.02 points since 2026-11-21T10:00:00.000Z: It holds.",
         "promise of sales, 0.1 points: The baseline answers.",
     ]
     assert json.loads(farthing("learning", "status", "--json", FARTHING_URL=url).out) == MUCH
+
+
+def test_status_says_what_the_judge_is_worth(farthing: Farthing, gateway: Gateway, url: str) -> None:
+    """As far as that can be told."""
+    alike = MUCH["judge"]["agreement"]
+    for agreement, line in (
+        (None, "judge large: too few answers are rated by people to compare"),
+        ({**alike, "kappa": None}, "judge large: agrees with people on 80% (72% to 86%) of 120 answers"),
+    ):
+        gateway.status = {**NOTHING, "judge": {"model": "large", "agreement": agreement, "models": {}}}
+        assert farthing("learning", "status", FARTHING_URL=url).out.splitlines()[-1] == line
 
 
 def test_a_training_is_followed_to_its_end(farthing: Farthing, gateway: Gateway, url: str) -> None:

@@ -9,14 +9,17 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.chat import Message, Text
+from farthing.domain.errands import errand_budgets
 from farthing.domain.errors import Unavailable
 from farthing.domain.holding import bid_for
 from farthing.domain.judging import question
 from farthing.domain.routing.needs import read_needs
+from farthing.money.leases import Purse
 from farthing.ports.learning import Pair
 from farthing.providers.fake import answer, hang
 from tests.unit.gateway.comparisons import PLENTY, VERDICT, Compared
 from tests.unit.gateway.rig import chat, completion
+from tests.unit.money.lessor import MemoryLessor
 
 USER = Message("user", (Text("What is a farthing?"),))
 ASKED = chat("What is a farthing?", model="auto")
@@ -180,6 +183,20 @@ async def test_the_days_budget_is_never_exceeded() -> None:
     assert [row.status for row in judged] == ["ok"] * 3 + ["rejected"]
     assert sum(row.cost or 0 for row in judged) <= limit
     assert [row.status for row in rig.journal.settled if row.key_id] == ["ok"] * 5
+
+
+@pytest.mark.parametrize(("is_away", "models"), [(False, ["small", "large", "middle", "middle"]), (True, ["small"])])
+async def test_money_is_leased_where_others_spend_it_too(models: list[str], *, is_away: bool) -> None:
+    """It is waited for; while nobody can tell what is left, nothing is bought."""
+    rig = Compared()
+    await rig.ask(ASKED)
+    lessor = MemoryLessor()
+    lessor.limits |= {f"learning:{errand}": limit for errand, limit in PLENTY.items()}
+    rig.ledger.purse = Purse(lessor=lessor, worker="w1", clock=rig.clock, spawn=rig.supervisor.spawn)
+    rig.ledger.load([*errand_budgets(PLENTY)], {}, today={}, at_us=rig.clock.now_us())
+    lessor.is_away = is_away
+    await rig.compare()
+    assert [model for model, _ in rig.asked] == models
 
 
 async def test_what_was_drawn_before_it_was_switched_off_is_let_go() -> None:

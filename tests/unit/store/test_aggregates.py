@@ -100,6 +100,15 @@ def test_a_hit_is_counted_for_its_level_and_saves_by_the_cache() -> None:
         assert added(cells, dimension="source", grain=1, value="answer_cache")[COUNTERS.index("savings")] == 1000
 
 
+def test_an_errand_is_overhead_and_no_confident_decision() -> None:
+    """What it cost is missing from the savings."""
+    cells = fold([exchange(strategy="judge", cost=300, baseline_cost=0)])
+    assert added(cells, dimension="source", value="overhead", grain=1)[COUNTERS.index("savings")] == -300
+    assert added(cells, dimension="strategy", value="judge", grain=1)[0] == 1
+    assert added(cells, dimension="confidence") == [0] * len(COUNTERS)
+    assert added(cells, dimension="source", value="routing") == [0] * len(COUNTERS)
+
+
 def test_sources_are_those_the_contract_names() -> None:
     """Routing, answer cache, prompt cache, batch, overhead."""
     assert SOURCES == ("routing", "answer_cache", "prompt_cache", "batch", "overhead")

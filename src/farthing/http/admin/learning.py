@@ -12,6 +12,7 @@ from farthing.domain.errors import Stopping
 from farthing.domain.routing.pace import Pace
 from farthing.http.moments import rfc3339
 from farthing.http.services import services_of
+from farthing.insight.learning.judged import Judged, Standing, judged
 from farthing.insight.learning.promising import Pledge, reason_of
 from farthing.insight.learning.retraining import is_enough
 from farthing.ports.learning import Run
@@ -40,6 +41,9 @@ async def status(request: Request) -> dict[str, Any]:
         "training": next((run for run in runs if run["outcome"] == "running"), None),
         "last": runs[0] if runs else None,
         "snapshots": [run for run in runs if run["is_kept"]],
+        "judge": shown_judged(
+            services.snapshots.current.judge, await asyncio.to_thread(judged, await services.grades.graded())
+        ),
         "pace": shown_pace(services.snapshots.current.pace),
         "promises": [shown_pledge(pledge) for pledge in await services.promising.pledges()],
     }
@@ -96,6 +100,34 @@ def shown_pledge(pledge: Pledge) -> dict[str, Any]:
         "bound": None if test is None or test.most is None else round(test.most, 4),
         "since": None if test is None else rfc3339(test.since_us),
         "tested_at": None if test is None else rfc3339(test.tested_at_us),
+    }
+
+
+def shown_judged(judge: str | None, found: Judged) -> dict[str, Any]:
+    """What a judge's grades are worth, as JSON shows it; intervals are of 95%."""
+    alike = found.agreement
+    return {
+        "model": judge,
+        "agreement": None
+        if alike is None
+        else {
+            "answers": alike.count,
+            "share": round(alike.share, 4),
+            "interval": [round(alike.low, 4), round(alike.high, 4)],
+            "kappa": None if alike.kappa is None else round(alike.kappa, 4),
+        },
+        "models": {name: _shown_standing(standing) for name, standing in found.models.items()},
+    }
+
+
+def _shown_standing(standing: Standing) -> dict[str, Any]:
+    better = standing.corrected
+    return {
+        "judged": standing.judged,
+        "rated": standing.rated,
+        "mean": round(standing.mean, 4),
+        "corrected": None if better is None else round(better.mean, 4),
+        "interval": None if better is None else [round(better.low, 4), round(better.high, 4)],
     }
 
 

@@ -9,17 +9,19 @@ import msgspec
 import sqlalchemy as sa
 
 from farthing.ports import Clock
-from farthing.ports.learning import Pair
+from farthing.ports.learning import Graded, Pair
 from farthing.store.deleting import delete_all
 from farthing.store.engine import Engines
 from farthing.store.learning.lessons import LONGEST_US
-from farthing.store.learning.schema import comparisons
+from farthing.store.learning.schema import comparisons, response_feedback
 
-_PAIR = comparisons.c
+MOST_GRADED = 10_000
+"""Answers from which it is told how far a judge and people agree."""
+_PAIR, _SAID = comparisons.c, response_feedback.c
 
 
 class Comparisons:
-    """Implements `farthing.ports.learning.Comparisons`."""
+    """Implements `farthing.ports.learning.Comparisons` and `farthing.ports.learning.Grades`."""
 
     def __init__(self, engines: Engines, clock: Clock) -> None:
         self._engines = engines
@@ -47,6 +49,26 @@ class Comparisons:
         )
         async with self._engines.reading("analysis") as connection:
             return [_pair(row) for row in await connection.execute(statement)]
+
+    async def graded(self) -> Sequence[Graded]:
+        """The newest answers that were served and judged, the oldest first. Raises `Unavailable`."""
+        newest = (
+            sa.select(_PAIR.request_id, _PAIR.created_at, _PAIR.served_model, _PAIR.served_quality)
+            .order_by(_PAIR.created_at.desc(), _PAIR.request_id.desc())
+            .limit(MOST_GRADED)
+            .subquery()
+        )
+        said = (
+            sa.select(sa.func.avg(_SAID.quality))
+            .where(_SAID.request_id == newest.c.request_id, _SAID.source == "explicit")
+            .scalar_subquery()
+        )
+        statement = sa.select(newest.c.served_model, newest.c.served_quality, said).order_by(
+            newest.c.created_at, newest.c.request_id
+        )
+        async with self._engines.reading("analysis") as connection:
+            rows = await connection.execute(statement)
+            return [Graded(model, judged, None if told is None else float(told)) for model, judged, told in rows]
 
     async def sweep(self) -> int:
         """Deletes what is as old as questions may get, and returns how much that was. Raises `Unavailable`."""
