@@ -78,8 +78,9 @@ async def test_thousands_who_dawdle_are_let_go(rig: Rig) -> None:
     rig.tell(
         "F26",
         f"{NUMBER} heads let go after {min(head_s):.1f} to {max(head_s):.1f} s, as many bodies after "
-        f"{min(body_s):.1f} to {max(body_s):.1f} s, {sum(map(bool, told))} of {2 * NUMBER} told 408; memory "
-        f"{grown / 2**20:+.0f} MiB, {grown / 2 / NUMBER / 1024:.0f} KiB each; others p99 {1000 * percentile(before, 0.99):.0f} ms before, "
+        f"{min(body_s):.1f} to {max(body_s):.1f} s, {sum(map(bool, told))} of {2 * NUMBER} told 408; "
+        f"memory {grown / 2**20:+.0f} MiB, {grown / 2 / NUMBER / 1024:.0f} KiB each; "
+        f"others p99 {1000 * percentile(before, 0.99):.0f} ms before, "
         f"{1000 * percentile(meanwhile, 0.99):.0f} ms meanwhile",
     )
     rig.gate("seconds until a head is let go", max(head_s), HEAD_S)
