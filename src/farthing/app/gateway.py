@@ -15,6 +15,7 @@ from farthing.app.brought import build_seal
 from farthing.app.channels import build_channels
 from farthing.app.learning import TEND_EVERY_S, WATCH_EVERY_S, Learning
 from farthing.app.people import build_sign_on
+from farthing.app.replaying import Replayer
 from farthing.app.repricing import LateRows
 from farthing.app.snapshots import Refresher
 from farthing.app.storage import Storage, shared_secret
@@ -113,6 +114,7 @@ class Gateway:
             in_force=self._refresher.in_force,
         )
         self._late_rows = LateRows(self._storage.store, settings)
+        self._replayer = Replayer(settings, self._storage.secret)
         self._flights = Flights()
         self._limiter = Limiter(
             clock=self._clock,
@@ -147,6 +149,7 @@ class Gateway:
                 logger.error("the configuration was not taken over: %s", error)  # noqa: TRY400 (the message is enough)
             else:
                 self._late_rows.configure(settings)
+                self._replayer.configure(settings)
                 self._learning.configure(settings)
                 self._alerting.configure(channels)
                 self._sign_on = sign_on
@@ -377,6 +380,7 @@ class Gateway:
             live=live,
             flush=partial(self._catch_up, bookkeeper),
             reprice=self._late_rows.reprice,
+            replay=self._replayer,
             health=self._storage.health,
             metrics_text=self._prometheus.text,
             version=self._version,

@@ -1,33 +1,27 @@
-"""Trains in a process of its own, which gives way to requests: the gateway's memory and time stay what they are."""
+"""Trains in a process of its own, which tells how far it is."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
+from farthing.app.aside import give_way, working
 from farthing.domain.errors import Unavailable
 from farthing.domain.secrecy import Secret
 from farthing.insight.learning.retraining import Tell, TrainingFailed
 from farthing.ports.learning import Trained
-from farthing.settings.environment import process_environment
 
 if TYPE_CHECKING:
     from farthing.store import Store
 
 LONGEST_S = 1_800.0
 """For a training that does not end."""
-_NICENESS = 19
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Of all cores but one requests are sure."""
-_OOM_SCORE = Path("/proc/self/oom_score_adj")
 _SIZE_BYTES = 8
 _PROGRAM = "from farthing.app.training import main; main()"
 
@@ -62,22 +56,12 @@ class Trainer:
 
     async def __call__(self, tell: Tell) -> Trained:
         """What came of it. Raises `TrainingFailed`; cancelled, it leaves nothing behind."""
-        environment = {**process_environment(), **_ONE_THREAD}
-        # -P: a module that lies in the current folder is not ours.
-        command = [sys.executable, "-P", "-c", _PROGRAM]
-        # In a session of its own: Ctrl-C is for the gateway, which then ends the training.
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
-        )
+        order = _encode((self._url, self._secret.reveal()))
         try:
-            async with asyncio.timeout(LONGEST_S):
-                return await _followed(process, _encode((self._url, self._secret.reveal())), tell)
+            async with working(_PROGRAM) as process, asyncio.timeout(LONGEST_S):
+                return await _followed(process, order, tell)
         except TimeoutError as error:
             raise TrainingFailed(f"It took more than {LONGEST_S / 60:.0f} minutes.") from error
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
 
 
 async def _followed(process: Process, order: bytes, tell: Tell) -> Trained:
@@ -102,10 +86,7 @@ async def _followed(process: Process, order: bytes, tell: Tell) -> Trained:
 
 def main() -> None:
     """The process: reads its order from standard input, and writes messages to standard output."""
-    os.nice(_NICENESS)
-    # Where memory is short it is this process that has to go.
-    with suppress(OSError):
-        _OOM_SCORE.write_text("1000")
+    give_way()
     url, secret = _read_order(sys.stdin.buffer.read())
     # Whoever wanted to know may be gone.
     with suppress(BrokenPipeError):

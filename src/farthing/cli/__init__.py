@@ -18,6 +18,7 @@ from farthing.cli.keys import KEYS
 from farthing.cli.learning import LEARNING
 from farthing.cli.migrate import migrate
 from farthing.cli.reconcile import reconcile
+from farthing.cli.replay import Replay
 from farthing.cli.reprice import reprice
 from farthing.cli.savings import savings
 from farthing.cli.serve import serve
@@ -36,6 +37,7 @@ PROGRAM = typer.Typer(
 )
 for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice, reconcile, invoice):
     PROGRAM.command()(_command)
+PROGRAM.command("replay", help="Show what another policy would have cost.")(Replay)
 PROGRAM.add_typer(KEYS, name="keys")
 PROGRAM.add_typer(TENANTS, name="tenants")
 PROGRAM.add_typer(BUDGETS, name="budgets")

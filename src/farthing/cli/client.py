@@ -10,20 +10,20 @@ from urllib.parse import urlencode, urlsplit
 
 from farthing.cli.terminal import CommandError
 
-_SECONDS = 30
 _MAX_BYTES = 64 * 1024 * 1024
 
 
 class Gateway:
     """A gateway at `url` (http or https), asked with `key` where it wants one."""
 
-    def __init__(self, url: str, key: str | None) -> None:
-        """Raises `CommandError` for an address that is none."""
+    def __init__(self, url: str, key: str | None, *, patience_s: float = 30.0) -> None:
+        """`patience_s` is how long an answer may take. Raises `CommandError` for an address that is none."""
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise CommandError(f'"{url}" is no address of a gateway: expected http://host:port')
         self._url = url.rstrip("/")
         self._key = key
+        self._patience_s = patience_s
 
     def get(self, path: str, query: Mapping[str, str | None] | None = None) -> dict[str, Any]:
         """The JSON object at this path; parameters that are None are left out. Raises `CommandError`."""
@@ -55,7 +55,7 @@ class Gateway:
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
         try:
-            connection = make(parts.hostname or "", parts.port, timeout=_SECONDS)
+            connection = make(parts.hostname or "", parts.port, timeout=self._patience_s)
             try:
                 connection.request(method, parts.path + target, sent, headers)
                 response = connection.getresponse()

@@ -20,9 +20,13 @@ def settings_for(config: Path | None) -> Settings:
         raise CommandError(str(error)) from error
 
 
-def gateway_for(url: str | None, config: Path | None) -> Gateway:
-    """The gateway that the command asks: the one named, else the one that the settings lead to."""
+def gateway_for(url: str | None, config: Path | None, *, patience_s: float = 30.0) -> Gateway:
+    """The gateway that the command asks: the one named, else the one that the settings lead to.
+
+    `patience_s` is how many seconds an answer may take.
+    """
     from farthing.cli.client import Gateway
 
     settings = settings_for(config)
-    return Gateway(url or settings.url, settings.master_key.get_secret_value() if settings.master_key else None)
+    key = settings.master_key.get_secret_value() if settings.master_key else None
+    return Gateway(url or settings.url, key, patience_s=patience_s)

@@ -24,7 +24,7 @@ Name = Annotated[str | None, Field(pattern=r"^[^\x00]+$", max_length=256)]
 
 async def stats(request: Request) -> dict[str, Any]:
     """Everything so far, and the last requests."""
-    services = await _caught_up(request)
+    services = await caught_up(request)
     figures = as_object(await services.queries.stats(tenant_of(request)))
     return {**figures, "demo": _is_demo(services)}
 
@@ -52,12 +52,12 @@ class UsageQuery(StretchQuery):
 
 async def usage(request: Request, query: Annotated[UsageQuery, Query()]) -> dict[str, Any]:
     """Requests, tokens and money by group; the last 30 days unless said otherwise."""
-    stretch = _stretch(request, query)
-    services = await _caught_up(request)
+    stretch = stretch_of(request, query)
+    services = await caught_up(request)
     figures = as_object(await services.queries.usage(tenant_of(request), query.group_by, stretch))
     if query.group_by in ("day", "hour"):
         figures["rows"] = [{**row, "group": rfc3339(row["group"])} for row in figures["rows"]]
-    return {**figures, **_shown(stretch), "group_by": query.group_by, "demo": _is_demo(services)}
+    return {**figures, **shown_stretch(stretch), "group_by": query.group_by, "demo": _is_demo(services)}
 
 
 async def savings(request: Request, query: Annotated[StretchQuery, Query()]) -> dict[str, Any]:
@@ -65,10 +65,10 @@ async def savings(request: Request, query: Annotated[StretchQuery, Query()]) -> 
 
     The interval has no width: the baseline is the same tokens at another price, which is counted, not estimated.
     """
-    stretch = _stretch(request, query)
-    services = await _caught_up(request)
+    stretch = stretch_of(request, query)
+    services = await caught_up(request)
     figures = as_object(await services.queries.savings(tenant_of(request), stretch))
-    return {**figures, "method": "counted", **_shown(stretch), "demo": _is_demo(services)}
+    return {**figures, "method": "counted", **shown_stretch(stretch), "demo": _is_demo(services)}
 
 
 class LedgerQuery(StretchQuery):
@@ -96,20 +96,20 @@ class LedgerQuery(StretchQuery):
 
 async def requests(request: Request, query: Annotated[LedgerQuery, Query()]) -> dict[str, Any]:
     """The ledger, newest first."""
-    services = await _caught_up(request)
+    services = await caught_up(request)
     rows = await services.queries.requests(tenant_of(request), query.filter(), limit=query.limit, cursor=query.cursor)
     return {"data": presented(rows.data), "next_cursor": rows.next_cursor}
 
 
 async def one_request(request: Request, request_id: str) -> dict[str, Any]:
     """One request and its decision: every candidate and why it lost. Raises `NotFound`."""
-    services = await _caught_up(request)
+    services = await caught_up(request)
     return as_object(await services.queries.request(tenant_of(request), request_id))
 
 
 async def cache_stats(request: Request) -> dict[str, Any]:
     """What the answer cache holds and what it saved."""
-    services = await _caught_up(request)
+    services = await caught_up(request)
     return as_object(await services.queries.cache_stats(tenant_of(request), services.clock.now_us()))
 
 
@@ -123,14 +123,15 @@ def _is_demo(services: Services) -> bool:
     return services.snapshots.current.catalogue.demo
 
 
-async def _caught_up(request: Request) -> Services:
+async def caught_up(request: Request) -> Services:
     """The services, once the database holds everything this worker has settled: people look right after they ask."""
     services = services_of(request)
     await services.flush()
     return services
 
 
-def _stretch(request: Request, query: StretchQuery) -> Stretch:
+def stretch_of(request: Request, query: StretchQuery) -> Stretch:
+    """The time that is asked for, else the last 30 days. Raises `InvalidRequest`."""
     until_us = parse_moment(query.until, "to") if query.until else services_of(request).clock.now_us() + 1
     since_us = parse_moment(query.since, "from") if query.since else until_us - DEFAULT_SPAN_US
     if since_us > until_us:
@@ -138,5 +139,6 @@ def _stretch(request: Request, query: StretchQuery) -> Stretch:
     return Stretch(since_us, until_us)
 
 
-def _shown(stretch: Stretch) -> dict[str, str]:
+def shown_stretch(stretch: Stretch) -> dict[str, str]:
+    """The time that an answer is about."""
     return {"from": rfc3339(stretch.from_us or 0), "to": rfc3339(stretch.to_us or 0)}

@@ -11,6 +11,7 @@ from farthing.http import (
     models,
     page,
     recommendation,
+    replay,
     reports,
     signon,
 )
@@ -37,6 +38,7 @@ ROUTES = (
     Route("GET", "/stats", KEY, reports.stats),
     Route("GET", "/v1/usage", KEY, reports.usage),
     Route("GET", "/v1/savings", KEY, reports.savings),
+    Route("GET", "/v1/replay", AUDIT, replay.replay),
     Route("GET", "/v1/requests", KEY, reports.requests),
     Route("GET", "/v1/requests/{request_id}", KEY, reports.one_request),
     Route("GET", "/cache/stats", KEY, reports.cache_stats),

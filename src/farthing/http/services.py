@@ -20,6 +20,7 @@ from farthing.insight.learning.retraining import Retraining
 from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch
 from farthing.ports.experiments import Experiments
 from farthing.ports.learning import Grades
+from farthing.ports.replay import Replay
 
 if TYPE_CHECKING:
     from fastapi.requests import HTTPConnection, Request
@@ -64,6 +65,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """Brings what is in the journal into the database now."""
     reprice: Callable[[Stretch, bool], Awaitable[dict[str, Any]]]
     """Prices requests of a stretch whose price was not known, or with True only tells what would be done."""
+    replay: Replay
+    """What another policy would have done."""
     health: Callable[[], Awaitable[dict[str, Any]]]
     metrics_text: Callable[[], bytes]
     version: str

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
+
 from farthing.domain.catalogue import TIERS, Catalogue, Tier
 from farthing.domain.chat import ChatRequest
 from farthing.domain.routing.complexity import confidence_of
 from farthing.domain.routing.foresight import Foreteller
 from farthing.domain.routing.learning.predictor import Outlook
 from farthing.domain.routing.needs import LIKELY_TOKENS_OUT
-from farthing.domain.routing.plan import Candidate, Needs, Plan
+from farthing.domain.routing.plan import Needs, Plan
 from farthing.domain.routing.selection import MAY_BE_TOO_WEAK, Pool
 
 
@@ -51,6 +53,14 @@ class Recalled:
         )
 
 
+class Considered(Struct, frozen=True):
+    """What matters here of a candidate, as far as it is written down."""
+
+    model: str
+    reason: str = ""
+    rank: int | None = None
+
+
 class AsForetold:
     """What a predictor tells of one prompt, with the qualities that were foretold when it was asked in their place.
 
@@ -73,6 +83,7 @@ class AsForetold:
         return Outlook(forecasts, told.near)
 
 
-def unable(candidates: Iterable[Candidate]) -> frozenset[str]:
+def unable(candidates: Iterable[Considered]) -> frozenset[str]:
     """The models that could not have answered: for want of a capability or of room, or the key may not use them."""
-    return frozenset(one.model for one in candidates if one.rank is None and not one.reason.endswith(MAY_BE_TOO_WEAK))
+    lost = (one for one in candidates if one.rank is None and one.reason)
+    return frozenset(one.model for one in lost if not one.reason.endswith(MAY_BE_TOO_WEAK))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from farthing.domain.budget import DAY_US, Budget, span
@@ -12,6 +12,7 @@ from farthing.store.queries import cache, quality, requests, routing, savings, s
 
 if TYPE_CHECKING:
     from farthing.domain.reconciliation import Booked
+    from farthing.ports.replay import Decided
 
 __all__ = ["Queries"]
 
@@ -91,3 +92,9 @@ class Queries:
             async with self._engines.reading("writer") as connection:
                 found += await charged(connection, provider, span("day", day_us))
         return found
+
+    def decided(self, tenant: str | None, stretch: Stretch, *, limit: int) -> AsyncIterator[Sequence[Decided]]:
+        """The newest routed requests of a stretch with their questions and ratings, page by page."""
+        from farthing.store.queries.replay import decided
+
+        return decided(self._engines, tenant, stretch, limit=limit)

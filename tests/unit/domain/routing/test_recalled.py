@@ -7,7 +7,7 @@ import pytest
 from farthing.domain.errors import NotFound
 from farthing.domain.routing.complexity import Complexity
 from farthing.domain.routing.learning.predictor import Forecast
-from farthing.domain.routing.recalled import AsForetold, Recalled, unable
+from farthing.domain.routing.recalled import AsForetold, Considered, Recalled, unable
 from farthing.domain.routing.unlearned import Unlearned
 from tests.unit.domain.routing.foretelling import Told
 from tests.unit.domain.routing.samples import LARGE, MEDIUM, SMALL, THREE, ask, catalogue
@@ -59,5 +59,6 @@ def test_what_was_foretold_then_stands() -> None:
 def test_those_that_could_not_answer_are_told_from_those_that_were_not_wanted() -> None:
     """A model of a tier that may be too weak could have answered; one that is not allowed could not."""
     plan = Unlearned("hybrid", Complexity()).plan(ask(HARD), THREE, allowed=frozenset({SMALL.name, LARGE.name}))
-    assert {one.model for one in plan.candidates} == {"small", "medium", "large"}
-    assert unable(plan.candidates) == {MEDIUM.name}
+    seen = [Considered(one.model, one.reason, one.rank) for one in plan.candidates]
+    assert {one.model for one in seen} == {"small", "medium", "large"}
+    assert unable([*seen, Considered("unsaid")]) == {MEDIUM.name}

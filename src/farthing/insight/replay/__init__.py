@@ -1,0 +1,1 @@
+"""What another policy would have cost on the own ledger, and at what quality."""
