@@ -122,9 +122,9 @@ class Comparing:
 
 def _pair(drawn: Drawn, other: Bought, found: tuple[float, float], cost: int | None) -> Pair:
     order, served = drawn.order, drawn.exchange
-    promise = order.draft.plan.metadata.get("promise") if order.draft.plan else None
+    promise = order.draft.plan.metadata.get("promise", {}) if order.draft.plan else {}
     # A fallback that answered is not whom the promise is about.
-    is_its = promise is not None and promise["challenger"] in {served.model, drawn.other.name}
+    is_its = promise.get("challenger") in {served.model, drawn.other.name}
     served_quality, other_quality = found
     return Pair(
         request_id=served.request_id,
@@ -138,6 +138,6 @@ def _pair(drawn: Drawn, other: Bought, found: tuple[float, float], cost: int | N
         baseline_model=drawn.baseline.name,
         served_quality=served_quality,
         other_quality=other_quality,
-        short=promise["short"] if is_its else None,
+        short=promise.get("short") if is_its else None,
         cost=cost,
     )

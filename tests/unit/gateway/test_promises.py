@@ -14,6 +14,7 @@ from farthing.domain.routing.rules import Promise, Rule
 from farthing.domain.scope import Scope
 from farthing.providers.fake import answer
 from tests.unit.domain.routing.foretelling import Told, often
+from tests.unit.gateway.comparisons import VERDICT, Compared
 from tests.unit.gateway.rig import Rig, chat, completion
 from tests.unit.gateway.test_budgets import LONG, limited
 from tests.unit.gateway.test_trials import experiment, known
@@ -85,6 +86,33 @@ async def test_a_promise_is_not_given_up_for_a_budget() -> None:
     limited(rig, spent=950_000_000, degrade=(Step(90, "cheaper"),))
     reply = await rig.pipeline.run(rig.call(chat(LONG, model="auto")))
     assert not reply.draft.is_thrifty
+
+
+@pytest.mark.parametrize(
+    ("margin", "fails", "models", "short"),
+    [
+        (None, False, ("large", "small"), 1.0),
+        (1.0, False, ("small", "large"), 1.0),
+        (1.0, True, ("middle", "large"), None),
+    ],
+)
+async def test_a_comparison_tells_of_the_two_that_the_promise_is_about(
+    margin: float | None, fails: bool, models: tuple[str, str], short: float | None
+) -> None:
+    """Whichever was served; where a fallback answered it tells nothing of them."""
+    rig = Compared(judge="referee")
+    catalogue = rig.snapshots.current.catalogue
+    referee = replace(catalogue.models["large"], name="referee", upstream="referee", routed=False)
+    catalogue = replace(catalogue, models={**catalogue.models, "referee": referee})
+    rig.snapshots.swap(replace(rig.snapshots.current, catalogue=catalogue))
+    rig.answers |= {"referee": answer(completion(VERDICT)), "middle": answer(completion(model="middle"))}
+    if fails:
+        rig.answers["small"] = answer(b"{}", status=500)
+    promise(rig, margin)
+    await rig.ask(chat("What is a farthing?", model="auto"))
+    await rig.compare()
+    [pair] = rig.pairs.kept
+    assert (pair.rule, pair.served_model, pair.other_model, pair.short) == ("chat", *models, short)
 
 
 async def test_an_answer_kept_under_one_margin_is_not_told_under_another() -> None:

@@ -10,7 +10,7 @@ from farthing.domain.catalogue import Model
 from farthing.domain.routing.plan import Plan
 from farthing.domain.routing.rules import Rule
 
-MARGINS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 1.0)
+MARGINS = (*(step / 100 for step in range(21)), 1.0)
 """How much less quality than the baseline's may be expected of a cheaper model: what is tested, the most careful first.
 The last lets every choice through, of which nothing may be known yet."""
 BOLDEST = 0.2

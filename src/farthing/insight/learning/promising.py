@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -78,7 +79,7 @@ class Promising:
         if promise is None or not await self._is_due(rule, baseline, before, now_us):
             return
         pairs = await self._pairs.pairs(rule.name, baseline, since_us=now_us - LONGEST_US, limit=MOST_PAIRS)
-        test = tested(rule.name, promise, baseline, pairs, now_us=now_us, before=before)
+        test = await asyncio.to_thread(tested, rule.name, promise, baseline, pairs, now_us=now_us, before=before)
         had = None if before is None else before.margin
         if await self._tests.note(test, before=before) and (test.margin is None) != (had is None):
             await self._announce(_notice(test))
@@ -101,10 +102,11 @@ def tested(
     rule: str, promise: Promise, baseline: str, pairs: Sequence[Pair], *, now_us: int, before: PromiseTest | None
 ) -> PromiseTest:
     """What the pairs say of the promise, which must all be of this rule and baseline."""
-    found = boldest((_losses(pairs, margin) for margin in MARGINS), promise)
+    told = [(_short(pair), _loss(pair)) for pair in pairs]
+    found = boldest((_losses(told, margin) for margin in MARGINS), promise)
     kept = sum(verdict.is_kept for verdict in found)
     margin = MARGINS[kept - 1] if kept else None
-    share = sum(lets_through(margin, _short(pair)) for pair in pairs) / (len(pairs) or 1)
+    share = sum(lets_through(margin, short) for short, _ in told) / (len(told) or 1)
     if not share:
         margin = None
     # What would be in force, or what failed.
@@ -125,8 +127,8 @@ def tested(
     )
 
 
-def _losses(pairs: Sequence[Pair], margin: float) -> list[float]:
-    return [_loss(pair) if lets_through(margin, _short(pair)) else 0.0 for pair in pairs]
+def _losses(told: Sequence[tuple[float, float]], margin: float) -> list[float]:
+    return [loss if lets_through(margin, short) else 0.0 for short, loss in told]
 
 
 def _loss(pair: Pair) -> float:
