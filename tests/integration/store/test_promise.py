@@ -1,7 +1,8 @@
-"""A promise over simulated traffic: requests, pairs, tests and workers that follow, on every database."""
+"""A promise over simulated traffic: requests, a judge, tests and workers that follow, on every database."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,17 +12,18 @@ from msgspec.structs import replace
 
 from farthing.app.snapshots import Refresher
 from farthing.app.storage import Storage
-from farthing.background.clock import ManualClock
+from farthing.background.supervisor import Supervisor
 from farthing.domain.alerts import Notice
 from farthing.domain.ids import uuid7
+from farthing.gateway.comparing import Comparing
+from farthing.gateway.errand import Errands
+from farthing.gateway.shadows import Shadows
 from farthing.insight.learning.promising import Promising
-from farthing.money.ledger import Ledger
-from farthing.ports.learning import Pair
-from farthing.providers.fake import answer
+from farthing.ports import UpstreamRequest
+from farthing.providers.fake import Behaviour, answer
 from farthing.settings import load
 from tests.unit.gateway.rig import Rig, chat, completion
 
-NOW_US = 1_795_219_200_000_000
 DAY_S = 86_400.0
 FILE = """
 [routing]
@@ -42,6 +44,11 @@ provider = "local"
 tier = "complex"
 input_usd_per_mtok = 10
 output_usd_per_mtok = 20
+[[models]]
+name = "referee"
+provider = "local"
+input_usd_per_mtok = 1
+output_usd_per_mtok = 2
 [[routes]]
 name = "support"
 where = "tag"
@@ -49,31 +56,44 @@ value = "team=support"
 promise_points = 0.1
 [learning]
 shadow_share = 0.5
-judge = "large"
+judge = "referee"
 """
 
 
 class World:
-    """Two workers over one database, of whom the first tests promises, and models of a known quality."""
+    """Two workers over one database, the first of whom tests promises; the second's answers are all compared."""
 
     def __init__(self, url: str, folder: Path) -> None:
         path = folder / "farthing.toml"
         path.write_text(FILE)
         settings = load(path, {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "DATABASE_URL": url})
-        self.clock = ManualClock(NOW_US)
-        self.rig = Rig(lambda _: answer(completion()))
+        self.worse = False
+        """Whether the judge finds the small model's answers worse than the large one's."""
+        self.rig = Rig(self._answer)
+        self.clock = self.rig.clock
         self.storage = Storage(settings, self.clock)
         self.workers = [
             Refresher(
                 settings=settings,
                 storage=self.storage,
-                ledger=Ledger(self.clock),
+                ledger=self.rig.ledger,
                 transport=self.rig.transport,
                 clock=self.clock,
             )
             for _ in range(2)
         ]
-        self.pipeline = replace(self.rig.pipeline, snapshots=self.workers[1].snapshots)
+        shadows, snapshots = Shadows(lambda: 0.0), self.workers[1].snapshots
+        self.pipeline = replace(self.rig.pipeline, snapshots=snapshots, shadows=shadows)
+        self.comparing = Comparing(
+            snapshots=snapshots,
+            shadows=shadows,
+            errands=Errands(recorder=self.rig.recorder, dispatch=self.pipeline.dispatch, new_id=self._new_id),
+            lessons=self.pipeline.lessons,
+            comparisons=self.storage.store.comparisons,
+            feedback=self.storage.store.feedback,
+            flush=self._flush,
+        )
+        self.ids = 0
         self.notices: list[Notice] = []
         self.promising = Promising(
             pairs=self.storage.store.comparisons,
@@ -83,38 +103,37 @@ class World:
             clock=self.clock,
         )
 
+    def _answer(self, request: UpstreamRequest) -> Behaviour:
+        body = json.loads(request.body)
+        if body["model"] != "referee":
+            return answer(completion(f"By {body['model']}.", model=body["model"]))
+        shown = json.loads(body["messages"][-1]["content"])
+        grades = {name: 2 if self.worse and "small" in shown[f"{name} answer"] else 5 for name in ("first", "second")}
+        return answer(completion(json.dumps(grades), model="referee"))
+
+    def _new_id(self) -> str:
+        self.ids += 1
+        return uuid7(self.clock.now_us(), self.ids)
+
+    async def _flush(self) -> None:
+        """What was bought is in no ledger here."""
+
     async def _announce(self, notice: Notice) -> None:
         self.notices.append(notice)
 
-    async def asked(self, count: int, *, loss: float) -> set[str | None]:
-        """The models that answer so many requests, each of which is compared: the small one loses so much."""
-        before = len(self.rig.journal.settled)
-        for number in range(count):
+    async def asked(self, count: int, *, worse: bool = False) -> set[str | None]:
+        """The models that answer so many requests, each of which is compared."""
+        self.worse = worse
+        found = set()
+        for _ in range(count):
             self.clock.advance(1)
-            await self.pipeline.run(self.rig.call(chat(model="auto"), key=None, tags={"team": "support"}))
-            exchange = self.rig.journal.settled[-1]
-            told = json.loads(str(exchange.decision))["metadata"]["promise"]
-            served = str(exchange.model)
-            worth = {"small": 0.9 - loss, "large": 0.9}
-            other = told["challenger"] if served == "large" else "large"
-            await self.storage.store.comparisons.keep(
-                Pair(
-                    request_id=uuid7(self.clock.now_us(), 2 * number),
-                    other_request_id=uuid7(self.clock.now_us(), 2 * number + 1),
-                    created_at_us=self.clock.now_us(),
-                    tenant="local",
-                    rule=told["rule"],
-                    pattern="general",
-                    served_model=served,
-                    other_model=other,
-                    baseline_model="large",
-                    served_quality=worth[served],
-                    other_quality=worth[other],
-                    short=told["short"],
-                    cost=1,
-                )
-            )
-        return {exchange.model for exchange in self.rig.journal.settled[before:]}
+            call = self.rig.call(chat("What is a farthing?", model="auto"), key=None, tags={"team": "support"})
+            reply = await self.pipeline.run(replace(call, request_id=self._new_id()))
+            found.add(reply.draft.answered_by[0])
+            for _ in range(50):
+                await asyncio.sleep(0)
+        await self.comparing.keep()
+        return found
 
     async def tested(self) -> None:
         """The promise is tested where that is due, and both workers look at the database once."""
@@ -132,21 +151,25 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await world.storage.prepare()
     for worker in world.workers:
         await worker.first_refresh()
-    yield world
+        await worker.first_refresh_spending()
+        await worker.refresh()
+    async with Supervisor(grace_s=1) as supervisor:
+        supervisor.keep(world.comparing.work, "comparing")
+        yield world
     await world.storage.aclose()
 
 
 async def test_a_route_falls_back_to_the_baseline_and_returns(world: World) -> None:
     """Too few pairs, enough of them, a cheap model that gets worse, and one that is good again."""
-    assert await world.asked(21, loss=0.0) == {"large"}
+    assert await world.asked(21) == {"large"}
     await world.tested()
-    assert await world.asked(20, loss=0.0) == {"large"}
+    assert await world.asked(20) == {"large"}
     await world.tested()
-    assert await world.asked(20, loss=0.5) == {"small"}
+    assert await world.asked(20, worse=True) == {"small"}
     await world.tested()
-    assert await world.asked(5, loss=0.5) == {"large"}
+    assert await world.asked(5, worse=True) == {"large"}
     world.clock.advance(31 * DAY_S)
-    assert await world.asked(30, loss=0.0) == {"large"}
+    assert await world.asked(30) == {"large"}
     await world.tested()
-    assert await world.asked(5, loss=0.0) == {"small"}
+    assert await world.asked(5) == {"small"}
     assert [notice.kind for notice in world.notices] == ["promise.kept", "promise.unmet", "promise.kept"]
