@@ -70,7 +70,8 @@ class Errands:
             request_id=self._new_id(),
             route=errand,
             dialect=INBOUND[DIALECT],
-            body=UPSTREAM[DIALECT].write_request(replace(chat, stream=False), model.name).body,
+            # Whoever asked first is not who asks now.
+            body=UPSTREAM[DIALECT].write_request(replace(chat, stream=False, user=None), model.name).body,
             directives=Directives(tags={TAG: errand}),
             received_us=clock.now_us(),
             started=clock.monotonic(),

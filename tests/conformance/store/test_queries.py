@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from farthing.domain.budget import Budget
 from farthing.domain.errors import NotFound
+from farthing.domain.keys import ERRANDS
 from farthing.ports import Filter, GroupBy, Stretch
 from farthing.store import Store
 from farthing.store.schema import requests
@@ -73,6 +74,25 @@ async def test_stats(store: Store) -> None:
     ]
     assert [(row["complexity"], row["requests"]) for row in stats["by_complexity"]] == [("complex", 8), ("simple", 5)]
     assert [row["request_id"] for row in stats["recent_requests"]] == [row.request_id for row in batch[::-1][:10]]
+
+
+async def test_errands_are_no_routing_decisions(store: Store) -> None:
+    """What they cost is overhead of the savings, and part of what a provider was used for."""
+    errands = [exchange(strategy=name, tier=None, cost=50, baseline_cost=0, cache="off") for name in ERRANDS]
+    await store.ingest.write([exchange(cost=100), *errands])
+    metrics = await store.queries.routing_metrics("acme")
+    assert (metrics["total_decisions"], list(metrics["strategy_performance"])) == (1, ["complexity"])
+    assert metrics["confidence_distribution"] == {"high": 1, "medium": 0, "low": 0}
+    assert metrics["provider_usage"] == {"openai": {"requests": 3, "cost": 200}}
+    savings = await store.queries.savings("acme", Stretch())
+    assert savings["by_source"] == {
+        "routing": 900,
+        "answer_cache": 0,
+        "prompt_cache": 0,
+        "batch": 0,
+        "overhead": -100,
+    }
+    assert (savings["actual_cost"], savings["saved"]) == (200, 800)
 
 
 async def test_routing_metrics(store: Store) -> None:

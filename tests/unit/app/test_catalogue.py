@@ -100,6 +100,15 @@ def test_a_baseline_that_cannot_be_asked_has_its_price(settings_of: SettingsOf) 
     assert catalogue.compared.price is not None
 
 
+@pytest.mark.parametrize(("judge", "is_told"), [("small", False), ("gpt-99", True), ("mystery", True)])
+def test_a_judge_that_cannot_judge_is_told_of(
+    settings_of: SettingsOf, caplog: pytest.LogCaptureFixture, judge: str, *, is_told: bool
+) -> None:
+    """One that is not here, or whose cost nobody could hold."""
+    build_catalogue(settings_of(f'[learning]\njudge = "{judge}"\n{LOCAL}'), NOW_US)
+    assert (f"the judge {judge} is not here or has no price" in caplog.text) is is_told
+
+
 def test_a_baseline_that_nobody_knows_is_said_to_be_unknown(
     settings_of: SettingsOf, caplog: pytest.LogCaptureFixture
 ) -> None:

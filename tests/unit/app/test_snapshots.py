@@ -335,3 +335,24 @@ async def test_a_tenants_plan_brings_its_budget(settings_of: SettingsOf) -> None
     await rig.refresher.refresh_spending()
     assert rig.refresher.spending[0] == []
     await rig.storage.aclose()
+
+
+async def test_nothing_is_compared_before_the_days_budgets_hold(settings_of: SettingsOf) -> None:
+    """They come with the settings, change with them, and go with them."""
+    on = '[learning]\nshadow_share = 0.25\njudge = "mine"\nshadow_usd_per_day = 0.5\n'
+    rig = Rig(settings_of(on + LOCAL))
+    await rig.storage.prepare()
+    assert rig.refresher.snapshots.current.shadow_share == 0.0
+    await rig.refresher.first_refresh()
+    limits = {budget.id: budget.limit for budget in rig.refresher.spending[0]}
+    assert limits == {"learning:shadow": 500_000_000, "learning:judge": 1_000_000_000}
+    current = rig.refresher.snapshots.current
+    assert (current.shadow_share, current.judge) == (0.25, "mine")
+    await rig.refresher.configure(settings_of(on.replace("0.5", "2") + LOCAL))
+    await rig.refresher.refresh_spending()
+    assert sorted(budget.limit for budget in rig.refresher.spending[0]) == [1_000_000_000, 2_000_000_000]
+    await rig.refresher.configure(settings_of(LOCAL))
+    assert rig.refresher.snapshots.current.shadow_share == 0.0
+    await rig.refresher.refresh_spending()
+    assert rig.refresher.spending[0] == []
+    await rig.storage.aclose()

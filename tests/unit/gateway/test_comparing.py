@@ -72,9 +72,9 @@ async def test_the_judge_rates_both_answers() -> None:
 
 
 async def test_errands_are_rows_of_their_own_without_savings() -> None:
-    """Of the tenant, but of none of its keys; priced to the nano-dollar, and compared with nothing."""
+    """Of the tenant, but of none of its keys and users; priced to the nano-dollar, and compared with nothing."""
     rig = Compared()
-    await rig.ask(ASKED)
+    await rig.ask({**ASKED, "user": "ada"})
     await rig.compare()
     own, shadow, *judged = rig.journal.settled
     assert (own.request_id, own.key_id, own.strategy, own.cost) == ("request-1", "k1", "complexity", 15_000)

@@ -17,6 +17,7 @@ from farthing.ports.learning import Trained
 from farthing.settings import Settings
 from farthing.store import Store, open_store
 from tests.conformance.store.samples import exchange
+from tests.conformance.store.test_comparisons import pair
 from tests.servers.asgi import Client, running
 from tests.unit.app.lessons import teach
 from tests.unit.http.conftest import SECRETS
@@ -148,3 +149,22 @@ async def test_it_is_the_admins_alone(client: Client, path: str) -> None:
     """It concerns all tenants."""
     asked = client.with_key(SECRETS.acme)
     assert (await (asked.get(path) if path == STATUS else asked.post(path, {}))).status == 403
+
+
+async def test_status_tells_what_the_judge_is_worth(client: Client, store: Store) -> None:
+    """How far people agree, and what they would say on average; of a model that few have rated only the grades."""
+    now_us = SystemClock().now_us()
+    for number in range(25):
+        request_id = f"019adb00-0000-7000-8000-{number:012}"
+        await store.ingest.write([exchange(request_id=request_id, created_at_us=now_us)])
+        await store.comparisons.keep(pair(number, request_id=request_id, created_at_us=now_us, served_quality=0.75))
+        if number:
+            await store.feedback.rate(request_id, 3, tenant=None, principal=None)
+    await store.comparisons.keep(pair(99, served_model="large", served_quality=1.0))
+    found = (await client.with_key(SECRETS.admin).get(STATUS)).json["judge"]
+    assert found["model"] is None
+    assert found["agreement"] == {"answers": 24, "share": 0.0, "interval": [0.0, 0.138], "kappa": 0.0}
+    assert found["models"] == {
+        "large": {"judged": 1, "rated": 0, "mean": 1.0, "corrected": None, "interval": None},
+        "small": {"judged": 25, "rated": 24, "mean": 0.75, "corrected": 0.5, "interval": [0.5, 0.5]},
+    }

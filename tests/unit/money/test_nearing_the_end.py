@@ -135,6 +135,7 @@ def test_how_long_answers_are_is_learned_under_budgets(ledger: Ledger) -> None:
     for row in (
         replace(answered, status="error"),
         replace(answered, model=None),
+        *[replace(answered, strategy="judge", usage=Usage(completion=1))] * ENOUGH,
         replace(answered, usage=Usage(completion=9_000, estimated=True)),
     ):
         ledger.record(row)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from farthing.dialects import UPSTREAM
 from farthing.domain.errors import (
     UpstreamError,
     UpstreamInterrupted,
@@ -15,6 +16,7 @@ from farthing.domain.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from farthing.domain.judging import Verdict, question, verdict_in
 from farthing.ports import Deadlines, UpstreamRequest
 from farthing.providers.fake import (
     DEMO_MODELS,
@@ -67,6 +69,15 @@ async def test_a_simulated_answer_says_what_it_is() -> None:
         "total_tokens": 8 + written,
         "completion_tokens_details": {"reasoning_tokens": 0},
     }
+
+
+async def test_a_simulated_judge_prefers_who_says_more() -> None:
+    """In one JSON object, as it is asked to; the order means nothing."""
+    for answers, grades in ((("One.", "One. Two. Three."), (1, 3)), (("A. " * 9, "B."), (5, 1))):
+        asked = question("demo/large", (), *answers)
+        wire = msgspec.json.decode(UPSTREAM["openai"].write_request(asked, "demo/large").body)
+        _, body = await simulated(**wire)
+        assert verdict_in(body["choices"][0]["message"]["content"]) == Verdict(*grades)
 
 
 async def test_the_same_question_gets_the_same_answer() -> None:

@@ -155,6 +155,10 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
             f'{MODEL}[[models]]\nname = "a"\nprovider = "local"',
             '8: models[1].name: expected every name once: "a" stands above already',
         ),
+        (
+            "[learning]\nshadow_share = 0.1",
+            "1: learning: expected judge beside shadow_share: without one, nothing is learned from second answers",
+        ),
         *[
             (f'[[routes]]\nname = "a"\n{wrong}', f"1: routes[0]: expected {said}")
             for wrong, said in (
