@@ -75,7 +75,8 @@ def _print(found: Mapping[str, Any]) -> None:
         columns = ["pattern", "requests", "cost", "would cost", "quality", "would be", "difference"]
         print_table(columns, [_pattern_row(row) for row in found["patterns"]], numbers=columns[1:])
     if (quality := found["quality"]) is not None:
-        print(f"{quality['rated']:,} rated answers, worth {quality['effective_sample_size']:g} of equal weight")
+        effective = f"worth {quality['effective_sample_size']:g} of equal weight"
+        print(f"{quality['rated']:,} rated answers, taken to be rated by chance within a pattern, {effective}")
     for warning in found["warnings"]:
         print(f"note: {warning}")
 

@@ -73,7 +73,7 @@ def test_a_sentence_comes_first_then_tables_then_doubts(farthing: Farthing, url:
         "pattern  requests       cost  would cost  quality  would be        difference",
         "code        1,000      $4.00       $1.25    0.900     0.890  -0.030 to +0.010",
         "factual       200  $0.500000   $0.250000  unknown   unknown           unknown",
-        "1,446 rated answers, worth 412.5 of equal weight",
+        "1,446 rated answers, taken to be rated by chance within a pattern, worth 412.5 of equal weight",
         "note: 3 requests are left out: the question was not kept.",
     ]
 

@@ -60,7 +60,9 @@ class Choice(Struct, frozen=True, kw_only=True):
     longer: float
     """How many times as long its answer is expected to be as the one that was given."""
     propensity: float
-    """With which it could have been what answers."""
+    """With which it could have been what answers; 0 where not what was drawn answered, as after a failure."""
+    is_drawn: bool
+    """Whether what answered is what was first in the plan, and nobody else was asked."""
     is_rating_fresh: bool
     """Whether the rating had no part in the choice."""
     pattern: str
@@ -97,7 +99,8 @@ class Chooser:
         if self._learns and not row.prompt:
             raise CannotTell("the question was not kept")
         catalogue = self._policy.catalogue(row.created_at_us)
-        metadata = decision.metadata
+        metadata, first = decision.metadata, {one.model for one in decision.candidates if one.rank == 0}
+        is_drawn = row.is_first and first <= {row.model}
         foresight = self._foresight(metadata.expected)
         strategy = self._strategy(Recalled(row.tier, row.score, row.usage.tokens_in), foresight)
         allowed = frozenset(catalogue.models) - unable(decision.candidates)
@@ -118,7 +121,8 @@ class Chooser:
             expected=found.get(model.name),
             expected_was=found.get(row.model),
             longer=_longer(told.get(model.name), told.get(row.model), plan.needs),
-            propensity=_propensity(row, metadata, model.name),
+            propensity=_propensity(row, metadata, model.name) if is_drawn else 0.0,
+            is_drawn=is_drawn,
             is_rating_fresh=is_blind or not self._learns,
             pattern=metadata.pattern or (pattern_of(prompt) if prompt else "unknown"),
         )
@@ -146,9 +150,7 @@ def _read(row: Decided) -> _Decision:
 
 
 def _propensity(row: Decided, metadata: _Metadata, choice: str) -> float:
-    """Of the choice; what nobody wrote down was sure. After a failure another model answers than was drawn."""
-    if not row.is_first:
-        return 0.0
+    """Of the choice; what nobody wrote down was sure."""
     if metadata.propensities is None:
         return float(choice == row.model)
     return metadata.propensities.get(choice, 0.0)

@@ -47,15 +47,13 @@ class Tally:
         self._is_exact.append(cost is not None and cost.is_exact)
         self._cost_was.append(cost.was if cost else 0)
         self._cost_would.append(cost.would if cost else 0)
-        is_same = row.is_first and choice.model.name == row.model
-        self._is_same.append(is_same)
+        self._is_same.append(choice.is_drawn and choice.model.name == row.model)
         self._propensity.append(choice.propensity)
         self._expected_was.append(nan if choice.expected_was is None else choice.expected_was)
         self._expected.append(nan if choice.expected is None else choice.expected)
         self.unlogged += "propensities" not in (row.decision.get("metadata") or {})
-        is_usable = row.rating is not None and row.is_first and choice.is_rating_fresh
         self.stale += row.rating is not None and not choice.is_rating_fresh
-        self._rating.append(row.rating if is_usable and row.rating is not None else nan)
+        self._rating.append(row.rating if row.rating is not None and choice.is_rating_fresh else nan)
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """By name: `model`, `choice`, `pattern`, `is_exact`, `is_priced`, and the costs `was` and `would`."""

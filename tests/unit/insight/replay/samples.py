@@ -34,13 +34,14 @@ def decided(model: str = "small", prompt: str | None = EASY, **changes: Any) -> 
     """A request that complexity sent to the small model, which answered it for a tenth of a dollar per million."""
     metadata = changes.pop("metadata", {})
     plan = STRATEGIES["complexity"].plan(ask(prompt or EASY), THREE)
+    drawn = plan.led_by(model, "Drawn.")
     fields: dict[str, Any] = {
         "created_at_us": NOW_US,
         "model": model,
         "strategy": "complexity",
         "tier": plan.tier,
         "score": plan.score,
-        "decision": written(plan, **metadata),
+        "decision": written(drawn, **metadata),
         "is_first": True,
         "usage": USAGE,
         "cost": 110_000,

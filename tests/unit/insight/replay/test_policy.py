@@ -73,11 +73,17 @@ def test_a_rating_that_was_learned_from_is_told() -> None:
 
 
 def test_propensities_are_those_that_were_written_down() -> None:
-    """Of a model that is not among them none; after a failure another answers than was drawn."""
-    row = decided("large", metadata={"propensities": {"small": 0.98, "large": 0.02}})
+    """Of a model that is not among them none."""
+    row = decided(metadata={"propensities": {"small": 0.98, "large": 0.02}})
     assert choose(row, policy()).propensity == 0.98
     assert choose(row, policy(catalogue=catalogue(unrouted(SMALL), MEDIUM))).propensity == 0.0
-    assert choose(replace(row, is_first=False), policy()).propensity == 0.0
+
+
+@pytest.mark.parametrize("changes", [{"is_first": False}, {"model": "large"}])
+def test_what_answers_in_place_of_another_tells_of_no_draw(changes: dict[str, Any]) -> None:
+    """Whether the first failed or was not asked at all, for it was known to be away."""
+    found = choose(replace(decided(), **changes), policy())
+    assert (found.is_drawn, found.propensity) == (False, 0.0)
 
 
 def test_a_longer_answer_is_told_from_what_answers_have_cost() -> None:
