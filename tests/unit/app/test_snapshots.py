@@ -184,9 +184,11 @@ async def test_a_vote_elsewhere_is_heard_here(rig: Rig) -> None:
 
 
 async def test_a_changed_configuration_is_taken_over_whole(rig: Rig, settings_of: SettingsOf) -> None:
-    """Models, routing and cache of the new file, keys as they were."""
-    await rig.refresher.configure(settings_of(LOCAL))
+    """Models, routing, rules and cache of the new file, keys as they were."""
+    rule = '[[routes]]\nname = "chat"\nwhere = "route"\nvalue = "/v1/chat/completions"\n'
+    await rig.refresher.configure(settings_of(LOCAL + rule))
     snapshot = rig.refresher.snapshots.current
+    assert [rule.name for rule in snapshot.rules] == ["chat"]
     assert list(snapshot.catalogue.models) == ["mine"]
     assert (snapshot.strategy, snapshot.cache_ttl_us, snapshot.keys_known) == ("complexity", 60_000_000, True)
 
