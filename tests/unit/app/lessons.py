@@ -9,8 +9,8 @@ from tests.conformance.store.samples import exchange
 SECOND_US = 1_000_000
 
 
-async def teach(store: Store, count: int = 20, *, from_us: int) -> None:
-    """The small model fails at sums, the large one does not; a question each second, asked of both."""
+async def teach(store: Store, count: int = 20, *, from_us: int, large: float = 5) -> None:
+    """The small model fails at sums, the large one is rated `large` at all; a question each second, asked of both."""
     lessons = [
         Lesson(
             request_id=f"019adb00-0000-7000-8{place:03}-{from_us % 10**6 + number:012}",
@@ -30,4 +30,5 @@ async def teach(store: Store, count: int = 20, *, from_us: int) -> None:
     await store.lessons.keep(lessons)
     for each in lessons:
         is_bad = each.model == "small" and each.prompt.startswith("Add")
-        await store.feedback.rate(each.request_id, 1 if is_bad else 5, tenant=None, principal=None)
+        grade = large if each.model == "large" else 1 if is_bad else 5
+        await store.feedback.rate(each.request_id, grade, tenant=None, principal=None)

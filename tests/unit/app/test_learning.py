@@ -29,6 +29,7 @@ from farthing.store import open_store
 from tests.conformance.store.samples import NOON_US
 from tests.unit.app.conftest import SettingsOf
 from tests.unit.app.lessons import teach
+from tests.unit.domain.routing.samples import THREE, ask
 
 OFF = "[learning]\nkeep_prompts = false\n"
 
@@ -81,6 +82,12 @@ class Worker:
                 return True
             await asyncio.sleep(0.01)
         return False
+
+    def expected(self, text: str) -> dict[str, float]:
+        """The quality of each model for a prompt, as requests are decided by it now."""
+        plan = self.refresher.snapshots.current.strategies["learning"].plan(ask(text), THREE)
+        found: dict[str, float] = plan.metadata["expected"]
+        return found
 
 
 @pytest.fixture
@@ -168,6 +175,25 @@ async def test_the_floor_of_the_settings_holds_for_what_was_learned(workers: tup
     assert followed.rated == {"large": 20, "small": 20}
     assert followed.strategies(0.02) is followed.strategies(0.02)
     assert followed.strategies(0.02) is not followed.strategies(0.05)
+
+
+@pytest.mark.usefixtures("trained_here")
+async def test_ratings_count_before_the_next_training(workers: tuple[Worker, Worker]) -> None:
+    """A model whose poems are no good any more is expected to be worse by every worker, by the same."""
+    one, other = workers
+    await one.run()
+    assert await one.knows()
+    assert await other.knows()
+    before = one.expected("Write a poem about shore 3.")
+    one.clock.advance(60)
+    await teach(one.storage.store, 40, from_us=NOON_US + 60_000_500, large=1)
+    for worker in (one, other):
+        await worker.refresher.refresh()
+        await worker.refresher.refresh()
+    after = one.expected("Write a poem about shore 3.")
+    assert after == other.expected("Write a poem about shore 3.")
+    assert after["large"] < before["large"] - 0.2
+    assert after["small"] > after["large"]
 
 
 @pytest.mark.usefixtures("trained_here")
