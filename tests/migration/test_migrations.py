@@ -20,6 +20,7 @@ from farthing.store import is_current, migrate, migrations
 from farthing.store.columns import Identifier
 from farthing.store.engine import Engines
 from farthing.store.ingest import Ingest
+from farthing.store.learning.schema import response_feedback
 from farthing.store.migrations import HEAD, VERSION_TABLE
 from farthing.store.schema import metadata, requests
 from tests.conformance.store.samples import exchange
@@ -169,6 +170,24 @@ async def test_rows_of_older_code_have_no_audio_from_a_cache(empty_url: str) -> 
     async with engines.reading() as connection:
         found = await connection.execute(sa.select(requests.c.cached_tokens, requests.c.cached_audio_tokens))
         assert [tuple(row) for row in found] == [(13, 0), (13, 0)]
+    await engines.aclose()
+
+
+async def test_ratings_of_older_code_are_peoples(empty_url: str) -> None:
+    """It names no source, knows people alone, and does not find other opinions when it is gone back to."""
+    await migrate(empty_url)
+    engines = Engines(empty_url)
+    fields = {"created_at": 1, "tenant": "acme", "request_id": NO_ID, "quality": 1.0}
+    async with engines.writing() as connection:
+        await connection.execute(sa.insert(response_feedback), {**fields, "principal": "ann"})
+        await connection.execute(sa.insert(response_feedback), {**fields, "principal": "j", "source": "judge"})
+    said = sa.select(response_feedback.c.principal, response_feedback.c.source).order_by(response_feedback.c.principal)
+    async with engines.reading() as connection:
+        assert [tuple(row) for row in await connection.execute(said)] == [("ann", "explicit"), ("j", "judge")]
+    await migrate(empty_url, "0009")
+    await migrate(empty_url)
+    async with engines.reading() as connection:
+        assert [tuple(row) for row in await connection.execute(said)] == [("ann", "explicit")]
     await engines.aclose()
 
 

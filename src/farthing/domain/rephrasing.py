@@ -11,8 +11,8 @@ programs, which say much the same about different things."""
 ALIKE = 0.7
 """Share of the pairs of neighbouring words of two questions that both have: Jaccard's index of 2-shingles.
 
-Measured on 6,400 public questions of that length, the closest of up to 499 others of its kind is taken for the same in
-0.9% of them, and the same after small changes (a word more or less, a request put before or after) in 87%.
+Measured on 7,437 public questions of that length, 0.6% are taken for the same as one of up to 199 others of their kind,
+and 85% after small changes (words left out or changed, a request put before or after): benchmarks.routing.rephrasing.
 """
 _WORD = re.compile(r"\w+")
 

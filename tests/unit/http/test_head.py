@@ -1,0 +1,33 @@
+"""Heads are remembered, but for those that name one request."""
+
+from __future__ import annotations
+
+import pytest
+
+from farthing.http.head import Heads
+
+PATH = "/v1/chat/completions"
+
+
+def head(*more: str) -> bytes:
+    """A plain request's, of a body of two bytes."""
+    lines = [f"POST {PATH} HTTP/1.1", "host: localhost", "content-type: application/json", "content-length: 2", *more]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("header", "is_remembered"),
+    [
+        ("x-farthing-session: s", True),
+        ("idempotency-key: once", False),
+        ("x-farthing-feedback: r=4", False),
+    ],
+)
+def test_a_head_that_names_one_request_is_not_remembered(header: str, is_remembered: bool) -> None:
+    """It does not come again in another's; it is understood all the same."""
+    heads = Heads(frozenset({PATH}))
+    first, again = heads.find(head(header)), heads.find(head(header))
+    assert first is not None
+    assert again is not None
+    assert first[0].directives == again[0].directives
+    assert (first[0] is again[0]) is is_remembered
