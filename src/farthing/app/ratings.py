@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from farthing.domain.errors import Unavailable
-from farthing.ports.learning import LessonStore, Rating
+from farthing.ports.learning import Rating, RatingStore
 
 if TYPE_CHECKING:
     from farthing.domain.routing.learning.predictor import Predictor
@@ -20,7 +20,7 @@ EACH_TURN = 50
 class FollowedRatings:
     """Corrects a predictor by what was rated since its training; all workers by the same ratings in the same order."""
 
-    def __init__(self, source: LessonStore) -> None:
+    def __init__(self, source: RatingStore) -> None:
         self.correction: Correction | None = None
         """None until something was rated."""
         self._source = source

@@ -172,17 +172,21 @@ class PromiseTest(Struct, frozen=True, kw_only=True):
     """As `farthing.domain.routing.promise.Verdict`."""
 
 
+class RatingStore(Protocol):
+    """Ratings as they come in."""
+
+    async def ratings(self, *, after: int, since_us: int) -> Sequence[Rating]:
+        """The newest of those after that one and after that moment (µs since 1970), as many as tell anything.
+
+        The oldest of them comes first. Those that nobody gave in words are not among them. Raises `Unavailable`.
+        """
+
+
 class LessonStore(Protocol):
     """Questions that were answered, joined with what people thought of the answers.
 
     Everything raises `Unavailable` while the database is away.
     """
-
-    async def ratings(self, *, after: int, since_us: int) -> Sequence[Rating]:
-        """The newest of those after that one and after that moment (µs since 1970), as many as tell anything.
-
-        The oldest of them comes first. Those that nobody gave in words are not among them.
-        """
 
     async def counts(self) -> Mapping[str, int]:
         """Answers by model that were rated, not only asked for again."""

@@ -48,7 +48,7 @@ def bad(number: int, model: str = "small", prompt: str = "Add these.") -> Rating
 
 def follower(source: Source) -> FollowedRatings:
     """Of a predictor of two models that has learned up to 77 µs after 1970."""
-    followed = FollowedRatings(source)  # type: ignore[arg-type]
+    followed = FollowedRatings(source)
     followed.begin(PREDICTOR, 77)
     return followed
 
@@ -82,7 +82,7 @@ async def test_whoever_follows_comes_to_the_same() -> None:
 async def test_without_a_predictor_nothing_is_followed() -> None:
     """Nor while the database is away."""
     source = Source(bad(1))
-    followed = FollowedRatings(source)  # type: ignore[arg-type]
+    followed = FollowedRatings(source)
     assert await caught_up(followed) == 0
     assert source.asked == []
     followed.begin(PREDICTOR, 77)
