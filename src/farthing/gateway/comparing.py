@@ -62,13 +62,12 @@ class Comparing:
         """Writes down what was found; while the database is away it waits."""
         if not self._waiting:
             return
-        waiting, self._waiting = self._waiting, []
         with suppress(Unavailable):
             await self._flush()
-            while waiting:
-                await self._write(*waiting[0])
-                waiting.pop(0)
-        self._waiting = [*waiting, *self._waiting][-MOST_WAITING:]
+            while self._waiting:
+                await self._write(*self._waiting[0])
+                del self._waiting[0]
+        del self._waiting[:-MOST_WAITING]
 
     async def _compare(self, drawn: Drawn) -> None:
         order, tenant = drawn.order, drawn.exchange.tenant

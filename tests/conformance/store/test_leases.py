@@ -74,7 +74,13 @@ async def test_a_row_leaves_its_lease_when_it_reaches_the_ledger(budgeted: Store
 
 @pytest.mark.parametrize(
     ("scope", "tenant", "subject"),
-    [("team", "acme", "support"), ("tenant", "acme", "acme"), ("gateway", "", ""), ("model", "acme", "small")],
+    [
+        ("team", "acme", "support"),
+        ("tenant", "acme", "acme"),
+        ("gateway", "", ""),
+        ("gateway", "", "judge"),
+        ("model", "acme", "small"),
+    ],
 )
 @pytest.mark.parametrize("window", ["week", "month", "total"])
 async def test_every_kind_of_budget_knows_how_it_stands(
@@ -83,7 +89,7 @@ async def test_every_kind_of_budget_knows_how_it_stands(
     """Whoever it is for and however long its window is."""
     budget = Budget(id="b2", tenant=tenant, scope=scope, subject=subject, window=window, limit=1_000)
     await store.budgets.create(budget, created_at_us=NOON_US)
-    await store.ingest.write([replace(row(1, 70), team="support", model="small")])
+    await store.ingest.write([replace(row(1, 70), team="support", model="small", strategy="judge")])
     assert await grant(store, "w1", 5, budget, span(window, NOON_US)) == Standing(limit=1_000, spent=70, leased=0)
     assert await grant(store, "w1", 6, budget, span(window, NOON_US)) == Standing(limit=1_000, spent=70, leased=5)
     assert sum((await store.leases.own("w1", renew=True)).values()) == 11
