@@ -69,7 +69,8 @@ class Replay:
 def _print(found: Mapping[str, Any]) -> None:
     print(found["sentence"])
     if (cost := found["cost"]) is not None:
-        print_table(["", "was", "would be", "saved", "counted"], [_cost_row(cost)], numbers=_COST_NUMBERS)
+        columns = ["", "was", "would be", "saved", "counted", "estimated"]
+        print_table(columns, [_cost_row(cost)], numbers=columns[1:])
         columns = ["model", "requests", "would be", "cost", "would cost"]
         print_table(columns, [_model_row(row) for row in found["models"]], numbers=columns[1:])
         columns = ["pattern", "requests", "cost", "would cost", "quality", "would be", "difference"]
@@ -81,13 +82,10 @@ def _print(found: Mapping[str, Any]) -> None:
         print(f"note: {warning}")
 
 
-_COST_NUMBERS = ["was", "would be", "saved", "counted"]
-
-
 def _cost_row(cost: Mapping[str, Any]) -> list[str]:
     exact = cost["exact_share"]
-    counted = "" if exact is None else f"{exact:.0%}, the rest estimated"
-    return ["cost", usd(cost["actual_cost"]), usd(cost["cost"]), usd(cost["saved"]), counted]
+    shares = ["", ""] if exact is None else [f"{exact:.0%}", f"{1 - exact:.0%}"]
+    return ["cost", usd(cost["actual_cost"]), usd(cost["cost"]), usd(cost["saved"]), *shares]
 
 
 def _model_row(row: Mapping[str, Any]) -> list[str]:

@@ -133,14 +133,20 @@ class Lessons:
         return old + await delete_all(self._engines, _LESSON.request_id, _LESSON.created_at <= bound, *unrated)
 
 
+def together(said: Sequence[Any]) -> tuple[float, Source]:
+    """What all who rated one answer make of it (0..1), and who they are.
+
+    People are asked before a judge, and both before what was told without being said.
+    """
+    source: Source = min((row.source for row in said), key=_BEST_FIRST.index)
+    return _mean(_mean(_told(row)) for row in said if row.source == source), source
+
+
 def _rated(rows: Sequence[Any]) -> Rated:
-    """What all who rated one answer say together; people are asked before a judge, and both before what was told."""
-    source: Source = min((row.source for row in rows), key=_BEST_FIRST.index)
-    rows = [row for row in rows if row.source == source]
-    first = rows[0]
-    opinions = [opinion_of(row) for row in rows]
+    first, (quality, source) = rows[0], together(rows)
     cost = None if first.cost is None else first.cost / NANO
-    return Rated(first.prompt, first.model, _mean(opinions), cost, max(row.rated_at for row in rows), source)
+    rated_us = max(row.rated_at for row in rows if row.source == source)
+    return Rated(first.prompt, first.model, quality, cost, rated_us, source)
 
 
 def _lesson(row: Any) -> Lesson:  # noqa: ANN401 (a row)
@@ -158,12 +164,8 @@ def _lesson(row: Any) -> Lesson:  # noqa: ANN401 (a row)
     )
 
 
-def opinion_of(row: Any) -> float:  # noqa: ANN401 (a row)
-    """What one of them says (0..1): the mean of grade, correctness and helpfulness."""
-    return _mean(_told(row))
-
-
 def _told(row: Any) -> Iterable[float]:  # noqa: ANN401 (a row)
+    """Grade, correctness and helpfulness, as far as they are given; their mean is one opinion."""
     yield row.quality
     yield from (float(told) for told in (row.is_correct, row.is_helpful) if told is not None)
 

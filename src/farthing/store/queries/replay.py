@@ -15,15 +15,13 @@ from farthing.ports import Stretch
 from farthing.ports.replay import Decided
 from farthing.store.columns import Identifier, Moment
 from farthing.store.engine import Engines
-from farthing.store.learning.lessons import opinion_of
+from farthing.store.learning.lessons import together
 from farthing.store.learning.schema import lessons, response_feedback
 from farthing.store.queries.quality import of_tenant
 from farthing.store.rows import USAGE_COLUMNS, tools_of
 from farthing.store.schema import requests
 
 PAGE = 1_000
-SOURCES = ("explicit", "judge")
-"""Whose opinions count, in this order: those of the first that has any. What people only seem to think is too weak."""
 _ROW, _LESSON, _SAID = requests.c, lessons.c, response_feedback.c
 _READ = (
     *(_ROW[name] for name in ("request_id", "created_at", "model", "strategy", "tier", "score", "cost")),
@@ -84,14 +82,13 @@ async def _ratings(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[s
     )
     found: dict[str, list[Any]] = {}
     for statement in (by_request, by_answer):
-        for row in await connection.execute(statement.where(_SAID.source.in_(SOURCES))):
+        # What people only seem to think is too weak to estimate from.
+        for row in await connection.execute(statement.where(_SAID.source != "implicit")):
             found.setdefault(row.request_id, []).append(row)
     return found
 
 
 def _decided(row: Mapping[Any, Any], said: Sequence[Any]) -> Decided:
-    best = min((each.source for each in said), key=SOURCES.index, default=None)
-    opinions = [opinion_of(each) for each in said if each.source == best]
     usage = {name: row[column] for name, column in USAGE_COLUMNS.items()} | tools_of(row["attempts"])
     return Decided(
         created_at_us=row["created_at"],
@@ -104,6 +101,6 @@ def _decided(row: Mapping[Any, Any], said: Sequence[Any]) -> Decided:
         usage=convert(usage, Usage),
         cost=row["cost"],
         prompt=row["prompt"],
-        rating=sum(opinions) / len(opinions) if opinions else None,
+        rating=together(said)[0] if said else None,
         rated_us=max((each.rated_at for each in said), default=None),
     )
