@@ -20,10 +20,10 @@ MOST_WAITING = 1_000
 EACH_ROUND = 10
 """So many more are noted after each round, however many requests there are: ratings are few, and the database has to
 write all of it."""
-_DIGEST_BYTES = 16
-_encode = msgspec.json.Encoder().encode
 UNTAUGHT = frozenset({"embeddings", "count_tokens"})
 """Dialects whose answers nobody rates."""
+_DIGEST_BYTES = 16
+_encode = msgspec.json.Encoder().encode
 
 
 class Lessons:
