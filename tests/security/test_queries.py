@@ -11,7 +11,7 @@ from tests.security.bodies import GOOD
 from tests.security.refusals import refused
 from tests.security.wire import Wire
 
-SPANS = ("/v1/requests", "/v1/usage", "/v1/savings")
+SPANS = ("/v1/requests", "/v1/usage", "/v1/savings", "/v1/replay")
 MOMENTS = (
     *("0000-01-01", "9999-12-31", "NaN", "-1", "1e9", "2026-11-21T12:00:00", "2026-02-30", "2026-11-21Z", "now"),
     "x" * 41,

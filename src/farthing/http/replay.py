@@ -9,13 +9,17 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Request
 from pydantic import Field
 
+from farthing.domain.budget import DAY_US
 from farthing.domain.errors import InvalidRequest
 from farthing.http.policy import tenant_of
 from farthing.http.presentation import as_object
 from farthing.http.reports import StretchQuery, caught_up, shown_stretch, stretch_of
+from farthing.ports import Stretch
 from farthing.ports.replay import Question
 
 DEFAULT_LIMIT, MOST = 10_000, 100_000
+LONGEST_DAYS = 92
+"""A little longer than questions are kept. Prices are looked up for each of these days."""
 _PRICE = re.compile(r"(?P<model>[^=]+)=(?P<paid_in>\d{1,9}(?:\.\d{1,9})?),(?P<paid_out>\d{1,9}(?:\.\d{1,9})?)")
 _Names = Annotated[str | None, Field(max_length=4_096)]
 
@@ -38,7 +42,7 @@ async def replay(request: Request, query: Annotated[ReplayQuery, Query()]) -> di
     Raises `InvalidRequest`, `Conflict` and `Unavailable`.
     """
     services = await caught_up(request)
-    catalogue, stretch = services.snapshots.current.catalogue, stretch_of(request, query)
+    catalogue, stretch = services.snapshots.current.catalogue, _bounded(stretch_of(request, query))
     pool = [name.strip() for name in query.pool.split(",")] if query.pool else []
     prices = dict(_prices(query.price))
     known = {name: model.name for name in (*pool, *prices) if (model := catalogue.find(name)) is not None}
@@ -61,6 +65,16 @@ async def replay(request: Request, query: Annotated[ReplayQuery, Query()]) -> di
         **shown_stretch(stretch),
         "demo": catalogue.demo,
     }
+
+
+def _bounded(stretch: Stretch) -> Stretch:
+    if (stretch.to_us or 0) - (stretch.from_us or 0) > LONGEST_DAYS * DAY_US:
+        raise InvalidRequest(
+            f"A replay is about {LONGEST_DAYS} days at most: move `from` and `to` closer together.",
+            code="invalid_parameter",
+            param="from",
+        )
+    return stretch
 
 
 def _check(unknown: Iterable[str]) -> None:

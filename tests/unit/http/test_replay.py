@@ -56,6 +56,7 @@ async def test_a_pool_a_floor_and_prices_can_be_supposed(admin: Client) -> None:
         ("strategy=best", "invalid_parameter"),
         ("floor=2", "invalid_parameter"),
         ("limit=0", "invalid_parameter"),
+        ("from=2026-01-01&to=2026-04-04", "invalid_parameter"),
     ],
 )
 async def test_what_cannot_be_supposed_is_refused(admin: Client, query: str, code: str) -> None:
