@@ -21,7 +21,6 @@ from farthing.app.snapshots import Refresher
 from farthing.app.storage import Storage, shared_secret
 from farthing.background.clock import SystemClock
 from farthing.background.supervisor import Supervisor
-from farthing.domain.errands import ERRAND_BUDGET
 from farthing.domain.exchange import Exchange
 from farthing.domain.ids import RANDOM_BITS, uuid7
 from farthing.domain.secrets import RANDOM_BYTES, mint
@@ -294,9 +293,7 @@ class Gateway:
 
     async def _alert(self) -> None:
         budgets, spent, at_us = self._refresher.spending
-        # What learning may cost is there to be spent.
-        told = [budget for budget in budgets if not budget.id.startswith(ERRAND_BUDGET)]
-        await self._alerting.consider(told, spent, at_us, self._ledger.used_up(at_us))
+        await self._alerting.consider(budgets, spent, at_us, self._ledger.used_up(at_us))
         await self._alerting.deliver()
 
     async def _look(self, analyses: Analyses) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from farthing.domain.alerts import NotDelivered, Notice, budget_notices
 from farthing.domain.budget import Budget, span
+from farthing.domain.errands import ERRAND_BUDGET
 from farthing.domain.errors import Unavailable
 from farthing.ports import Channel, Delivery, Outbox
 
@@ -45,7 +46,7 @@ class Alerting:
     async def consider(
         self, budgets: Iterable[Budget], spent: Mapping[str, int], now_us: int, used_up: AbstractSet[str] = frozenset()
     ) -> None:
-        """Announces every threshold that a budget has newly come to.
+        """Announces every threshold that a budget has newly come to, but for those of errands: they are to be spent.
 
         `spent` in nano-dollars by budget id, and `used_up` the ids of budgets that refuse, for the windows around
         `now_us` (µs since 1970 UTC). While the database is away it is left for the next time.
@@ -55,6 +56,7 @@ class Alerting:
         notices = [
             notice
             for budget in budgets
+            if not budget.id.startswith(ERRAND_BUDGET)
             for notice in budget_notices(
                 budget,
                 span(budget.window, now_us),

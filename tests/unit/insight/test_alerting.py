@@ -8,6 +8,7 @@ import pytest
 
 from farthing.domain.alerts import NotDelivered, Notice
 from farthing.domain.budget import DAY_US, Budget
+from farthing.domain.errands import errand_budgets
 from farthing.domain.errors import Unavailable
 from farthing.insight.alerting import UNKNOWN_ATTEMPTS, Alerting
 from farthing.ports import Delivery
@@ -84,6 +85,14 @@ async def test_each_threshold_is_announced_once_for_every_channel() -> None:
     await alerting.consider([BUDGET], {"b1": 0}, NOON_US + DAY_US)
     await alerting.consider([BUDGET], {"b1": 500}, NOON_US + DAY_US)
     assert len(shelf.announced) == 6
+
+
+async def test_what_learning_may_spend_is_spent_in_silence() -> None:
+    """Each day anew, which is nobody's news."""
+    shelf = Shelf()
+    [budget] = errand_budgets({"judge": 1_000})
+    await Alerting(outbox=shelf, channels=[Ear("ear")]).consider([budget], {budget.id: 1_000}, NOON_US)
+    assert shelf.announced == []
 
 
 async def test_what_the_database_did_not_hear_is_announced_when_it_is_back() -> None:
