@@ -20,6 +20,8 @@ SQLALCHEMY = "def _generated_"
 """What the library writes for itself, once for each kind of statement."""
 SEED = 20_261_122
 OK = 200
+PROGRAM = "from farthing.app.replaying import main; main()"
+"""The one process that a request starts, with a program that never changes; it loads what it needs each time."""
 WATCH = """
 import json, os, sys
 told, armed = os.open({told!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND), {armed!r}
@@ -28,13 +30,14 @@ watched = {{"exec", "compile", "import", "os.exec", "os.fork", "os.forkpty", "os
 
 def watch(event, arguments):
     if event in watched and os.path.exists(armed):
-        first = arguments[0]
+        first = arguments[1][-1] if event == "subprocess.Popen" else arguments[0]
         if event == "exec" and getattr(first, "co_filename", "") == "<string>":
             return
         text = first.decode(errors='replace') if isinstance(first, bytes) else str(first)
         os.write(told, (json.dumps([event, text]) + chr(10)).encode())
 
-sys.addaudithook(watch)
+if sys.orig_argv[-1] != {program!r}:
+    sys.addaudithook(watch)
 """
 
 
@@ -43,7 +46,9 @@ class Watched:
 
     def __init__(self, folder: Path, started: Callable[[Gateway], Gateway]) -> None:
         self._told, self._armed = folder / "told", folder / "armed"
-        (folder / "sitecustomize.py").write_text(WATCH.format(told=str(self._told), armed=str(self._armed)))
+        (folder / "sitecustomize.py").write_text(
+            WATCH.format(told=str(self._told), armed=str(self._armed), program=PROGRAM)
+        )
         paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.gateway = started(Gateway(SETTINGS, environment={**ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)}))
 
@@ -98,10 +103,11 @@ def warm_up(gateway: Gateway) -> None:
 
 
 def foreign(found: Sequence[Event]) -> set[Event]:
-    """What of it is not the making of decoders for our own types, and of the statements of our own queries."""
+    """What of it is no decoder for our own types, no statement of our own queries, and not our own process."""
     own = own_annotations()
     return {
         (event, text)
         for event, text in found
+        if (event, text) != ("subprocess.Popen", PROGRAM)
         if event != "compile" or not (text.startswith(SQLALCHEMY) or form(text) in own)
     }

@@ -79,7 +79,7 @@ def _bounded(stretch: Stretch) -> Stretch:
 
 def _check(unknown: Iterable[str]) -> None:
     for name in unknown:
-        raise InvalidRequest(f'There is no model "{name}" here; `GET /v1/models` lists them.', code="model_not_found")
+        raise InvalidRequest(f"There is no model {name[:100]!r} here: `/v1/models` lists them.", code="model_not_found")
 
 
 def _prices(texts: Iterable[str]) -> Iterator[tuple[str, tuple[float, float]]]:
