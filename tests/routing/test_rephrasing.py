@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.routing import rephrasing
 from benchmarks.routing.published import PUBLISHED
+from farthing.domain import rephrasing as domain_rephrasing
 from farthing.domain.rephrasing import ALIKE
 
 QUESTIONS = ("Who wrote the novel about the white whale?", "Who wrote the famous novel about the white whale?", "Why?")
@@ -39,7 +40,7 @@ def test_what_is_mistaken_and_what_is_known_is_shown(
     assert said.startswith(f"{count} questions of {len(PUBLISHED)} kinds, each beside up to 199 others")
     figures = {line.split()[0]: line.split()[-2:] for line in said.splitlines()[3:]}
     assert (figures["0.6"][0], figures["0.9"][0]) == ("100.00%", "0.00%")
-    assert rephrasing.rephrasing.ALIKE == ALIKE
+    assert domain_rephrasing.ALIKE == ALIKE
 
 
 def test_questions_that_are_not_there_are_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
