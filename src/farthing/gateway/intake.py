@@ -137,16 +137,20 @@ def _route(order: Order) -> str:
 
 
 def _pool(order: Order) -> str:
-    """The model; where it is a strategy that chooses, with what the key and the request let it choose from."""
+    """The model; where it is a strategy that chooses, with what key, request and rule let it choose from, and how."""
     model, allowed, floor = order.chat.model, order.draft.caller.allowed_models, order.call.directives.quality_floor
-    rule = _promising(order, order.draft.part)
-    is_chosen = model in VIRTUAL_MODELS or order.draft.part is not None
+    rule, part = order.rule, order.draft.part
+    is_chosen = model in VIRTUAL_MODELS or part is not None
     if (allowed is None and floor is None and rule is None) or not is_chosen:
         return model
-    least = "" if floor is None else f" within {floor!r}"
-    if rule is not None:
-        least += f" as promised within {rule.margin!r}"
-    return f"{model}{least}" if allowed is None else f"{model}{least} of {sorted(allowed)}"
+    promise = _promising(order, part)
+    bounds = (
+        "" if floor is None else f" within {floor!r}",
+        "" if promise is None else f" as promised within {promise.margin!r}",
+        " checked" if rule is not None and rule.cascade else "",
+        "" if allowed is None else f" of {sorted(allowed)}",
+    )
+    return model + "".join(bounds)
 
 
 def decide(order: Order) -> Plan:

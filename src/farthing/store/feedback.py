@@ -24,6 +24,8 @@ VOTES_NEEDED = 3
 LEAST_SCORE = 0.3
 """From so many votes on, an answer whose score is lower is never served again."""
 
+_DETAILS = "is_correct", "is_helpful", "comment"
+
 Vote = Literal[-1, 0, 1]
 
 
@@ -96,7 +98,9 @@ class Feedback:
             here = response_feedback.c.request_id == request_id, response_feedback.c.source == "explicit"
             is_result = row["experiment_id"] and row["arm"] and source == "explicit"
             before = await self._verdict(connection, *here) if is_result else None
-            await self._keep(connection, "request_id", rating | dict(details or {}) | _origin(row))
+            # What was said before and is not said again does not stand beside it.
+            said = dict.fromkeys(_DETAILS) | dict(details or {})
+            await self._keep(connection, "request_id", rating | said | _origin(row))
             verdict = await self._verdict(connection, *here)
             if before is not None:
                 former = _points(before) if before.votes else None

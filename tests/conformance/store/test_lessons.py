@@ -59,6 +59,15 @@ async def test_a_rated_answer_teaches_and_others_do_not(store: Store, clock: Man
     assert await store.lessons.counts() == {"small": 1}
 
 
+async def test_a_later_rating_takes_the_place_of_all_that_was_said_before(store: Store) -> None:
+    """Who told that an answer helps, and then only that it is bad, does not mean both."""
+    one = lesson(1)
+    await bought(store, one)
+    await rate(store, one, 5, by="ann", is_correct=True, is_helpful=True)
+    await rate(store, one, 1, by="ann", is_correct=False)
+    assert [found.quality for found in await store.lessons.rated()] == [0.0]
+
+
 async def test_all_opinions_of_one_answer_count_alike(store: Store, clock: ManualClock) -> None:
     """Each is the mean of grade, correctness and helpfulness; a vote on the kept answer is one as well."""
     one = lesson(1)

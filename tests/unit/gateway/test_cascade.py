@@ -86,7 +86,7 @@ async def test_two_answers_that_agree_are_enough() -> None:
     assert (first.charge, first.outcome) == (UNSET, UNSET)
     assert second.outcome == "check"
     assert second.charge == Charge(usage=TOKENS, cost=15 * NANO["small"], price_version="test")
-    assert (row.strategy, (row.reason or "").partition("small was asked first")[2]) == (
+    assert (row.strategy, (row.reason or "").partition("; nothing learned yet. small was asked first")[2]) == (
         "hybrid",
         ", and its answer passed its check (agreement 1.00: 0.81 to be good, of 0.70).",
     )

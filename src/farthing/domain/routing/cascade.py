@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import exp, log
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -91,7 +92,7 @@ def pair_of(plan: Plan) -> Pair | None:
     """The plan's cheapest model, and its choice or, where that is the cheapest, the next that is better.
 
     None where no such pair pays, where the best of checks could not make the first one's answer good enough, where the
-    plan is sure of its cheapest, or asks a model only to learn of it.
+    plan's choice is the cheapest and is sure or good enough by the worst of checks, or is asked only to learn of it.
     """
     if plan.strategy not in STRATEGIES or plan.is_explored:
         return None
@@ -109,8 +110,9 @@ def pair_of(plan: Plan) -> Pair | None:
     then = _then(plan.models, first, known)
     if then not in costs or costs[first] * _LEAST_TIMES > costs[then]:
         return None
-    pair = _pair(first, then, known, plan.metadata.get("floor", 0.0))
-    return pair if pair.belief(1.0) >= pair.least else None
+    pair = _pair(first, then, known, plan.metadata)
+    tells_nothing = plan.models[0] == first and pair.belief(0.0) >= pair.least
+    return pair if pair.belief(1.0) >= pair.least and not tells_nothing else None
 
 
 def _then(models: tuple[Model, ...], first: Model, known: Mapping[str, Candidate]) -> Model | None:
@@ -131,11 +133,16 @@ def _quality(model: Model, known: Mapping[str, Candidate]) -> float | None:
     return one.estimated_quality if one else None
 
 
-def _pair(first: Model, then: Model, known: Mapping[str, Candidate], floor: float) -> Pair:
-    expected, bar = _quality(first, known), _quality(then, known)
-    if expected is None or bar is None:
+def _pair(first: Model, then: Model, known: Mapping[str, Candidate], metadata: Mapping[str, Any]) -> Pair:
+    """The first need not be better than the second is, nor than the floor lets any answer be.
+
+    A second that is itself under the best gives up some of the floor, which is not given up twice.
+    """
+    expected, thens = _quality(first, known), _quality(then, known)
+    if expected is None or thens is None:
         return Pair(first=first, then=then, expected=_UNKNOWN, least=ENOUGH)
-    return Pair(first=first, then=then, expected=expected, least=bar - floor)
+    best = max([thens, *metadata.get("expected", {}).values()])
+    return Pair(first=first, then=then, expected=expected, least=min(thens, best - metadata.get("floor", 0.0)))
 
 
 def _log_odds(chance: float) -> float:

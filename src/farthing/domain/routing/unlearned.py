@@ -31,4 +31,4 @@ class Unlearned:
 
 def unlearned(plan: Plan, name: str, why: str) -> Plan:
     """The same plan under the name of a strategy that could not decide, for this reason."""
-    return replace(plan, strategy=name, confidence="low", reason=f"{plan.reason.removesuffix('.')}; {why}")
+    return replace(plan, strategy=name, confidence="low", reason=f"{plan.reason.removesuffix('.')}; {why}.")

@@ -107,6 +107,25 @@ def test_what_is_expected_of_both_says_what_is_enough() -> None:
     assert round(found.belief(0.5), 9) == 0.8
 
 
+def test_the_floor_is_not_given_up_twice() -> None:
+    """A choice that is under the best by all of it leaves nothing for the cheap answer to be under the choice."""
+    expected = {"best": 0.9, "dear": 0.88, "cheap": 0.8}
+    offers: tuple[Offer, ...] = (("dear", "complex", 50, 0.88), ("cheap", "simple", 10, 0.8))
+    for floor, least in ((0.0, 0.88), (0.02, 0.88), (0.03, 0.87)):
+        found = pair_of(plan(*offers, metadata={"floor": floor, "expected": expected}))
+        assert found is not None
+        assert round(found.least, 9) == least
+
+
+def test_a_cheapest_choice_that_any_check_would_pass_is_not_checked() -> None:
+    """So much may be given up that the worst of scores changes nothing; a dear choice is spared all the same."""
+    cheap: Offer = ("cheap", "simple", 10, 0.8)
+    dear: Offer = ("dear", "complex", 50, 0.9)
+    assert names(pair_of(plan(cheap, dear, metadata={"floor": 0.4}))) == ("cheap", "dear")
+    assert pair_of(plan(cheap, dear, metadata={"floor": 0.5})) is None
+    assert names(pair_of(plan(dear, cheap, metadata={"floor": 0.5}))) == ("cheap", "dear")
+
+
 def test_a_plan_by_what_was_learned_says_what_is_enough() -> None:
     """More is expected of the choice than of the cheap model, by no more than a check can make up for."""
     told, rated = Told({"small": 0.7, "medium": 0.5, "large": 0.82}), often("small", "medium", "large")

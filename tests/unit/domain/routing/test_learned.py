@@ -111,7 +111,7 @@ def test_where_nothing_is_known_of_the_models_complexity_decides(strategy: str, 
     plan = decide({"elsewhere": 0.9} if times == 100 else {"large": 0.9}, strategy=strategy, times=times)
     assert names(plan) == ["small", "medium", "large"]
     assert (plan.strategy, plan.confidence, plan.metadata["decided_by"]) == (strategy, "low", "complexity")
-    assert plan.reason.endswith("; nothing learned yet of these models")
+    assert plan.reason.endswith("; nothing learned yet of these models.")
 
 
 def test_a_prompt_without_words_is_not_foretold() -> None:

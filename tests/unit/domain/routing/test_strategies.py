@@ -26,7 +26,7 @@ def test_a_strategy_that_has_learned_nothing_says_so(name: str, text: str) -> No
     instead = STRATEGIES["complexity"].plan(ask(text), THREE)
     assert plan.strategy == name
     assert plan.confidence == "low"
-    assert plan.reason == f"{instead.reason[:-1]}; nothing learned yet"
+    assert plan.reason == f"{instead.reason[:-1]}; nothing learned yet."
     assert plan.metadata["decided_by"] == "complexity"
     assert (plan.models, plan.candidates, plan.tier, plan.score) == (
         instead.models,
