@@ -41,7 +41,7 @@ setup: .venv/synced ## what `make run` needs, into .venv; starts nothing
 dev: .venv/synced-dev ## what the tests need, too
 
 servers: ## finds or installs the real servers that the tests start
-	@tools/servers postgres=postgresql redis-server=redis-server pgbouncer=pgbouncer setpriv=util-linux ps=procps gcc=build-essential nginx=nginx openssl=openssl
+	@tools/servers postgres=postgresql redis-server=redis-server pgbouncer=pgbouncer setpriv=util-linux ps=procps gcc=build-essential nginx=nginx openssl=openssl chromium-headless-shell=chromium-headless-shell
 
 run: .venv/synced $(PREPARED) ## the gateway on http://127.0.0.1:8000
 	@$(BIN)/farthing serve

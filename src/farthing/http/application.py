@@ -48,7 +48,9 @@ def guarded(policy: Policy) -> type[StrictRoute]:
     return Guarded
 
 
-def build_application(routes: Sequence[Route], *, services: Services, page: Mapping[str, tuple[bytes, str]]) -> FastAPI:
+def build_application(
+    routes: Sequence[Route], *, services: Services, page: Mapping[str, tuple[bytes, bytes, str]]
+) -> FastAPI:
     """The application, with these services behind its routes."""
     app = FastAPI(
         title="Farthing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from typing import Any
@@ -56,14 +57,26 @@ async def test_the_page_answers_without_a_key(client: Client, method: str) -> No
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [("page.js", "text/javascript; charset=utf-8"), ("page.css", "text/css; charset=utf-8")]
-)
-async def test_the_pages_files_are_there(client: Client, name: str, kind: str) -> None:
-    """With their media type and the same guards."""
-    answer = await client.get(f"/assets/{name}")
-    assert (answer.status, answer.headers["content-type"]) == (200, kind)
-    assert answer.headers["x-content-type-options"] == "nosniff"
+async def test_the_pages_files_are_there_to_be_kept(client: Client) -> None:
+    """With the same guards; a browser asks for each once, and for the page itself every time."""
+    page = await client.get("/")
+    assert page.headers["cache-control"] == "no-cache"
+    names = re.findall(rb'"/assets/([^"]+)"', page.body)
+    assert len(names) == 3
+    for name in names:
+        answer = await client.get(f"/assets/{name.decode()}")
+        assert answer.status == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_page_comes_packed_to_whoever_can_unpack_it(client: Client) -> None:
+    """A third of the bytes, and the same page."""
+    plain = await client.get("/")
+    packed = await client.get("/", [("accept-encoding", "gzip, br")])
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert "content-encoding" not in plain.headers
 
 
 async def test_nothing_else_is_a_file(client: Client) -> None:

@@ -1,0 +1,87 @@
+"""What the page says where something is missing, wrong, or not for everybody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Asked, Visit
+from tests.servers.gateway import Gateway, running
+
+ADMIN = "sk-master-key-of-these-tests-and-nothing-else"
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    """One that wants a key."""
+    with running("", environment={"FARTHING_MASTER_KEY": ADMIN}) as gateway:
+        Asked(gateway, ADMIN).chat("What is a key?")
+        yield gateway
+
+
+def opened(visit: Visit, **told: dict[str, Any]) -> Page:
+    """The page behind its door; what is `told` goes over what the gateway says at that address."""
+    page = visit()
+    for name, change in told.items():
+        _say(page, f"**/{name.replace('__', '/')}*", change)
+    page.get_by_label("Key").fill(ADMIN)
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("[data-request]")).to_have_count(1)
+    return page
+
+
+def _say(page: Page, address: str, change: dict[str, Any]) -> None:
+    def answer(route: Any) -> None:
+        said = route.fetch()
+        route.fulfill(response=said, body=json.dumps({**said.json(), **change}))
+
+    page.route(address, answer)
+
+
+def test_a_key_opens_the_page_and_stays_in_it(visit: Visit) -> None:
+    """It is nowhere that another page, or the next visitor, could read."""
+    page = opened(visit)
+    kept = "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])"
+    assert ADMIN not in page.evaluate(kept)
+    page.reload()
+    expect(page.get_by_label("Key")).to_be_visible()
+
+
+def test_a_wrong_key_is_told_so(visit: Visit) -> None:
+    """And may be tried again."""
+    page = visit()
+    page.get_by_label("Key").fill("sk-wrong")
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator(".door")).to_contain_text("key")
+    expect(page.get_by_label("Key")).to_have_value("")
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"health": {"providers": {"openai": "open"}}}, "openai does not answer"),
+        ({"health": {"redis": "away"}}, "Redis is away"),
+        ({"routing__metrics": {"stale": True, "age_seconds": 42.4}}, "these figures are 42 s old"),
+        ({"v1__savings": {"unpriced_requests": 3}}, "3 requests of this time went to models whose price is not known"),
+        (
+            {"admin__budgets": {"data": [{"name": "team", "limit": 5, "spent": 5, "is_hard": True, "window": "day"}]}},
+            "Spent: team ($5.00 of $5.00). Requests beyond it are refused.",
+        ),
+    ],
+)
+def test_what_is_wrong_stands_above_the_figures(visit: Visit, told: dict[str, Any], words: str) -> None:
+    """In words, whatever colour it has."""
+    page = opened(visit, **told)
+    expect(page.locator("#notices")).to_contain_text(words)
+    expect(page.locator("#notices")).to_contain_text("Demo mode.")
+
+
+def test_little_data_is_called_so(visit: Visit) -> None:
+    """One request makes no trend."""
+    page = opened(visit)
+    expect(page.locator(".answer")).to_contain_text("That is little data")
+    expect(page.locator("div.paid")).to_contain_text("Too little data for a line")
