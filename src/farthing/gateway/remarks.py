@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from farthing.domain.keys import Caller
+from farthing.domain.permissions import ASKING
 from farthing.ports.learning import Remark
 
 GRADES: Mapping[str, tuple[int, bool | None]] = {
@@ -35,7 +36,9 @@ class Remarks:
         """Ratings of answers that are not there, and those for which there was no room."""
 
     def note(self, caller: Caller, feedback: Mapping[str, str]) -> None:
-        """Takes down what this caller says."""
+        """Takes down what this caller says, unless its key may change nothing: it has not asked anything yet."""
+        if caller.role not in ASKING:
+            return
         for request_id, word in feedback.items():
             grade, is_correct = GRADES[word]
             self.add(

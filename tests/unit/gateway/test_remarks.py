@@ -35,6 +35,13 @@ def test_who_has_no_key_says_it_once() -> None:
     assert [remark.principal for remark, _ in remarks.take()] == [NAMELESS]
 
 
+def test_an_auditor_changes_nothing() -> None:
+    """Its request is refused later; what its header says is not taken down before."""
+    remarks = Remarks()
+    remarks.note(Caller(tenant="acme", key_id="key-2", role="auditor"), {"r": "1"})
+    assert (remarks.take(), remarks.dropped) == ([], 0)
+
+
 def test_what_is_not_found_is_looked_for_again_and_then_dropped() -> None:
     """Its row may come later, but not for ever."""
     remarks = Remarks()
