@@ -22,7 +22,8 @@ _QUESTION = (
     "How likely is it that your last answer is correct and does all that was asked? Think of what could be wrong "
     "with it. Reply with one whole number from 0 (certainly wrong) to 100 (certainly right), and nothing else."
 )
-_MARKED = re.compile(r"(?:####|\b(?:final )?answer(?: is|:))[\s:*$]*([^\n]{1,80})$", re.IGNORECASE)
+_MARKED = re.compile(r"(?s:.*)(?:####|\banswer(?: is|:))[\s:*$]*([^\n]{1,80})$", re.IGNORECASE)
+"""The last mark of several: what stands before it is no part of the answer."""
 _BOXED = re.compile(r"\\boxed\{([^{}\n]{1,80})\}[^\n]{0,10}$")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")

@@ -30,6 +30,8 @@ THINKS = replace(PLAIN, capabilities=frozenset({"reasoning"}))
         ("So we get \\boxed{42}.", "42"),
         ("First we add.\nThe answer is 7.", "7"),
         ("We add.\nFinal answer: **(C)**", "c"),
+        ("So the answer is plain. Answer: 7", "7"),
+        ("The answer is 6 + 1.\nThe final answer is 7.", "7"),
         ("The answer is 7.\n" + "Or so it seems. " * 20, None),
         ("One line.\nAnother line.", None),
         ("x" * 81, None),
