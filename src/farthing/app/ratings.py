@@ -10,7 +10,7 @@ from farthing.domain.errors import Unavailable
 from farthing.ports.learning import Rating, RatingStore
 
 if TYPE_CHECKING:
-    from farthing.domain.routing.learning.predictor import Predictor
+    from farthing.domain.routing.foresight import Foreteller
     from farthing.domain.routing.residual import Correction, Residual
 
 EACH_TURN = 50
@@ -24,12 +24,12 @@ class FollowedRatings:
         self.correction: Correction | None = None
         """None until something was rated."""
         self._source = source
-        self._predictor: Predictor | None = None
+        self._predictor: Foreteller | None = None
         self._residual: Residual | None = None
         self._since_us = self._last = 0
         self._waiting: deque[Rating] = deque()
 
-    def begin(self, predictor: Predictor | None, since_us: int) -> None:
+    def begin(self, predictor: Foreteller | None, since_us: int) -> None:
         """Starts anew for a predictor that has learned from what was rated before `since_us` (µs since 1970)."""
         self._predictor, self._since_us, self._last = predictor, since_us, 0
         self.correction = self._residual = None
@@ -62,12 +62,12 @@ class FollowedRatings:
         return True
 
 
-def _learned(residual: Residual | None, predictor: Predictor, ratings: list[Rating]) -> tuple[Residual, Correction]:
+def _learned(residual: Residual | None, predictor: Foreteller, ratings: list[Rating]) -> tuple[Residual, Correction]:
     from farthing.domain.routing.residual import Residual
 
     residual = residual or Residual(predictor.models)
     for rating in ratings:
         if rating.model in predictor.models and rating.prompt:
-            expected = predictor.predict(rating.prompt)[rating.model].quality
+            expected = predictor.outlook(rating.prompt).forecasts[rating.model].quality
             residual.learn(rating.prompt, rating.model, rating.quality - expected)
     return residual, residual.correction

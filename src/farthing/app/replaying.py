@@ -13,15 +13,19 @@ from msgspec.structs import replace
 
 from farthing.app.aside import give_way, working
 from farthing.app.catalogue import build_catalogue, next_price_change
+from farthing.app.embedding import load_model
 from farthing.domain.catalogue import Catalogue, Model
 from farthing.domain.errors import Conflict, Unavailable
+from farthing.domain.routing.learning.embedded import Embedded
 from farthing.domain.secrecy import Secret
+from farthing.embeddings import lacking
 from farthing.insight.replay.policy import Known, Policy
 from farthing.ports.replay import Question
 from farthing.providers.prices import sheet_from_usd
 from farthing.settings import Settings
 
 if TYPE_CHECKING:
+    from farthing.domain.routing.foresight import Foreteller
     from farthing.store import Store
 
 LONGEST = timedelta(minutes=5)
@@ -143,6 +147,12 @@ async def _known(store: Store) -> Known | None:
         return None
     if active is None or predictor is None:
         return None
+    foreteller: Foreteller = predictor
+    if predictor.reads_embeddings:
+        if lacking():
+            return None
+        model = load_model()
+        foreteller = Embedded(predictor, lambda text: model([text])[0])
     models = active.run.summary.get("models", {})
     rated = {name: figures["labels"] for name, figures in models.items()}
-    return Known(predictor, rated, active.run.created_us)
+    return Known(foreteller, rated, active.run.created_us)

@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 
 from farthing.app.brought import BroughtKeys
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
+from farthing.app.embedding import build_embedder
 from farthing.app.keyring import Keyring
 from farthing.app.learned import FollowedLearning
 from farthing.app.pace import FollowedPace
@@ -61,7 +62,8 @@ class Refresher:
         self._brought = BroughtKeys(storage.store.credentials, settings)
         self._followed = FollowedTrials(storage.store.experiments)
         self._ratings = FollowedRatings(storage.store.lessons)
-        self._learned = FollowedLearning(storage.store.runs, self._ratings)
+        self._embedder = build_embedder(settings)
+        self._learned = FollowedLearning(storage.store.runs, self._ratings, self._embedder)
         self._pace = FollowedPace(storage.store.queries, clock)
         self._promises = FollowedPromises(storage.store.promises)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
@@ -78,6 +80,8 @@ class Refresher:
         self._settings, self._providers = settings, providers
         self._catalogue, self._prices_change_us = catalogue, change_us
         self._keyring.configure(settings.plans)
+        self._embedder = build_embedder(settings, self._embedder)
+        self._learned.configure(self._embedder)
         self.snapshots.swap(self._snapshot())
 
     async def reprice(self) -> None:
@@ -158,7 +162,7 @@ class Refresher:
     @property
     def has_lost_what_was_learned(self) -> bool:
         """Whether something learned is in force that this release cannot use."""
-        return self._learned.is_lost
+        return self._learned.unused is not None
 
     async def learn(self) -> None:
         """For ever waits for what is newly learned and brings it to requests, which do with what there is meanwhile."""
@@ -214,6 +218,8 @@ class Refresher:
             brought=self._brought.providers,
             strategies=self._learned.strategies(settings.routing.quality_floor),
             strategy=settings.routing.strategy,
+            embedder=self._learned.embedder,
+            unused=self._learned.unused,
             rules=self.in_force()[0],
             exploration=settings.routing.exploration,
             pace=self._pace.pace,

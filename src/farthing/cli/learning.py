@@ -42,6 +42,8 @@ def status(*, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson
         print("nothing learned yet: models are chosen by complexity")
     else:
         print(f"in force since {active['created_at']}: {active['id']}")
+        if found["unused"] is not None:
+            print(f"but not used: {found['unused']}")
         _print_models(active)
     rated = ", ".join(f"{count:,} of {model}" for model, count in labels["models"].items())
     print(f"rated answers: {rated or 'none'}{'' if found['is_enough'] else ' (too few to learn from)'}")

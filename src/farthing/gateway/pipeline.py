@@ -16,6 +16,7 @@ from farthing.gateway.coalesce import Flights
 from farthing.gateway.delivery import Reply, StreamReply, deliver, replay
 from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.echo import Echoes, repeat
+from farthing.gateway.embedding import embed
 from farthing.gateway.idempotency import Once
 from farthing.gateway.intake import decide, identify, read
 from farthing.gateway.lessons import Lessons
@@ -83,6 +84,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             key = draft.cache_key
             if key and not self.flights.find(order) and (kept := await self.answers.find(key, order)):
                 return replay(order, *kept)
+            if (embedder := order.snapshot.embedder) and not (key and self.flights.find(order)):
+                await embed(order, embedder)
             while key and (flight := self.flights.find(order)):
                 if shared := await flight.join(draft):
                     return deliver(order, shared)

@@ -16,6 +16,7 @@ from farthing.domain.routing.rules import Rule
 from farthing.gateway.call import Call
 from farthing.gateway.trials import Trials
 from farthing.ports import Provider
+from farthing.ports.embedding import Embedder
 
 NO_TRIALS = Trials()
 
@@ -30,6 +31,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     strategies: Mapping[str, Strategy]
     strategy: str
     """Name of the strategy behind `auto`."""
+    embedder: Embedder | None = None
+    """What prompts wait for before they are decided by what was learned; None where there is no need."""
+    unused: str | None = None
+    """Why what was learned cannot be used here; None where it can, or where nothing was."""
     rules: tuple[Rule, ...] = ()
     """What holds for some routes, the first that covers a request first."""
     exploration: float = 0.0

@@ -19,7 +19,7 @@ Prompt = Annotated[str, Query(min_length=1, max_length=100_000, description="Wha
 
 async def recommendation(request: Request, prompt: Prompt) -> dict[str, Any]:
     """The configured strategy's choice, with every candidate and why it lost."""
-    plan = _plan(request, prompt, "auto")
+    plan = await _plan(request, prompt, "auto")
     return _decision(plan) | {
         "metadata": _metadata(plan),
         "candidates": [_candidate(candidate) for candidate in plan.candidates],
@@ -28,15 +28,18 @@ async def recommendation(request: Request, prompt: Prompt) -> dict[str, Any]:
 
 async def decision(request: Request, prompt: Prompt, *, auto_route: bool = False) -> dict[str, Any]:
     """The choice of complexity alone, or with `auto_route=true` of the configured strategy, as `/complete` has it."""
-    plan = _plan(request, prompt, "auto" if auto_route else "farthing/complexity")
+    plan = await _plan(request, prompt, "auto" if auto_route else "farthing/complexity")
     candidates = [_candidate(candidate) for candidate in plan.candidates]
     return {"decision": _decision(plan), "metadata": _metadata(plan) | {"candidates": candidates}}
 
 
-def _plan(request: Request, prompt: str, model: str) -> Plan:
+async def _plan(request: Request, prompt: str, model: str) -> Plan:
     snapshot = services_of(request).snapshots.current
     chat = ChatRequest(model=model, messages=(Message("user", (Text(prompt),)),))
-    strategy = snapshot.strategies[strategy_for(model, snapshot.strategy)]
+    name = strategy_for(model, snapshot.strategy)
+    if snapshot.embedder is not None and name != "complexity":
+        await snapshot.embedder.embed(prompt)
+    strategy = snapshot.strategies[name]
     floor = directives(Headers(request.scope["headers"])).quality_floor
     return strategy.plan(chat, snapshot.catalogue, allowed=caller_of(request).allowed_models, floor=floor)
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from farthing.domain.catalogue import Capability, Tier
 from farthing.domain.keys import Errand, Role
 from farthing.domain.pricing import NANO
 from farthing.domain.scope import Where
+from farthing.embeddings import lacking
 from farthing.settings.kinds import (
     Address,
     BaseUrl,
@@ -142,6 +143,8 @@ class LearningSettings(Section):
     """Whether a question that is asked again soon speaks against the answer before."""
     retrain_every_hours: Annotated[int, Field(ge=0, le=8_760)] = 24
     """0 trains by hand alone."""
+    embeddings: Literal["none", "minilm"] = "none"
+    """What tells, beside words and traits, what prompts are about."""
     shadow_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The share of routed requests that a second model is asked as well, once the caller has the answer."""
     shadow_usd_per_day: UsdPerDay = Decimal(1)
@@ -149,6 +152,13 @@ class LearningSettings(Section):
     judge: ModelName | None = None
     """The model that says how good both answers are."""
     judge_usd_per_day: UsdPerDay = Decimal(1)
+
+    @field_validator("embeddings")
+    @classmethod
+    def _is_installed(cls, value: str) -> str:
+        if value != "none" and (missing := lacking()):
+            raise ValueError(f"expected {', '.join(missing)} to be installed: run uv sync --extra embeddings")
+        return value
 
     @model_validator(mode="after")
     def _somebody_judges(self) -> Self:

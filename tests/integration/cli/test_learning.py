@@ -30,6 +30,7 @@ ACTIVE = {**RUN, "id": "r2", "outcome": "kept", "is_active": True, "is_kept": Tr
 OLDER = {**ACTIVE, "id": "r0", "is_active": False}
 NOTHING: dict[str, Any] = {
     "active": None,
+    "unused": None,
     "labels": {"total": 0, "models": {}},
     "is_enough": False,
     "training": None,
@@ -41,6 +42,7 @@ NOTHING: dict[str, Any] = {
 MUCH = {
     **NOTHING,
     "active": ACTIVE,
+    "unused": "it reads embeddings",
     "labels": {"total": 1446, "models": {"large": 412, "small": 1034}},
     "is_enough": True,
     "last": {**RUN, "reason": None, "outcome": "failed"},
@@ -121,6 +123,7 @@ def test_status_says_what_decides(farthing: Farthing, gateway: Gateway, url: str
     said = farthing("learning", "status", FARTHING_URL=url)
     assert said.out.splitlines() == [
         "in force since 2026-11-21T10:00:00.000Z: r2",
+        "but not used: it reads embeddings",
         *TABLE,
         "rated answers: 412 of large, 1,034 of small",
         "kept: r0 of 2026-11-21T10:00:00.000Z",

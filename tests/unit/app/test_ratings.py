@@ -11,14 +11,6 @@ from farthing.ports.learning import Rating
 from tests.unit.domain.routing.foretelling import Told
 
 
-class Predicting(Told):
-    """As a predictor does."""
-
-    def predict(self, text: str) -> Any:
-        """Of each model."""
-        return self.outlook(text).forecasts
-
-
 class Source:
     """Ratings in a list."""
 
@@ -38,7 +30,7 @@ class Source:
         return [rating for rating in self.rated if rating.id > after]
 
 
-PREDICTOR: Any = Predicting({"small": 0.9, "large": 0.9})
+PREDICTOR: Any = Told({"small": 0.9, "large": 0.9})
 
 
 def bad(number: int, model: str = "small", prompt: str = "Add these.") -> Rating:
@@ -97,7 +89,7 @@ async def test_another_predictor_starts_anew() -> None:
     source = Source(*map(bad, range(1, 101)))
     followed = follower(source)
     await caught_up(followed)
-    other: Any = Predicting({"small": 0.0})
+    other: Any = Told({"small": 0.0})
     source.meanwhile = lambda: followed.begin(other, 78)
     followed.begin(PREDICTOR, 77)
     await followed.look()
@@ -105,9 +97,11 @@ async def test_another_predictor_starts_anew() -> None:
     source.meanwhile = None
     await followed.look()
 
-    def predict(text: str) -> Any:
-        followed.begin(PREDICTOR, 79)
-        return other.outlook(text).forecasts
+    told = other.outlook
 
-    other.predict = predict
+    def outlook(text: str) -> Any:
+        followed.begin(PREDICTOR, 79)
+        return told(text)
+
+    other.outlook = outlook
     assert (await followed.learn(), followed.correction) == (False, None)

@@ -14,7 +14,9 @@ from farthing.app.training import train
 from farthing.background.clock import SystemClock
 from farthing.domain.errors import Conflict, Unavailable
 from farthing.domain.secrecy import Secret
+from farthing.embeddings.fake import FakeModel
 from farthing.ports import Stretch
+from farthing.ports.embedding import Embed
 from farthing.ports.replay import Question
 from farthing.settings import Settings
 from farthing.store import Store, open_store
@@ -63,11 +65,11 @@ def settings(settings_of: SettingsOf, tmp_path: Any) -> Settings:
     return settings_of(SETTINGS, DATABASE_URL=url)
 
 
-async def filled(settings: Settings) -> Store:
+async def filled(settings: Settings, embed: Embed | None = None) -> Store:
     """The store with forty rated answers, and what is learned from them in force."""
     store = open_store(settings.database.url.get_secret_value(), clock=SystemClock(), secret=SECRET)
     await teach(store, from_us=BEGIN_US)
-    trained = await train(store, lambda *_: None)
+    trained = await train(store, lambda *_: None, embed)
     turn = await store.runs.begin("r1", at_us=SystemClock().now_us(), summary={})
     assert turn is not None
     assert await store.runs.finish("r1", turn, "kept", trained.summary, trained.payload)
@@ -91,6 +93,26 @@ async def test_what_is_not_ours_decides_nothing(settings: Settings) -> None:
     replayer = Replayer(settings, Secret(b"another"))
     replayer.configure(settings)
     assert "Nothing is learned yet: learning decides as complexity does." in (await replayer(question()))["warnings"]
+
+
+async def test_what_was_learned_with_embeddings_is_asked_with_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question is embedded; where that cannot be done nothing is learned."""
+    model = FakeModel()
+    store = await filled(settings, model)
+    monkeypatch.setattr(replaying, "load_model", lambda: model)
+    monkeypatch.setattr(replaying, "lacking", list)
+    model.asked.clear()
+    found = await told(store, question(), policy_of(question(), settings))
+    assert set(model.asked) == {
+        f"Add {n} and {n * 7}." if n % 2 else f"Write a poem about shore {n}." for n in range(20)
+    }
+    unlearned = "Nothing is learned yet: learning decides as complexity does."
+    assert unlearned not in found["warnings"]
+    monkeypatch.setattr(replaying, "lacking", lambda: ["onnxruntime"])
+    assert unlearned in (await told(store, question(), policy_of(question(), settings)))["warnings"]
+    await store.aclose()
 
 
 async def test_one_at_a_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from fastapi import Request
 from msgspec.structs import replace
 
 from farthing.domain.routing import strategies_with
+from farthing.embeddings.fake import FakeModel
+from farthing.embeddings.waiting import WaitingEmbedder
 from farthing.http import recommendation
 from farthing.http.services import Services, services_of
 from tests.servers.asgi import Client
@@ -88,3 +90,20 @@ async def test_a_floor_that_cannot_be_read_is_refused_here_too(open_client: Clie
     """Nothing is guessed."""
     answer = await open_client.get(f"/recommendation?prompt={EASY}", (("x-farthing-quality-floor", "2"),))
     assert (answer.status, answer.json["error"]["param"]) == (400, "x-farthing-quality-floor")
+
+
+async def test_a_prompt_is_embedded_before_it_is_judged(open_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what was learned reads embeddings, and not where complexity decides."""
+    model = FakeModel()
+
+    def reading(request: Request) -> Services:
+        services = services_of(request)
+        current = services.snapshots.current
+        services.snapshots.swap(replace(current, embedder=WaitingEmbedder(lambda: model)))
+        return services
+
+    monkeypatch.setattr(recommendation, "services_of", reading)
+    await open_client.get("/routing/decision?prompt=one")
+    await open_client.get("/routing/decision?prompt=two&auto_route=true")
+    await open_client.get("/recommendation?prompt=three")
+    assert model.asked == ["two", "three"]

@@ -62,7 +62,9 @@ class Foresight:
         """What is expected of those models that something is known of, for this prompt, by name."""
         last = self._last
         if last is None or text != last[0]:
-            self._last = last = text, self._predictor.outlook(text), estimate(text)
+            last = text, self._predictor.outlook(text), estimate(text)
+            # What was missing may be there when the prompt is asked about once more.
+            self._last = last if last[1].is_whole else None
         _, outlook, words = last
         found = {}
         for model in models:

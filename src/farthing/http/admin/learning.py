@@ -32,19 +32,18 @@ class Wish(BaseModel):
 async def status(request: Request) -> dict[str, Any]:
     """What is in force, from how much it was learned, what can be gone back to, and what is promised."""
     services = services_of(request)
-    found = await services.learning.status()
+    found, snapshot = await services.learning.status(), services.snapshots.current
     runs = [shown_run(run) for run in found.runs]
     return {
         "active": next((run for run in runs if run["is_active"]), None),
+        "unused": snapshot.unused,
         "labels": {"total": sum(found.labels.values()), "models": dict(found.labels)},
         "is_enough": is_enough(found.labels),
         "training": next((run for run in runs if run["outcome"] == "running"), None),
         "last": runs[0] if runs else None,
         "snapshots": [run for run in runs if run["is_kept"]],
-        "judge": shown_judged(
-            services.snapshots.current.judge, await asyncio.to_thread(judged, await services.grades.graded())
-        ),
-        "pace": shown_pace(services.snapshots.current.pace),
+        "judge": shown_judged(snapshot.judge, await asyncio.to_thread(judged, await services.grades.graded())),
+        "pace": shown_pace(snapshot.pace),
         "promises": [shown_pledge(pledge) for pledge in await services.promising.pledges()],
     }
 

@@ -11,9 +11,11 @@ from farthing.insight.evaluation.nesting import Learner
 from farthing.insight.evaluation.routers import Fit, demanding
 from farthing.insight.evaluation.table import Array, alike
 from farthing.insight.learning.checking import fit_check
+from farthing.insight.learning.embedding import Remembered
 from farthing.insight.learning.labels import BadLabels, Labelled
 from farthing.insight.learning.priors import fit_prior
 from farthing.insight.learning.training import fit
+from farthing.ports.embedding import Embed
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,27 @@ class Learned:
     """A fitted predictor, which is shown prompts and nothing else."""
 
     predictor: Predictor
+    embed: Embed | None = None
 
     def predict(self, rows: Sequence[Labelled]) -> tuple[Array, Array]:
         """Quality and cost in US dollars, rows by models."""
-        return self.predictor.predict_many([row.prompt for row in rows])
+        prompts = [row.prompt for row in rows]
+        return self.predictor.predict_many(prompts, None if self.embed is None else self.embed(prompts))
 
 
 def learning(rows: Sequence[Labelled], models: Sequence[str]) -> Learned:
     """Fits the shipped predictor."""
     return Learned(fit(rows, models=models))
+
+
+def embedding(embed: Embed) -> Fit:
+    """Fits the shipped predictor with embeddings; those to learn from are made once, those to foretell each time."""
+    remembered = Remembered(embed)
+
+    def fitted(rows: Sequence[Labelled], models: Sequence[str]) -> Learned:
+        return Learned(fit(rows, models=models, embed=remembered), embed)
+
+    return fitted
 
 
 @dataclass(frozen=True)

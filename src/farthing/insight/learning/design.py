@@ -34,18 +34,16 @@ class Design:
     """float32, sparse, prompts by terms that occur."""
     used: NDArray[Any]
     """int64, places of these terms in the encoder's table."""
-    traits: NDArray[Any]
-    """float32, prompts by landmarks."""
-    meanings: NDArray[Any]
-    """float32, prompts by landmarks."""
+    alike: tuple[NDArray[Any], ...]
+    """float32, each prompts by landmarks: in traits, in meaning, and in embedding where there is one."""
     numbers: NDArray[Any]
     """float32, prompts by traits and dimensions of meaning."""
-    turns: tuple[NDArray[Any], NDArray[Any]]
-    """Landmarks by landmarks: likeness to them times this are `traits` and `meanings`."""
+    turns: tuple[NDArray[Any], ...]
+    """Landmarks by landmarks: likeness to them times this is what stands in `alike`."""
 
 
-def encoder_of(readings: Sequence[Reading], vocabulary: Vocabulary) -> Encoder:
-    """What these prompts are like."""
+def encoder_of(readings: Sequence[Reading], vocabulary: Vocabulary, embeddings: NDArray[Any] | None = None) -> Encoder:
+    """What these prompts are like; `embeddings` are prompts by dimensions."""
     count = len(readings)
     traits = np.array([reading.traits for reading in readings], dtype=np.float32)
     pieces = [reading.pieces for reading in readings]
@@ -63,26 +61,32 @@ def encoder_of(readings: Sequence[Reading], vocabulary: Vocabulary) -> Encoder:
     centred = replace(draft, centre=draft.meaning(pieces).mean(axis=0))
     chosen = np.random.default_rng(_SEED).permutation(count)[:LANDMARKS]
     meanings = centred.meaning([pieces[row] for row in chosen])
-    return replace(centred, traits=centred.standard(traits[chosen]), meanings=meanings)
+    return replace(
+        centred,
+        traits=centred.standard(traits[chosen]),
+        meanings=meanings,
+        embeddings=None if embeddings is None else embeddings[chosen],
+    )
 
 
-def design_of(readings: Sequence[Reading], encoder: Encoder) -> Design:
-    """These prompts as the encoder sees them."""
+def design_of(readings: Sequence[Reading], encoder: Encoder, embeddings: NDArray[Any] | None = None) -> Design:
+    """These prompts as the encoder sees them, with their embeddings if it reads any."""
     rows = [encoder.terms(reading) for reading in readings]
     places = np.concatenate([places for places, _ in rows])
     used, columns = np.unique(places, return_inverse=True)
     starts = np.cumsum([0, *(len(places) for places, _ in rows)])
     weights = np.concatenate([weights for _, weights in rows])
     terms = sparse.csr_array((weights, columns, starts), shape=(len(rows), len(used)))
-    turns = _turn(encoder.traits), _turn(encoder.meanings)
     traits = np.array([reading.traits for reading in readings], dtype=np.float32)
     meanings = encoder.meaning([reading.pieces for reading in readings])
-    alike = likeness(encoder.standard(traits), encoder.traits), likeness(meanings, encoder.meanings)
+    pairs = [(encoder.standard(traits), encoder.traits), (meanings, encoder.meanings)]
+    if embeddings is not None and encoder.embeddings is not None:
+        pairs.append((embeddings, encoder.embeddings))
+    turns = tuple(_turn(landmarks) for _, landmarks in pairs)
     return Design(
         terms=terms,
         used=used,
-        traits=alike[0] @ turns[0],
-        meanings=alike[1] @ turns[1],
+        alike=tuple(likeness(*pair) @ turn for pair, turn in zip(pairs, turns, strict=True)),
         numbers=np.concatenate((traits, meanings), axis=1),
         turns=turns,
     )

@@ -91,7 +91,11 @@ def _told(value: Any) -> Any:  # noqa: ANN401 (any part of a predictor)
 
 def _part(value: object, names: Iterable[str]) -> _Part:
     kind = type(value)
-    return _Part((kind.__module__, kind.__name__), {name: _told(getattr(value, name)) for name in names})
+    fields = {name: getattr(value, name) for name in names}
+    # What is not there is left out, so that a release before it came can read the rest.
+    return _Part(
+        (kind.__module__, kind.__name__), {name: _told(its) for name, its in fields.items() if its is not None}
+    )
 
 
 def _array(value: NDArray[Any]) -> _Array:

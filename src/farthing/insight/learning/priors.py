@@ -129,7 +129,7 @@ def _fitted(readings: Sequence[Reading], gains: NDArray[Any]) -> Prior:
     design = design_of(readings, encoder)
     values = gains[:, None].astype(np.float32)
     known = np.ones_like(values)
-    (weights,) = solve([design.meanings], values, known, np.array([_RIDGE], dtype=np.float32))
+    (weights,) = solve([design.alike[1]], values, known, np.array([_RIDGE], dtype=np.float32))
     return Prior(
         vocabulary=words,
         piece_rarity=encoder.piece_rarity,

@@ -18,6 +18,7 @@ from farthing.insight.learning.labels import Labelled
 from farthing.insight.learning.nearness import nearness_of
 from farthing.insight.learning.solving import solve
 from farthing.insight.learning.vocabulary import vocabulary
+from farthing.ports.embedding import Embed
 
 MOST_ROWS = 50_000
 """Of more prompts the last are learned from."""
@@ -27,6 +28,8 @@ _MOST_OF_TERMS, _TERMS_FROM = 0.5, 2_000
 words are many, and tell little until there are as many prompts."""
 _OF_TRAITS = 0.6
 """Of what is left to traits and meaning."""
+_OF_EMBEDDINGS = 0.3
+"""Of all that two prompts have in common, where there are embeddings."""
 _QUALITY_RIDGE, _COST_RIDGE = 3.0, 0.5
 """Variance of one answer's quality, and of the logarithm of its cost, to that of what prompts tell of it."""
 _COST_WORTH = 0.3
@@ -35,8 +38,8 @@ _LEAST_COST = 1e-9
 """US dollars: a thousandth of the price of a short answer by the cheapest model."""
 
 
-def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None) -> Predictor:
-    """A predictor for the given models, or for all that the rows know.
+def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None, embed: Embed | None = None) -> Predictor:
+    """A predictor for the given models, or for all that the rows know; with `embed` one that reads embeddings.
 
     Raises:
         ValueError: There are no rows.
@@ -47,8 +50,9 @@ def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None) -> Pre
     names = tuple(models if models is not None else sorted({model for row in rows for model in row.outcomes}))
     words = vocabulary()
     readings = [_compact(read(row.prompt, words)) for row in rows]
-    encoder = encoder_of(readings, words)
-    design = design_of(readings, encoder)
+    embeddings = None if embed is None else embed([row.prompt for row in rows])
+    encoder = encoder_of(readings, words, embeddings)
+    design = design_of(readings, encoder, embeddings)
     values, known = outputs_of(rows, names)
     means = (values * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     ridge = np.repeat(np.array([_QUALITY_RIDGE, _COST_RIDGE], dtype=np.float32), len(names))
@@ -93,12 +97,17 @@ def _weights(
     design: Design, values: NDArray[Any], known: NDArray[Any], ridge: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """By place in the table and by landmark."""
-    scales = np.sqrt(_shares(len(values)))
-    blocks = [design.terms * scales[0], design.traits * scales[1], design.meanings * scales[2]]
-    terms, traits, meanings = solve(blocks, values, known, ridge)
+    shares = _shares(len(values))
+    if len(design.alike) > len(shares) - 1:
+        shares = np.append(shares * (1 - _OF_EMBEDDINGS), _OF_EMBEDDINGS).astype(np.float32)
+    scales = np.sqrt(shares)
+    blocks = [block * scale for block, scale in zip((design.terms, *design.alike), scales, strict=True)]
+    terms, *alike = [
+        weights * scale for weights, scale in zip(solve(blocks, values, known, ridge), scales, strict=True)
+    ]
     of_terms = np.zeros((PLACES, values.shape[1]), dtype=np.float16)
-    of_terms[design.used] = terms * scales[0]
-    turned = [design.turns[0] @ (traits * scales[1]), design.turns[1] @ (meanings * scales[2])]
+    of_terms[design.used] = terms
+    turned = [turn @ weights for turn, weights in zip(design.turns, alike, strict=True)]
     return of_terms, np.concatenate(turned).astype(np.float32)
 
 

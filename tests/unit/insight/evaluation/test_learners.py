@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from farthing.insight.evaluation.learners import CASCADES, LEARNERS, cold
+from farthing.embeddings.fake import FakeModel
+from farthing.insight.evaluation.learners import CASCADES, LEARNERS, cold, embedding
 from farthing.insight.learning.labels import BadLabels, Labelled, Outcome
 
 
@@ -61,3 +62,14 @@ def test_the_cold_router_is_told_nothing_of_the_task_that_is_scored() -> None:
     for known in ([replace(row, dataset="mine") for row in rows], [replace(row, prompt="hello") for row in rows]):
         with pytest.raises(BadLabels, match="0 rows of other tasks are too few for the cold router"):
             cold(known, scored)
+
+
+def test_a_router_may_read_embeddings() -> None:
+    """What it learns from is embedded once for all parts; what it foretells each time, as in a gateway."""
+    model, models = FakeModel(), ("cheap", "dear")
+    fit, rows = embedding(model), [taught(number) for number in range(40)]
+    for _ in range(2):
+        quality, _ = fit(rows, models).predict([taught(100), taught(101)])
+        assert quality[0, 0] > 0.75
+        assert quality[1, 0] < 0.25
+    assert len(model.asked) == 40 + 2 + 2

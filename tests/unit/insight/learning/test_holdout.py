@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
+from farthing.embeddings.fake import FakeModel
 from farthing.insight.learning import holdout
 from farthing.insight.learning.holdout import trained
 from farthing.insight.learning.labels import Outcome
@@ -136,3 +137,16 @@ def test_one_answer_that_was_rated_and_asked_again_is_weighed() -> None:
     answers = [Rated("Why?", "small", 1.0, 0.001, 0), Rated("Why?", "small", 0.25, 0.003, 0, "implicit")]
     row = holdout._labelled("Why?", answers)
     assert row.outcomes["small"] == Outcome(pytest.approx(1.05 / 1.2), 0.002, weight=1.0)  # type: ignore[arg-type]
+
+
+def test_with_embeddings_each_prompt_is_embedded_once() -> None:
+    """Before the rest, which is then told as the second half; what is in force is compared if it can be read."""
+    model, told = FakeModel(), list[tuple[str, float]]()
+    found = trained(rated(), active=None, since_us=0, tell=lambda *what: told.append(what), embed=model)
+    assert sorted(model.asked) == sorted({each.prompt for each in rated()})
+    assert told[:3] == [("embedding", 0.0), ("testing", 0.5), ("testing", 0.5 + 1 / 12)]
+    assert unpacked(found.payload).reads_embeddings
+    newer = rated(at_us=NEW_US)
+    again = trained(newer, active=found.payload, since_us=NEW_US, tell=lambda *_: None, embed=model)
+    assert again.summary["compared_with"] == "active"
+    assert train(newer, found).summary["compared_with"] == "mean"

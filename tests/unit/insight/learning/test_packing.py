@@ -50,6 +50,19 @@ def test_the_vocabulary_is_not_kept_with_it(predictor: Predictor) -> None:
     assert found.encoder.vectors is predictor.vocabulary.vectors
 
 
+def test_what_one_does_not_have_is_not_kept(predictor: Predictor) -> None:
+    """So that a release that knows nothing of it can read the rest; what it has comes back."""
+    told = msgspec.msgpack.decode(zlib.decompress(packed(predictor)[1:]))
+    encoder = told[2]["encoder"]
+    assert "meanings" in encoder[2]
+    assert "embeddings" not in encoder[2]
+    embeddings = np.eye(2, 3, dtype=np.float32)
+    reading = replace(predictor, encoder=replace(predictor.encoder, embeddings=embeddings))
+    found = unpacked(packed(reading)).encoder.embeddings
+    assert found is not None
+    assert found.tolist() == embeddings.tolist()
+
+
 def test_named_and_nested_parts_come_back(predictor: Predictor) -> None:
     """Whatever a predictor is made of."""
     forecast = predictor.predict(PROMPTS[0])["small"]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import sparse
 
+from farthing.embeddings.fake import FakeModel
+from farthing.insight.learning.embedding import Remembered
 from farthing.insight.learning.labels import Labelled, Outcome
 from farthing.insight.learning.solving import solve
 from farthing.insight.learning.training import fit
@@ -33,6 +39,32 @@ def test_a_predictor_tells_what_the_small_model_can_do() -> None:
     assert easy["small"].cost < 0.0012
     assert hard["small"].cost > 0.0018
     assert easy["large"].cost == pytest.approx(0.01)
+
+
+def test_what_embeddings_have_in_common_is_learned() -> None:
+    """Where words and traits tell nothing apart; without the embedding it is foretold near the mean."""
+    signs = [f"{a}{b}" for a in "bcdfghjk" for b in "aeiou"]
+    rows = [Labelled(sign, {"small": Outcome(float(number % 2))}) for number, sign in enumerate(signs)]
+
+    def embed(texts: Sequence[str]) -> NDArray[Any]:
+        return np.eye(2, dtype=np.float32)[[signs.index(text) % 2 for text in texts]]
+
+    predictor = fit(rows, embed=embed)
+    assert predictor.reads_embeddings
+    even, odd = (predictor.predict("xyz", row)["small"].quality for row in np.eye(2, dtype=np.float32))
+    assert even < 0.4
+    assert odd > 0.6
+    assert even < predictor.predict("xyz")["small"].quality < odd
+
+
+def test_each_text_is_embedded_once() -> None:
+    """However often it is asked for, also twice at once."""
+    model = FakeModel()
+    embed = Remembered(model)
+    first, again = embed(["red", "blue", "red"]), embed(["blue", "green"])
+    assert model.asked == ["red", "blue", "green"]
+    assert first[1].tolist() == again[0].tolist() == FakeModel()(["blue"])[0].tolist()
+    assert first[0].tolist() == first[2].tolist()
 
 
 def test_outcomes_may_be_missing() -> None:

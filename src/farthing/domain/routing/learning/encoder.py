@@ -24,7 +24,7 @@ class Seen(NamedTuple):
     weights: NDArray[Any]
     """float32, of these terms; their squares sum to 1."""
     likeness: NDArray[Any]
-    """float32, 0..1: in traits to each landmark, then in meaning to each."""
+    """float32, 0..1: in traits to each landmark, then in meaning to each, then in embedding where there is one."""
     numbers: NDArray[Any]
     """float32: traits, then meaning."""
 
@@ -48,14 +48,19 @@ class Encoder(Struct, frozen=True):
     """float32, landmarks by traits, as `standard` gives them."""
     meanings: NDArray[Any]
     """float32, landmarks by dimensions, as `meaning` gives them; the same prompts."""
+    embeddings: NDArray[Any] | None = None
+    """float32, landmarks by an embedding's dimensions, each of length 1, the same prompts; None where none are read."""
 
-    def encode(self, reading: Reading) -> Seen:
-        """What of a prompt weighs with the predictor."""
+    def encode(self, reading: Reading, embedding: NDArray[Any] | None = None) -> Seen:
+        """What of a prompt weighs with the predictor. Without an embedding it is like no other in that."""
         import numpy as np
 
         places, weights = self.terms(reading)
         traits, meaning = np.array([reading.traits], dtype=np.float32), self.meaning([reading.pieces])
-        alike = likeness(self.standard(traits), self.traits)[0], likeness(meaning, self.meanings)[0]
+        alike = [likeness(self.standard(traits), self.traits)[0], likeness(meaning, self.meanings)[0]]
+        if self.embeddings is not None:
+            unlike = np.zeros(len(self.embeddings), dtype=np.float32)
+            alike.append(unlike if embedding is None else likeness(embedding[None], self.embeddings)[0])
         return Seen(places, weights, np.concatenate(alike), np.concatenate((traits[0], meaning[0])))
 
     def terms(self, reading: Reading) -> tuple[NDArray[Any], NDArray[Any]]:

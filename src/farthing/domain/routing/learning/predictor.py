@@ -33,6 +33,8 @@ class Outlook(NamedTuple):
     """By model."""
     near: dict[str, float]
     """By model: its rated answers to prompts of a kind with this one, and parts of those to prompts less like it."""
+    is_whole: bool = True
+    """Whether all was there that the predictor reads: False where it was fitted to embeddings and there was none."""
 
 
 class Predictor(Struct, frozen=True):
@@ -54,27 +56,36 @@ class Predictor(Struct, frozen=True):
     levels: NDArray[Any]
     """float64, by model: mean cost over the exponential of the mean logarithm; 0 where no cost is known."""
 
-    def predict(self, text: str) -> dict[str, Forecast]:
-        """What is expected of each model for a prompt."""
-        return self.outlook(text).forecasts
+    @property
+    def reads_embeddings(self) -> bool:
+        """Whether it was fitted to embeddings: without that of a prompt it tells less of it."""
+        return self.encoder.embeddings is not None
 
-    def outlook(self, text: str) -> Outlook:
+    def predict(self, text: str, embedding: NDArray[Any] | None = None) -> dict[str, Forecast]:
+        """What is expected of each model for a prompt."""
+        return self.outlook(text, embedding).forecasts
+
+    def outlook(self, text: str, embedding: NDArray[Any] | None = None) -> Outlook:
         """What is expected of each model for a prompt, and how many rated answers speak for it."""
         reading = read(text, self.vocabulary)
-        quality, cost = self._foretold(self._outputs(self.encoder.encode(reading))[None])
+        quality, cost = self._foretold(self._outputs(self.encoder.encode(reading, embedding))[None])
         forecasts = map(Forecast, quality[0].tolist(), cost[0].tolist())
         return Outlook(
             dict(zip(self.models, forecasts, strict=True)),
             dict(zip(self.models, self.nearness.near(reading.pieces).tolist(), strict=True)),
+            is_whole=embedding is not None or not self.reads_embeddings,
         )
 
-    def predict_many(self, texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Qualities 0..1 and costs in US dollars, both texts by models."""
+    def predict_many(
+        self, texts: Sequence[str], embeddings: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Qualities 0..1 and costs in US dollars, both texts by models; `embeddings` are texts by dimensions."""
         import numpy as np
 
         outputs = np.empty((len(texts), len(self.means)))
         for row, text in enumerate(texts):
-            outputs[row] = self._outputs(self.encoder.encode(read(text, self.vocabulary)))
+            embedding = None if embeddings is None else embeddings[row]
+            outputs[row] = self._outputs(self.encoder.encode(read(text, self.vocabulary), embedding))
         return self._foretold(outputs)
 
     def _outputs(self, seen: Seen) -> NDArray[Any]:

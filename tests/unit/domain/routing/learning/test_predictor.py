@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from farthing.domain.routing.learning.embedded import Embedded
 from farthing.domain.routing.learning.encoder import Encoder, likeness, unit
 from farthing.domain.routing.learning.forest import Forest
 from farthing.domain.routing.learning.nearness import Nearness
@@ -133,6 +134,36 @@ def test_many_are_foretold_as_each_alone() -> None:
     quality, cost = predictor().predict_many(["red", "blue"])
     assert quality.shape == cost.shape == (2, 2)
     assert quality[1].tolist() == [forecast.quality for forecast in predictor().predict("blue").values()]
+
+
+def reading() -> Predictor:
+    """The same; likeness to the embedding of blue speaks for the first model."""
+    plain = predictor()
+    of_likeness = np.concatenate((plain.of_likeness, np.array([[0, 0, 0, 0], [0.5, 0, 0, 0]], dtype=np.float32)))
+    embeddings = np.array([[1, 0, 0], [0, 1, 0]], dtype=np.float32)
+    return replace(plain, encoder=replace(plain.encoder, embeddings=embeddings), of_likeness=of_likeness)
+
+
+def test_an_embedding_counts_by_its_likeness_to_those_learned_from() -> None:
+    """1 to itself, e⁻² to one that has nothing to do with it; without one nothing is added."""
+    assert (reading().reads_embeddings, predictor().reads_embeddings) == (True, False)
+    blue, red = (np.array(embedding, dtype=np.float32) for embedding in ([0, 1, 0], [1, 0, 0]))
+    before = predictor().predict("red")["small"].quality
+    assert reading().predict("red")["small"].quality == before
+    assert reading().predict("red", blue)["small"].quality == pytest.approx(before + 0.25)
+    assert reading().predict("red", red)["small"].quality == pytest.approx(before + 0.25 * np.exp(-2.0))
+    quality, _ = reading().predict_many(["red", "red"], np.array([blue, red]))
+    assert quality[:, 0].tolist() == pytest.approx([before + 0.25, before + 0.25 * np.exp(-2.0)])
+
+
+def test_what_is_recalled_of_a_prompt_is_told_the_predictor() -> None:
+    """Of another prompt nothing is, and it is foretold without."""
+    known = {"red": np.array([0, 1, 0], dtype=np.float32)}
+    told = Embedded(reading(), known.get)
+    assert told.models == ("small", "large")
+    assert told.outlook("red") == reading().outlook("red", known["red"])
+    assert told.outlook("blue") == reading().outlook("blue")
+    assert (told.outlook("red").is_whole, told.outlook("blue").is_whole) == (True, False)
 
 
 def test_rated_answers_count_by_how_like_their_prompts_are() -> None:
