@@ -28,10 +28,19 @@ LONG = " ".join(f"word{number}x" for number in range(MOST_WORDS + 1))
         (LONG, LONG, True),
         (LONG, f"{LONG} please", False),
         ("", "", False),
+        ("如何在Python中对列表排序", "如何在Python中对列表排序。", True),
+        ("如何在Python中对列表排序", "请问如何在Python中对列表排序", True),
+        ("如何在Python中对列表排序", "如何在Python中读取文件", False),
+        ("请用一句话概括一下这本书第三章的主要内容", "请用一句话概括一下这本书第五章的主要内容", False),
+        ("リストを並べ替えるには", "リストを並べ替えるには。", True),
+        ("为什么", "为什么", False),
     ],
 )
 def test_the_same_question(before: str, after: str, is_same: bool) -> None:
-    """Few words more or less, but no other number; too short ones and long ones with changes are not compared."""
+    """Few words more or less, but no other number; too short ones and long ones with changes are not compared.
+
+    Where words have no spaces between them a sign counts as one.
+    """
     assert is_same_question(before, after) is is_same
 
 
