@@ -131,6 +131,8 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
 
     def knows_tools(self, usage: Usage) -> bool:
         """Whether every tool of the vendor's that was used has a price here: a cost without it is too low."""
+        if not usage.web_searches and not usage.file_searches:
+            return True
         return all(not getattr(usage, name) or getattr(self.tools, name) is not None for name in TOOL_CLASSES)
 
     def line(self, usage: Usage) -> Line:

@@ -11,6 +11,7 @@ from farthing.domain.errors import UpstreamError
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft, to_nobody
 from farthing.gateway.source import StreamSource
+from farthing.gateway.waiting import Waiters
 from farthing.gateway.whole import Whole
 
 Name = tuple[str, bool]
@@ -39,19 +40,8 @@ class Flight:
         """What the leader was told to do when its client leaves."""
         self._bought: Whole | StreamSource | None = None
         self._batches: list[Sequence[Piece]] = []
-        self._waiters: list[asyncio.Future[None]] = []
-
-    async def _wait(self) -> None:
-        """Until the purchase, or the reading of the next batch, has ended."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._waiters = Waiters()
+        """For the purchase, or the reading of the next batch, to end."""
 
     async def lead(self, buying: Awaitable[Whole | StreamSource]) -> Whole | View:
         """The answer for the leader, who buys it. Raises what the purchase raised."""
@@ -68,7 +58,7 @@ class Flight:
             self._buyer = None
             # Else draft and flight would hold each other until somebody looks for garbage.
             self.leader.leave_to_others, self._stays = self._stays, to_nobody
-            self._wake()
+            self._waiters.wake()
         return self._board(self._bought, self.leader)
 
     async def join(self, follower: Draft) -> Whole | View | None:
@@ -79,7 +69,7 @@ class Flight:
         self._passengers += 1
         if self._bought is None and self._refusal is None:
             try:
-                await self._wait()
+                await self._waiters.wait()
             except BaseException:
                 self.leave(follower)
                 raise
@@ -130,7 +120,7 @@ class Flight:
             if self._is_over:
                 return ()
             if self._is_read:
-                await self._wait()
+                await self._waiters.wait()
             else:
                 await self._read(source)
         return self._batches[index]
@@ -147,7 +137,7 @@ class Flight:
             self._flights.remove(self)
         finally:
             self._is_read = False
-            self._wake()
+            self._waiters.wake()
 
     def has_told_all(self, source: StreamSource, index: int) -> bool:
         """Whether the end mark stands in the batch before number `index`."""

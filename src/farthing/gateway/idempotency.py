@@ -13,6 +13,7 @@ from farthing.domain.errors import Conflict, Unavailable, UpstreamInterrupted
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
 from farthing.gateway.recording import to_nobody
+from farthing.gateway.waiting import Waiters
 from farthing.ports import Spawn
 from farthing.ports.idempotency import AnswerOnce, IdempotentAnswers
 
@@ -45,25 +46,20 @@ class Turn:
         self.is_complete = False
         self.error: BaseException | None = None
         self.has_leader_left = False
-        self._waiters: list[asyncio.Future[None]] = []
-
-    async def wait(self) -> None:
-        """Until more is known."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
+        self.waiters = Waiters()
+        """For more to be known."""
 
     def say(self, *chunks: bytes) -> None:
         """The stream goes on."""
         self.has_begun = True
         self.chunks += chunks
-        self._wake()
+        self.waiters.wake()
 
     def end(self, *, is_complete: bool = True) -> None:
         """Nothing more will be said."""
         self.has_begun = self.is_over = True
         self.is_complete = is_complete
-        self._wake()
+        self.waiters.wake()
 
     def fail(self, error: BaseException) -> None:
         """There is no answer."""
@@ -73,19 +69,13 @@ class Turn:
     def leave(self) -> bool:
         """The leader's client has left. What is being bought is kept for whoever repeats the request."""
         self.has_leader_left = True
-        self._wake()
+        self.waiters.wake()
         return True
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
     async def reply(self, order: Order) -> Reply | StreamReply:
         """The answer for whoever leads or follows. Raises what the purchase raised."""
         while not self.has_begun:
-            await self.wait()
+            await self.waiters.wait()
         if self.error is not None:
             raise self.error
         draft, kept = order.draft, self.kept
@@ -120,7 +110,7 @@ class Listener(StreamReply):
                 return b""
             if turn.has_leader_left and not self._follows:
                 return b""
-            await turn.wait()
+            await turn.waiters.wait()
         self._index += 1
         return turn.chunks[self._index - 1]
 

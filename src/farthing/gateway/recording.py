@@ -380,8 +380,8 @@ class Draft:
     def _facts(self) -> dict[str, Any]:
         """What does not change from the moment a model is asked."""
         call, caller, plan, model = self.call, self.caller, self.plan, self.model
-        facts = call_facts(call, caller)
-        facts |= {
+        facts = {
+            **call_facts(call, caller),
             "user": self.user,
             "session": self.session,
             "requested_model": self.requested_model,
