@@ -57,9 +57,8 @@ class FollowedLearning:
         """Every strategy by its name; `floor` is the most quality that a cheaper answer may cost."""
         made, predictor, correction = self._made, self.predictor, self._ratings.correction
         if made is None or made[0] is not predictor or made[1] is not correction or made[2] != floor:
-            foreteller = _corrected(
-                _told(predictor, None if self.embedder is None else self.embedder.recall), correction
-            )
+            recall = None if self.embedder is None else self.embedder.recall
+            foreteller = _corrected(_told(predictor, recall), correction)
             found = strategies_with(foreteller, rated=self.rated, floor=floor)
             self._made = made = predictor, correction, floor, found
         return made[3]
@@ -90,7 +89,7 @@ class FollowedLearning:
             self.unused = str(error)
         models = {} if learned is None else learned.run.summary.get("models", {})
         self.rated = {model: figures["labels"] for model, figures in models.items()}
-        self.predictor, self._number = predictor, wanted
+        self.predictor, self._number = predictor, wanted if offered is self._offered else _UNKNOWN
         self.embedder = offered if predictor is not None and predictor.reads_embeddings else None
         told = _told(predictor, None if self.embedder is None else self.embedder.told)
         self._ratings.begin(told, 0 if learned is None else learned.run.created_us)

@@ -10,7 +10,7 @@ INNER = "##"
 """Marks a piece that begins inside a word."""
 _LONGEST_WORD = 100
 """Letters; a longer word is unknown."""
-_READ_CHARS = 4_096
+READ_CHARS = 4_096
 """Of a text: as many tokens as the model reads are seldom longer."""
 _ASCII = 128
 _IDEOGRAPHS = (
@@ -43,7 +43,7 @@ class Pieces:
     def of(self, text: str, most: int) -> list[int]:
         """The numbers of a text's pieces between those of its begin and its end, so many in all at most."""
         numbers, found = self._numbers, [self._numbers[BEGIN]]
-        for word in normalize("NFD", text[:_READ_CHARS]).translate(self._signs).lower().split():
+        for word in normalize("NFD", text[:READ_CHARS]).translate(self._signs).lower().split():
             if len(found) >= most:
                 break
             whole = numbers.get(word)

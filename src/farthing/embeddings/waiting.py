@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from farthing.embeddings.pieces import READ_CHARS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 MOST_WAITING = 32
 """Requests; more would wait longer than the embedding is worth."""
 REMEMBERED = 1_024
-"""Prompts, each with 1.5 KB and its text."""
+"""Prompts, each with 1.5 KB and the characters that were read of it."""
 
 
 class WaitingEmbedder:
@@ -32,7 +34,7 @@ class WaitingEmbedder:
 
     async def embed(self, text: str) -> None:
         """Remembers the embedding for `recall`; with too many before it, at once nothing."""
-        if text in self._remembered or self._waiting >= self._most_waiting:
+        if text[:READ_CHARS] in self._remembered or self._waiting >= self._most_waiting:
             return
         self._waiting += 1
         try:
@@ -42,19 +44,20 @@ class WaitingEmbedder:
 
     def recall(self, text: str) -> NDArray[Any] | None:
         """What is remembered."""
-        return self._remembered.get(text)
+        return self._remembered.get(text[:READ_CHARS])
 
     def told(self, text: str) -> NDArray[Any]:
         """The embedding, waited for in a thread that is not the event loop's."""
         return self._thread.submit(self._told, text).result()
 
     def _told(self, text: str) -> NDArray[Any]:
-        found = self._remembered.get(text)
+        read = text[:READ_CHARS]
+        found = self._remembered.get(read)
         if found is None:
             if self._model is None:
                 self._model = self._load()
-            found = self._model([text])[0]
+            found = self._model([read])[0]
             if len(self._remembered) >= REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
-            self._remembered[text] = found
+            self._remembered[read] = found
         return found

@@ -15,6 +15,7 @@ from farthing.background.supervisor import Supervisor
 from farthing.domain.routing import STRATEGIES
 from farthing.embeddings.fake import FakeModel
 from farthing.money.ledger import Ledger
+from farthing.ports.learning import Learned
 from farthing.providers.fake import FakeTransport
 from farthing.settings import Settings, SettingsError
 from tests.conformance.store.samples import NOON_US
@@ -107,6 +108,29 @@ async def test_embeddings_are_switched_on_and_off_while_running(storage: Storage
     await refresher.refresh()
     await load(refresher)
     assert refresher.snapshots.current.embedder is None
+    assert refresher.has_lost_what_was_learned
+
+
+async def test_what_changes_while_something_is_loaded_is_looked_at_once_more(
+    storage: Storage, settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was loaded meanwhile was loaded for the settings before."""
+    refresher = await refreshed(storage, settings_of())
+    followed = refresher._learned
+    active = storage.store.runs.active
+
+    async def changed() -> Learned | None:
+        followed.configure(None)
+        return await active()
+
+    await refresher.configure(settings_of(ON))
+    await refresher.refresh()
+    monkeypatch.setattr(storage.store.runs, "active", changed)
+    await load(refresher)
+    assert refresher.snapshots.current.embedder is not None
+    monkeypatch.setattr(storage.store.runs, "active", active)
+    await refresher.refresh()
+    await load(refresher)
     assert refresher.has_lost_what_was_learned
 
 

@@ -91,6 +91,15 @@ async def test_the_last_prompts_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     assert [embedder.recall(text) is None for text in ("one", "two", "three")] == [True, False, False]
 
 
+async def test_of_a_long_prompt_only_what_is_read_is_kept() -> None:
+    """One that goes on otherwise is the same to the model."""
+    model = FakeModel()
+    embedder = WaitingEmbedder(lambda: model)
+    await embedder.embed("red " * 10_000)
+    assert embedder.recall("red " * 10_000 + "blue") is not None
+    assert list(embedder._remembered) == model.asked == ["red " * 1_024]
+
+
 def test_texts_that_share_words_are_alike_to_the_fake() -> None:
     """As far as a model without weights can tell."""
     red, reds, blue = FakeModel()(["the red book", "the red door", "a blue sky"])
