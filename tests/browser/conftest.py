@@ -44,9 +44,9 @@ class Asked:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests of a process."""
+    """One browser for the tests of a module: while it is there its event loop runs, and no test can have another."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program("chromium-headless-shell"))
         yield browser
