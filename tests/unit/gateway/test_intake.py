@@ -115,8 +115,8 @@ async def test_a_request_may_say_how_much_quality_a_cheaper_answer_may_cost(floo
 async def test_an_explored_answer_is_recorded_and_kept_for_nobody() -> None:
     """Whoever asks the same later is answered by the model that would be chosen."""
     rig = learned(Rig(lambda _: answer(completion())), {"small": 0.8, "middle": 0.79}, exploration=0.2)
-    drawn = [point(b"exploration:", f"request-{n}") < 0.2 * (1 << 64) for n in range(99)]
-    rig.calls = next(n for n in range(98) if drawn[n + 1] and not drawn[n + 2])
+    drawn = [point(b"exploration:", f"request-{n}") / (1 << 64) for n in range(99)]
+    rig.calls = next(n for n in range(97) if drawn[n + 1] < 0.1 and drawn[n + 2] > 0.2)
     async with rig.supervisor:
         for _ in range(2):
             await rig.ask(chat(model="farthing/learning"), cache=True)
@@ -124,7 +124,9 @@ async def test_an_explored_answer_is_recorded_and_kept_for_nobody() -> None:
     assert (explored.model, explored.cache, chosen.model, chosen.cache) == ("middle", "miss", "small", "miss")
     assert str(explored.reason).startswith("Explored: middle is asked instead of small")
     for exchange in (explored, chosen):
-        assert json.loads(str(exchange.decision))["metadata"]["propensities"] == {"small": 0.8, "middle": 0.2}
+        told = json.loads(str(exchange.decision))["metadata"]["propensities"]
+        # Nine times the cost of the first more: a third of what the other is drawn.
+        assert told == pytest.approx({"small": 1 - 0.1 - 0.1 / 3, "middle": 0.1, "large": 0.1 / 3})
 
 
 async def test_who_says_how_much_quality_may_be_given_up_is_not_explored() -> None:

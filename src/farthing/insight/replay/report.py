@@ -153,7 +153,7 @@ def _doubts(tally: Tally, replayed: Replayed, compared: Comparison | None) -> li
         rated = {int(number) for number in np.unique(replayed.model[is_rated])}
         unrated = sorted(tally.models[number] for number in {*np.unique(replayed.choice).tolist()} - rated)
         if unrated:
-            doubts.append(f"No answer of {', '.join(unrated)} was rated, and it would be chosen.")
+            doubts.append(f"No rating of answers of {', '.join(unrated)} can be used, and it would be chosen.")
     return doubts
 
 

@@ -107,7 +107,7 @@ async def test_what_was_never_drawn_cannot_be_told() -> None:
     assert [warning.split(":")[0] for warning in found["warnings"]] == [
         "The rated answers say as much as 0 of equal weight; 30 are needed",
         "In 100% of the requests the choice could not have been what answered",
-        "No answer of large was rated, and it would be chosen.",
+        "No rating of answers of large can be used, and it would be chosen.",
     ]
     assert found["sentence"].endswith("(9900.0% more); at what quality, the logs cannot say.")
 
