@@ -37,18 +37,25 @@ UNKNOWN_TIER: Tier = "moderate"
 
 def build_catalogue(settings: Settings, now_us: int) -> Catalogue:
     """Every model that can be asked, at the prices of this moment (µs since 1970 UTC)."""
-    if settings.demo:
-        models = {model.name: model for model in map(_simulated, DEMO_MODELS)}
-        return Catalogue(models=models, baseline=_dearest(models), demo=True)
+    catalogue = _simulated_catalogue() if settings.demo else _configured_catalogue(settings, now_us)
+    judge = catalogue.find(settings.learning.judge or "")
+    if settings.learning.judge and (judge is None or judge.price is None):
+        logger.warning("the judge %s is not here or has no price: no answers are compared", settings.learning.judge)
+    return catalogue
+
+
+def _simulated_catalogue() -> Catalogue:
+    models = {model.name: model for model in map(_simulated, DEMO_MODELS)}
+    return Catalogue(models=models, baseline=_dearest(models), demo=True)
+
+
+def _configured_catalogue(settings: Settings, now_us: int) -> Catalogue:
     at = datetime.fromtimestamp(now_us / 1e6, UTC)
     listed = {model.name: model for model in _listed(settings, at)}
     offered = {model.name: model for access in settings.providers.values() for model in _offered(settings, access, at)}
     models = {**offered, **listed}
     aliases = {f"{model.provider}/{model.name}": model.name for model in models.values()}
     catalogue = Catalogue(models=models, baseline=settings.routing.baseline or _dearest(models), aliases=aliases)
-    judge = catalogue.find(settings.learning.judge or "")
-    if settings.learning.judge and (judge is None or judge.price is None):
-        logger.warning("the judge %s is not here or has no price: no answers are compared", settings.learning.judge)
     return catalogue if catalogue.compared else replace(catalogue, reference=_reference(settings.routing.baseline, at))
 
 

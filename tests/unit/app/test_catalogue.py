@@ -109,6 +109,14 @@ def test_a_judge_that_cannot_judge_is_told_of(
     assert (f"the judge {judge} is not here or has no price" in caplog.text) is is_told
 
 
+def test_a_demo_has_judges_of_its_own(settings_of: SettingsOf, caplog: pytest.LogCaptureFixture) -> None:
+    """A simulated model can judge, one that is bought elsewhere cannot."""
+    build_catalogue(settings_of('[learning]\njudge = "demo/large"\n'), NOW_US)
+    assert not caplog.text
+    build_catalogue(settings_of('[learning]\njudge = "gpt-5.5"\n'), NOW_US)
+    assert "the judge gpt-5.5 is not here" in caplog.text
+
+
 def test_a_baseline_that_nobody_knows_is_said_to_be_unknown(
     settings_of: SettingsOf, caplog: pytest.LogCaptureFixture
 ) -> None:
