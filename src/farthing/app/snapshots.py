@@ -135,9 +135,9 @@ class Refresher:
             self.snapshots.swap(self._snapshot())
 
     def in_force(self) -> tuple[tuple[Rule, ...], str | None]:
-        """The route rules with the margins of their promises, and the name of the baseline."""
-        compared = self._catalogue.compared
-        baseline = None if compared is None else compared.name
+        """The route rules with the margins of their promises, and the name of the baseline if it can be routed to."""
+        found = self._catalogue.find(self._catalogue.baseline or "")
+        baseline = found.name if found is not None and found.routed else None
         return self._promises.rules(self._settings.rules, baseline), baseline
 
     async def _follow(self) -> None:

@@ -183,6 +183,22 @@ async def test_a_vote_elsewhere_is_heard_here(rig: Rig) -> None:
     assert await rig.storage.cache.find("key") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "baseline"),
+    [
+        (f'{LOCAL}baseline = "mine"\n', "mine"),
+        (f'{LOCAL}baseline = "gpt-5.5"\n', None),
+        (f'{LOCAL}baseline = "mine"\n'.replace('tier = "simple"\n', ""), None),
+    ],
+)
+async def test_a_baseline_that_cannot_be_routed_to_promises_nothing(
+    rig: Rig, settings_of: SettingsOf, text: str, baseline: str | None
+) -> None:
+    """One of which only the price is known, or that has no tier."""
+    await rig.refresher.configure(settings_of(text))
+    assert rig.refresher.in_force() == ((), baseline)
+
+
 async def test_a_changed_configuration_is_taken_over_whole(rig: Rig, settings_of: SettingsOf) -> None:
     """Models, routing, rules and cache of the new file, keys as they were."""
     rule = '[[routes]]\nname = "chat"\nwhere = "route"\nvalue = "/v1/chat/completions"\n'

@@ -89,7 +89,7 @@ def shown_pledge(pledge: Pledge) -> dict[str, Any]:
         "points": promise.points,
         "confidence": promise.confidence,
         "method": "asymptotic",
-        "state": "kept" if test is not None and test.margin is not None else "baseline",
+        "state": _state(pledge),
         "reason": reason_of(pledge),
         "pairs": 0 if test is None else test.pairs,
         "fewest_pairs": promise.fewest_pairs,
@@ -100,6 +100,12 @@ def shown_pledge(pledge: Pledge) -> dict[str, Any]:
         "since": None if test is None else rfc3339(test.since_us),
         "tested_at": None if test is None else rfc3339(test.tested_at_us),
     }
+
+
+def _state(pledge: Pledge) -> str:
+    if pledge.baseline is None:
+        return "none"
+    return "kept" if pledge.test is not None and pledge.test.margin is not None else "baseline"
 
 
 def shown_judged(judge: str | None, found: Judged) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Pledge(Struct, frozen=True):
     rule: Rule
     promise: Promise
     test: PromiseTest | None
+    baseline: str | None
+    """None where there is none that could answer: then nothing is promised."""
 
 
 class Promising:
@@ -46,7 +48,7 @@ class Promising:
         announce: Callable[[Notice], Awaitable[None]],
         clock: Clock,
     ) -> None:
-        """`in_force` tells the rules and the name of the baseline; `announce` tells people of a change."""
+        """`in_force` tells the rules and a baseline that can answer; `announce` tells people of a change."""
         self._pairs = pairs
         self._tests = tests
         self._in_force = in_force
@@ -58,7 +60,7 @@ class Promising:
         rules, baseline = self._in_force()
         known = await self._tests.tests() if any(rule.promise for rule in rules) else {}
         return [
-            Pledge(rule, rule.promise, standing(known.get(rule.name), rule.promise, baseline))
+            Pledge(rule, rule.promise, standing(known.get(rule.name), rule.promise, baseline), baseline)
             for rule in rules
             if rule.promise is not None
         ]
@@ -143,6 +145,8 @@ def _short(pair: Pair) -> float:
 def reason_of(pledge: Pledge) -> str:
     """How a promise stands, in one sentence."""
     test, points = pledge.test, f"{pledge.promise.points:g}"
+    if pledge.baseline is None:
+        return "Nothing is promised: routing.baseline is no model that can be asked here, or has no tier."
     if test is None or test.most is None:
         return (
             f"The baseline answers: {0 if test is None else test.pairs} pairs of answers are compared, and fewer than "

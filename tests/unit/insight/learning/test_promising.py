@@ -14,6 +14,7 @@ from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Unavailable
 from farthing.domain.routing.rules import Promise, Rule
 from farthing.domain.scope import Scope
+from farthing.http.admin.learning import shown_pledge
 from farthing.insight.learning.promising import LONGEST_US, Pledge, Promising, reason_of
 from farthing.ports.learning import Pair, PromiseTest
 
@@ -200,7 +201,7 @@ async def test_another_promise_or_baseline_begins_anew(rig: Rig) -> None:
     await rig.test()
     rig.rules = (replace(SUPPORT, promise=Promise(points=0.01)),)
     [pledge] = await rig.promising.pledges()
-    assert pledge == Pledge(rig.rules[0], Promise(points=0.01), None)
+    assert pledge == Pledge(rig.rules[0], Promise(points=0.01), None, "large")
     assert (await rig.test()).margin is None
     rig.rules, rig.baseline = (SUPPORT,), "huge"
     test = await rig.test()
@@ -224,6 +225,17 @@ async def test_without_a_promise_or_a_baseline_nothing_is_read(rules: tuple[Rule
     await rig.promising.tend()
     assert rig.books.kept == {}
     assert [pledge.test for pledge in await rig.promising.pledges()] == ([None] if SUPPORT in rules else [])
+
+
+async def test_without_a_baseline_nothing_is_said_to_be_promised() -> None:
+    """Whatever was found of one before."""
+    rig = Rig(SUPPORT)
+    await rig.compare(60, 0.0)
+    await rig.test()
+    rig.baseline = None
+    [pledge] = await rig.promising.pledges()
+    assert (pledge.test, shown_pledge(pledge)["state"]) == (None, "none")
+    assert reason_of(pledge).startswith("Nothing is promised: routing.baseline is no model that can be asked here")
 
 
 async def test_a_database_that_is_away_leaves_tests_for_later(rig: Rig) -> None:
