@@ -37,7 +37,7 @@ LONG = " ".join(f"word{number}x" for number in range(MOST_WORDS + 1))
     ],
 )
 def test_the_same_question(before: str, after: str, is_same: bool) -> None:
-    """Few words more or less (signs, where there are no spaces), but no other number; neither short ones nor long ones."""
+    """Few words, or signs where there are no spaces, more or less, but no other number; neither short nor long ones."""
     assert is_same_question(before, after) is is_same
 
 
