@@ -6,9 +6,12 @@ import csv
 import io
 
 import pytest
+from msgspec.structs import replace
 
 from farthing.cli.invoice import _print_csv
 from farthing.domain.invoice import Invoice, Line
+from farthing.reports import FORMATS
+from tests.unit.reports.months import CHARGE, MadeUp, whole
 
 FORMULAS = (
     *("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠x"),  # noqa: RUF001
@@ -27,3 +30,14 @@ def test_an_invoice_holds_no_formula(name: str, capsys: pytest.CaptureFixture[st
     line = "".join(mark if mark.isprintable() else " " for mark in name)
     assert sum(cell.removeprefix("'") == line for cell in cells) == 5
     assert not any(cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＠")) for cell in cells)  # noqa: RUF001
+
+
+@pytest.mark.parametrize("table", ["csv", "focus"])
+@pytest.mark.parametrize("name", FORMULAS)
+async def test_a_report_holds_no_formula(name: str, table: str) -> None:
+    """Whatever a name stands for, tags too; each stays one cell of one row."""
+    named = replace(CHARGE, tenant=name, provider=name, model=name, key_id=name, team=name, tags=((name, name),))
+    text = (await whole(FORMATS[table].write(MadeUp([named])))).decode()
+    header, row = csv.reader(io.StringIO(text))
+    assert len(header) == len(row)
+    assert not any(cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＠")) for cell in row)  # noqa: RUF001

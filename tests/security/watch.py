@@ -20,8 +20,8 @@ SQLALCHEMY = "def _generated_"
 """What the library writes for itself, once for each kind of statement."""
 SEED = 20_261_122
 OK = 200
-PROGRAM = "from farthing.app.replaying import main; main()"
-"""The one process that a request starts, with a program that never changes; it loads what it needs each time."""
+PROGRAMS = [f"from farthing.app.{name} import main; main()" for name in ("replaying", "reporting")]
+"""The processes that a request starts, with programs that never change; they load what they need each time."""
 WATCH = """
 import json, os, sys
 told, armed = os.open({told!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND), {armed!r}
@@ -36,7 +36,7 @@ def watch(event, arguments):
         text = first.decode(errors='replace') if isinstance(first, bytes) else str(first)
         os.write(told, (json.dumps([event, text]) + chr(10)).encode())
 
-if sys.orig_argv[-1] != {program!r}:
+if sys.orig_argv[-1] not in {programs!r}:
     sys.addaudithook(watch)
 """
 
@@ -47,7 +47,7 @@ class Watched:
     def __init__(self, folder: Path, started: Callable[[Gateway], Gateway]) -> None:
         self._told, self._armed = folder / "told", folder / "armed"
         (folder / "sitecustomize.py").write_text(
-            WATCH.format(told=str(self._told), armed=str(self._armed), program=PROGRAM)
+            WATCH.format(told=str(self._told), armed=str(self._armed), programs=PROGRAMS)
         )
         paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.gateway = started(Gateway(SETTINGS, environment={**ENVIRONMENT, "PYTHONPATH": os.pathsep.join(paths)}))
@@ -103,11 +103,11 @@ def warm_up(gateway: Gateway) -> None:
 
 
 def foreign(found: Sequence[Event]) -> set[Event]:
-    """What of it is no decoder for our own types, no statement of our own queries, and not our own process."""
+    """What of it is no decoder for our own types, no statement of our own queries, and no process of ours."""
     own = own_annotations()
     return {
         (event, text)
         for event, text in found
-        if (event, text) != ("subprocess.Popen", PROGRAM)
+        if event != "subprocess.Popen" or text not in PROGRAMS
         if event != "compile" or not (text.startswith(SQLALCHEMY) or form(text) in own)
     }

@@ -16,6 +16,7 @@ from farthing.app.channels import build_channels
 from farthing.app.learning import TEND_EVERY_S, WATCH_EVERY_S, Learning
 from farthing.app.people import build_sign_on
 from farthing.app.replaying import Replayer
+from farthing.app.reporting import Reporter
 from farthing.app.repricing import LateRows
 from farthing.app.snapshots import Refresher
 from farthing.app.storage import Storage, shared_secret
@@ -378,6 +379,7 @@ class Gateway:
             flush=partial(self._catch_up, bookkeeper),
             reprice=self._late_rows.reprice,
             replay=self._replayer,
+            reporting=Reporter(self._settings.database.url.get_secret_value()),
             health=self._storage.health,
             metrics_text=self._prometheus.text,
             version=self._version,

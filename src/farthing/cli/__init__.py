@@ -19,6 +19,7 @@ from farthing.cli.learning import LEARNING
 from farthing.cli.migrate import migrate
 from farthing.cli.reconcile import reconcile
 from farthing.cli.replay import Replay
+from farthing.cli.report import report
 from farthing.cli.reprice import reprice
 from farthing.cli.savings import savings
 from farthing.cli.serve import serve
@@ -35,7 +36,7 @@ PROGRAM = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice, reconcile, invoice):
+for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice, reconcile, invoice, report):
     PROGRAM.command()(_command)
 PROGRAM.command("replay", help="Show what another policy would have cost.")(Replay)
 PROGRAM.add_typer(KEYS, name="keys")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from farthing.settings import Settings
     from farthing.store import Store
 
-FORMULAS = tuple("=+-@＝＋－＠")  # noqa: RUF001 (some spreadsheets take the wide ones for the others)
 _NUMBERS = ["requests", "tokens in", "tokens out", "cost", "markup", "amount"]
 
 
@@ -89,29 +88,21 @@ def _row(name: str, line: Line) -> list[str]:
 def _print_csv(found: Invoice) -> None:
     import csv
 
+    from farthing.reports.cells import amount, harmless
+
     counts = ("requests", "tokens_in", "tokens_out", "unpriced_requests")
     rows = [("model", line.model or "", _cells(line)) for line in found.lines]
     if found.plan is not None:
-        rows.append(("plan", found.plan, [""] * 6 + [_amount(found.price)]))
-    rows.append(("total", "", [*_cells(found.used)[:-1], _amount(found.total)]))
+        rows.append(("plan", found.plan, [""] * 6 + [amount(found.price)]))
+    rows.append(("total", "", [*_cells(found.used)[:-1], amount(found.total)]))
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(["tenant", "month", "kind", "name", *counts, "cost_usd", "markup_usd", "amount_usd"])
     for kind, name, cells in rows:
-        out.writerow([_harmless(found.tenant), found.month, kind, _harmless(name), *cells])
+        out.writerow([harmless(found.tenant), found.month, kind, harmless(name), *cells])
 
 
 def _cells(line: Line) -> list[str]:
+    from farthing.reports.cells import amount
+
     counts = [str(count) for count in (line.requests, line.tokens_in, line.tokens_out, line.unpriced)]
-    return counts + [_amount(nano) for nano in (line.cost, line.markup, line.amount)]
-
-
-def _amount(nano: int) -> str:
-    from farthing.domain.budget import dollars
-
-    return dollars(nano).replace("$", "")
-
-
-def _harmless(text: str) -> str:
-    """In one line, and not a formula, whatever spreadsheet opens it."""
-    line = "".join(mark if mark.isprintable() else " " for mark in text)
-    return f"'{line}" if line.lstrip().startswith(FORMULAS) else line
+    return counts + [amount(nano) for nano in (line.cost, line.markup, line.amount)]

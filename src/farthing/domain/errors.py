@@ -14,6 +14,7 @@ FarthingError
 │   ├── UnsupportedMediaType 415
 │   └── HeadersTooLarge 431
 ├── RateLimited 429
+├── NotInstalled 501             this installation lacks an extra
 ├── Unavailable 503              we cannot serve it now: keys or accounting out of reach
 │   ├── Stopping 503             this process ends, another may answer
 │   └── Overloaded 503           more is asked than this process can do
@@ -152,6 +153,13 @@ class RateLimited(FarthingError):
         """`standings` tell how the caller's rates stand; without `retry_after` the request never fits."""
         super().__init__(message, retry_after=retry_after)
         self.standings = standings
+
+
+class NotInstalled(FarthingError):
+    """It needs a package that this installation does not have."""
+
+    status = 501
+    default_code = "not_installed"
 
 
 class Unavailable(FarthingError):

@@ -21,6 +21,7 @@ from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch
 from farthing.ports.experiments import Experiments
 from farthing.ports.learning import Grades
 from farthing.ports.replay import Replay
+from farthing.ports.reports import Reporting
 
 if TYPE_CHECKING:
     from fastapi.requests import HTTPConnection, Request
@@ -67,6 +68,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """Prices requests of a stretch whose price was not known, or with True only tells what would be done."""
     replay: Replay
     """What another policy would have done."""
+    reporting: Reporting
+    """Writes what a month came to."""
     health: Callable[[], Awaitable[dict[str, Any]]]
     metrics_text: Callable[[], bytes]
     version: str

@@ -12,6 +12,7 @@ from farthing.store.queries import cache, quality, requests, routing, savings, s
 
 if TYPE_CHECKING:
     from farthing.domain.reconciliation import Booked
+    from farthing.domain.report import Charge
     from farthing.ports.replay import Decided
 
 __all__ = ["Queries"]
@@ -98,3 +99,16 @@ class Queries:
         from farthing.store.queries.replay import decided
 
         return decided(self._engines, tenant, stretch, limit=limit)
+
+    async def month(self, tenant: str | None, stretch: Stretch) -> dict[str, Any]:
+        """What the report of a month tells: usage by every dimension, savings, what is estimated; scans its rows."""
+        from farthing.store.queries.month import month
+
+        async with self._engines.reading("analysis") as connection:
+            return await month(connection, tenant, stretch)
+
+    def charges(self, tenant: str | None, stretch: Stretch) -> AsyncIterator[Sequence[Charge]]:
+        """What was used on each day by whom, summed from the rows, batch by batch; scans them."""
+        from farthing.store.queries.month import charges
+
+        return charges(self._engines, tenant, stretch)

@@ -21,8 +21,9 @@ from farthing.store.rows import tools_of
 from farthing.store.schema import requests
 
 _SEAL_BYTES = 8
-_IN = ("prompt", "cached", "cached_audio", "cache_write_5m", "cache_write_1h", "audio_in", "image_in")
-_OUT = tuple(name for name in TOKEN_CLASSES if name not in _IN)
+TOKENS_IN = ("prompt", "cached", "cached_audio", "cache_write_5m", "cache_write_1h", "audio_in", "image_in")
+TOKENS_OUT = tuple(name for name in TOKEN_CLASSES if name not in TOKENS_IN)
+"""Classes of tokens that models read, and those that they write."""
 _LARGE = ("decision", "attempts")
 _COLUMNS = [column for column in requests.columns if column.name not in _LARGE]
 
@@ -154,8 +155,8 @@ def _summary(row: Mapping[Any, Any]) -> dict[str, Any]:
         **{name: row[name] for name in (*names, *more, *rest)},
         "user": row["user_id"],
         "tags": row["tags"] or {},
-        "tokens_in": sum(row[f"{name}_tokens"] for name in _IN),
-        "tokens_out": sum(row[f"{name}_tokens"] for name in _OUT),
+        "tokens_in": sum(row[f"{name}_tokens"] for name in TOKENS_IN),
+        "tokens_out": sum(row[f"{name}_tokens"] for name in TOKENS_OUT),
         "cache_hit": row["cache"] == "hit",
         "latency_ms": _milliseconds(row["duration_us"]),
         "first_token_ms": _milliseconds(row["first_token_us"]),
