@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries validate-experiments validate-replay eval-routing train-prior scenario scale footprint clean help
+.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries validate-experiments validate-replay validate-savings eval-routing train-prior scenario scale footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -125,6 +125,11 @@ eval-routing: dev ## every router on recorded outcomes beside published rows, un
 
 validate-replay: dev ## replays held against recorded outcomes: do their intervals hold the truth, into benchmarks/results
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.routing.replays $(DATA)
+
+# `make validate-savings MONTHS=100` is quicker, and keeps nothing.
+MONTHS ?= 1000
+validate-savings: dev ## simulated months whose truth is known: do the intervals of savings and forecasts hold it, into benchmarks/results
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.savings --months $(MONTHS)
 
 # What is known of prompts before the first rated answer; the file is part of the package.
 train-prior: dev ## the prior of learned routing anew, from the same recorded outcomes

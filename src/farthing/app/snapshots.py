@@ -222,6 +222,7 @@ class Refresher:
             unused=self._learned.unused,
             rules=self.in_force()[0],
             exploration=settings.routing.exploration,
+            hold_back=settings.routing.hold_back if settings.routing.baseline else 0.0,
             pace=self._pace.pace,
             keys=keyring.keys,
             plans=settings.plans,

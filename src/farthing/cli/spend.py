@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, usd
+from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, say, usd
 
 From = Annotated[str | None, typer.Option("--from", help="First day or moment, such as 2026-11-01.")]
 To = Annotated[str | None, typer.Option("--to", help="Last day or moment.")]
@@ -35,16 +35,52 @@ def spend(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what was spent. A row stands for a model unless --by says otherwise."""
+    """Show what was spent. A row stands for a model unless --by says otherwise.
+
+    Without a time: the last 30 days, and what this month will have cost at its end.
+    """
     from farthing.cli.configured import gateway_for
 
-    usage = gateway_for(url, config).get("/v1/usage", {"from": first, "to": last, "group_by": by.value})
+    gateway = gateway_for(url, config)
+    usage = gateway.get("/v1/usage", {"from": first, "to": last, "group_by": by.value})
+    forecast = gateway.get("/v1/forecast") if first is None and last is None else None
     if as_json:
-        print_json(usage)
+        print_json(usage if forecast is None else {**usage, "forecast": forecast})
+        return
+    if not usage["rows"]:
+        print("nothing was asked in this time, so nothing was spent")
         return
     columns = [by.value, "requests", "tokens in", "tokens out", "cost", "baseline", "saved"]
     rows = [_row(row.get("group"), row) for row in usage["rows"]]
     print_table(columns, [*rows, _row("total", usage["total"])], numbers=columns[1:])
+    if forecast is not None:
+        _print_forecast(forecast)
+
+
+def _print_forecast(found: dict[str, Any]) -> None:
+    """This month, in all and by budget, and what the same forecast was off by in the month before."""
+    columns = [found["month"], "spent", "at its end", "between", "limit"]
+    budgets = [
+        [one["name"] or f"{one['scope']} {one['subject'] or ''}".strip(), *_outlook(one), usd(one["limit"])]
+        for one in found["budgets"]
+    ]
+    say("")
+    print_table(columns, [["all", *_outlook(found), ""], *budgets], numbers=columns[1:])
+    if found["note"]:
+        say(found["note"])
+    for past in found["past"][:1]:
+        error = past["error_percent"]
+        way = "high" if error > 0 else "low"
+        say(f"On this day of {past['month']} the forecast was {abs(error):.1f} % too {way}.")
+
+
+def _outlook(found: dict[str, Any]) -> list[str]:
+    bounds = found["interval"]
+    return [
+        usd(found["spent"]),
+        "unknown" if found["forecast"] is None else usd(found["forecast"]),
+        "unknown" if bounds is None else f"{usd(bounds[0])} and {usd(bounds[1])}",
+    ]
 
 
 def _row(name: str | None, figures: dict[str, Any]) -> list[str]:

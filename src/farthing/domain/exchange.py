@@ -77,6 +77,7 @@ class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Candidates and metadata of the plan, for `GET /v1/requests/{id}`; as a tree, or already as its JSON text."""
     experiment_id: str | None = None
     arm: str | None = None
+    """Of the experiment; without one, of the standing comparison with the baseline: `hold_back` or `routed`."""
     attempts: tuple[Attempt, ...] = ()
 
     usage: Usage = Usage()

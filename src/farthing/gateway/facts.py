@@ -46,6 +46,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "score": plan.score,
         "confidence": plan.confidence,
         "reason": plan.reason,
+        "arm": plan.side,
     }
 
 

@@ -12,6 +12,7 @@ from farthing.domain.holding import bid_for
 from farthing.domain.pricing import NANO
 from farthing.domain.routing import concrete, strategy_for
 from farthing.domain.routing.exploration import explored
+from farthing.domain.routing.holdback import HELD_BACK, divided, unit_of
 from farthing.domain.routing.needs import capable
 from farthing.domain.routing.pace import paced
 from farthing.domain.routing.plan import Plan
@@ -198,11 +199,22 @@ def _routed(order: Order, wanted: str, part: Part | None) -> tuple[Plan, bool]:
         plan = THRIFT.lower(chosen, models, allowed)
     is_thrifty = plan is not chosen
     plan, is_free = _affordable(order, plan), part is None and floor is None and not is_thrifty
+    if is_free and snapshot.hold_back:
+        plan = _divided(order, plan)
+        is_free = plan.side != HELD_BACK
     if is_free and snapshot.pace is not None:
         plan = paced(plan, snapshot.pace)
     share = snapshot.exploration if is_free else 0.0
     plan = explored(plan, models, share=share, request_id=order.call.request_id)
     return plan if rule is None else promised(plan, rule, models.compared), is_thrifty
+
+
+def _divided(order: Order, plan: Plan) -> Plan:
+    call, draft, snapshot = order.call, order.draft, order.snapshot
+    if call.dialect.name in NEVER_KEPT:
+        return plan
+    unit = unit_of(draft.caller.tenant, draft.user, call.request_id, call.received_us)
+    return divided(plan, snapshot.catalogue.compared, share=snapshot.hold_back, unit=unit)
 
 
 def _promising(order: Order, part: Part | None) -> Rule | None:

@@ -31,7 +31,7 @@ def native_fields(draft: Draft, exchange: Exchange) -> dict[str, Any]:
         "original_cost": usd(exchange.baseline_cost),
         "savings": usd(exchange.savings),
         "cache_key": exchange.cache_key,
-        "experiment_assignment": exchange.arm,
+        "experiment_assignment": exchange.arm if exchange.experiment_id else None,
     } | _tokenizer(draft)
 
 

@@ -39,6 +39,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """What holds for some routes, the first that covers a request first."""
     exploration: float = 0.0
     """Share of the requests decided by what is learned that another model answers."""
+    hold_back: float = 0.0
+    """Share of the users' days, or requests of no user, that the baseline answers to measure what routing saves."""
     pace: Pace | None = None
     """How dear quality is, so that requests cost on average what they may; None where they may cost anything."""
     keys: Mapping[bytes, Key] = field(default_factory=dict)

@@ -132,7 +132,7 @@ class Desk:
             headers.append((b"idempotent-replayed", b"true"))
         if draft.is_thrifty:
             headers.append((b"x-farthing-budget", b"cheaper"))
-        if arm := exchange.arm if exchange is not None else draft.part and draft.part.arm.name:
+        if arm := exchange.experiment_id and exchange.arm if exchange else draft.part and draft.part.arm.name:
             headers.append((b"x-farthing-experiment-arm", header_value(arm)))
         if exchange is not None and exchange.usage.estimated:
             headers.append((b"x-farthing-estimated", b"true"))

@@ -53,7 +53,7 @@ def _field(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 (as `prese
     if name in MOMENTS and isinstance(value, int):
         return name, rfc3339(value)
     if name == "interval":
-        return name, [bound / NANO for bound in value]
+        return name, None if value is None else [bound / NANO for bound in value]
     return name, presented(value)
 
 

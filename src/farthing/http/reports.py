@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -14,6 +15,7 @@ from farthing.http.moments import parse_moment, rfc3339
 from farthing.http.policy import tenant_of
 from farthing.http.presentation import as_object, presented
 from farthing.http.services import Services, services_of
+from farthing.insight.savings import measured_savings
 from farthing.ports import Filter, GroupBy, Stretch
 
 DEFAULT_SPAN_US = 30 * DAY_US
@@ -63,12 +65,16 @@ async def usage(request: Request, query: Annotated[UsageQuery, Query()]) -> dict
 async def savings(request: Request, query: Annotated[StretchQuery, Query()]) -> dict[str, Any]:
     """What was saved against the baseline, and by what; the last 30 days unless said otherwise.
 
-    The interval has no width: the baseline is the same tokens at another price, which is counted, not estimated.
+    The interval of what is counted has no width: the baseline is the same tokens at another price. `measured` tells
+    what the comparison with requests that were held back says.
     """
     stretch = stretch_of(request, query)
     services = await caught_up(request)
     figures = as_object(await services.queries.savings(tenant_of(request), stretch))
-    return {**figures, "method": "counted", **shown_stretch(stretch), "demo": _is_demo(services)}
+    # numpy takes its time to load, for which requests should not wait.
+    found = await asyncio.to_thread(measured_savings, await services.queries.sides(tenant_of(request), stretch))
+    more = {"method": "counted", "measured": as_object(found), "demo": _is_demo(services)}
+    return {**figures, **more, **shown_stretch(stretch)}
 
 
 class LedgerQuery(StretchQuery):

@@ -6,6 +6,7 @@ from farthing.http import (
     description,
     experiments,
     feedback,
+    forecast,
     health,
     live,
     models,
@@ -15,6 +16,7 @@ from farthing.http import (
     replay,
     reports,
     signon,
+    whatif,
 )
 from farthing.http.admin import budgets, credentials, keys, learning, money, people, tenants
 from farthing.http.desk import HOT
@@ -39,6 +41,8 @@ ROUTES = (
     Route("GET", "/stats", KEY, reports.stats),
     Route("GET", "/v1/usage", KEY, reports.usage),
     Route("GET", "/v1/savings", KEY, reports.savings),
+    Route("GET", "/v1/savings/what-if", KEY, whatif.what_if),
+    Route("GET", "/v1/forecast", KEY, forecast.forecast),
     Route("GET", "/v1/replay", AUDIT, replay.replay),
     Route("GET", "/reports/{month}", AUDIT, monthly.monthly_report),
     Route("GET", "/v1/requests", KEY, reports.requests),

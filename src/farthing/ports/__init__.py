@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -14,6 +14,10 @@ from farthing.domain.exchange import Exchange, Intent, Status
 from farthing.domain.keys import Caller
 from farthing.domain.routing.plan import Needs
 from farthing.domain.secrecy import Secret
+
+if TYPE_CHECKING:
+    from farthing.domain.budget import Budget
+    from farthing.domain.stats.heldback import Sides
 
 Spawn = Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]
 """Starts a supervised task under a name."""
@@ -321,6 +325,15 @@ class Queries(Protocol):
 
     async def savings(self, tenant: str | None, stretch: Stretch) -> Mapping[str, Any]:
         """What was saved against the baseline, and by what."""
+
+    async def sides(self, tenant: str | None, stretch: Stretch) -> Sides:
+        """What was held back and what was routed beside it."""
+
+    async def daily(self, tenant: str | None, stretch: Stretch) -> Mapping[int, int]:
+        """Nano-dollars of each day that cost anything, by its start in µs."""
+
+    async def daily_of(self, budgets: Iterable[Budget], stretch: Stretch) -> Mapping[str, Mapping[int, int]]:
+        """Nano-dollars of each day in a stretch of whole days, by budget id."""
 
     async def requests(self, tenant: str | None, wanted: Filter, *, limit: int = 50, cursor: str | None = None) -> Rows:
         """A page of the ledger. Raises `InvalidRequest` for a cursor that is none."""

@@ -101,6 +101,8 @@ class RoutingSettings(Section):
     """The most quality, in points of 0..1, that a cheaper answer may cost."""
     exploration: Annotated[float, Field(ge=0, le=0.2)] = 0.02
     """The share of requests that are answered by another model than the chosen one, once something is learned."""
+    hold_back: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    """The share of requests that the baseline, where one is set, answers to measure what routing saves."""
     pace_usd_per_request: Annotated[float, Field(gt=0, le=1_000)] | None = None
     """What a request may cost on average that is routed by what is learned; None leaves that open."""
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from farthing.domain.exchange import Exchange
 from farthing.domain.keys import ERRANDS
+from farthing.domain.routing.holdback import group_of, unit_of
 
 MINUTE_US = 60_000_000
 GRAINS = (1, 60, 1440)
 """Lengths of a bucket in minutes: minute, hour, day (UTC)."""
 
-TOTAL = "total"
+TOTAL, SIDES = "total", "side"
 LONGEST_VALUE = 200
 """Characters of a value that are kept: an index entry of PostgreSQL holds 2,700 bytes."""
 
@@ -39,6 +40,7 @@ def fold(exchanges: Iterable[Exchange]) -> list[Cell]:
     Batches that are written in this order wait for one another but never deadlock.
     """
     by_minute: _Parts = defaultdict(list)
+    exchanges = list(exchanges)
     groups, users = _groups(exchanges)
     for (minute, tenant, user), sums in users.items():
         by_minute["user", 1, minute, tenant, user[:LONGEST_VALUE]].append(sums)
@@ -52,7 +54,9 @@ def fold(exchanges: Iterable[Exchange]) -> list[Cell]:
             longer[dimension, grain, minute - minute % (grain * MINUTE_US), tenant, value].append(sums)
     return [
         (dimension, grain, bucket, tenant, value, *sums)
-        for (dimension, grain, bucket, tenant, value), sums in sorted((minutes | _summed(longer)).items())
+        for (dimension, grain, bucket, tenant, value), sums in sorted(
+            (minutes | _summed(longer) | _sides(exchanges)).items()
+        )
     ]
 
 
@@ -64,6 +68,21 @@ def hits(exchanges: Iterable[Exchange]) -> dict[str, tuple[int, int]]:
             number, saved = found.get(exchange.cache_key, (0, 0))
             found[exchange.cache_key] = number + 1, saved + exchange.savings
     return dict(sorted(found.items()))
+
+
+def _sides(exchanges: Iterable[Exchange]) -> dict[tuple[Any, ...], list[int]]:
+    """Sums by day alone, of what was held back and of what could have been, by group of users' days.
+
+    What the cache answered is on neither side: who is held back is decided after it.
+    """
+    sides: _Parts = defaultdict(list)
+    for exchange in exchanges:
+        if exchange.arm and not exchange.experiment_id and exchange.status != "cached":
+            tenant, at_us = exchange.tenant, exchange.created_at_us
+            group = group_of(unit_of(tenant, exchange.user, exchange.request_id, at_us))
+            place = SIDES, GRAINS[-1], at_us - at_us % (GRAINS[-1] * MINUTE_US), tenant, f"{exchange.arm} {group}"
+            sides[place].append(counters(exchange))
+    return _summed(sides)
 
 
 def _groups(exchanges: Iterable[Exchange]) -> tuple[dict[tuple[Any, ...], list[int]], dict[tuple[Any, ...], list[int]]]:

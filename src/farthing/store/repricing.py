@@ -30,7 +30,8 @@ _Place = tuple[int, str]
 _HOUR_US = HOUR_MINUTES * MINUTE_US
 _FIELDS = (
     *("request_id", "status", "route", "dialect", "tenant", "key_id", "team", "requested_model", "stream"),
-    *("provider", "model", "strategy", "tier", "confidence", "cost", "baseline_cost", "price_version"),
+    *("provider", "model", "strategy", "tier", "confidence", "experiment_id", "arm"),
+    *("cost", "baseline_cost", "price_version"),
     *("cache", "cache_level", "cache_key", "duration_us"),
 )
 """What prices and sums depend on, called the same in an exchange and in its row."""

@@ -247,6 +247,13 @@ async def test_savings_by_source(store: Store) -> None:
         "percent": 40.0,
         "interval": [1200, 1200],
         "by_source": {"routing": 400, "answer_cache": 800, "prompt_cache": 0, "batch": 0, "overhead": 0},
+        "sources": {
+            "routing": {"saved": 400, "method": "counted", "requests": 3},
+            "answer_cache": {"saved": 800, "method": "counted", "requests": 1},
+            **{
+                name: {"saved": 0, "method": "counted", "requests": 0} for name in ("prompt_cache", "batch", "overhead")
+            },
+        },
         "unpriced_requests": 1,
     }
 

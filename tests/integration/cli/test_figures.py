@@ -42,6 +42,19 @@ USAGE = {
         "savings": 2.75,
     },
 }
+UNTOLD = {"forecast": None, "interval": None}
+FORECAST = {
+    "month": "2026-11",
+    "spent": 1.5,
+    "forecast": 2.25,
+    "interval": [2.0, 3.5],
+    "past": [{"month": "2026-10", "error_percent": 3.25}, {"month": "2026-09", "error_percent": -1.0}],
+    "note": None,
+    "budgets": [
+        {"name": "Support", "scope": "team", "subject": "support", "limit": 10, "spent": 2.5, **UNTOLD},
+        {"name": None, "scope": "gateway", "subject": None, "limit": 5, "spent": 1, "forecast": 2, "interval": [1, 3]},
+    ],
+}
 SAVINGS = {
     "actual_cost": 1.5,
     "baseline_cost": 4.25,
@@ -92,6 +105,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         return refusal(401, "No API key was sent.")
     found: dict[str, Any] = {
         "/v1/usage": {**USAGE, "query": dict(request.query)},
+        "/v1/forecast": FORECAST,
         "/v1/savings": {**SAVINGS, "query": dict(request.query)},
         "/v1/requests/01a": REQUEST,
         "/v1/requests/01b": EXPECTED,
@@ -120,7 +134,15 @@ def test_spending_is_a_table_with_its_total(farthing: Farthing, url: str) -> Non
         "small     1,200     34,567         890    $1.50     $4.25  $2.75",
         "none          1          0           0  unknown   unknown  $0.00",
         "total     1,201     34,567         890    $1.50     $4.25  $2.75",
+        "",
+        "2026-11  spent  at its end          between   limit",
+        "all      $1.50       $2.25  $2.00 and $3.50",
+        "Support  $2.50     unknown          unknown  $10.00",
+        "gateway  $1.00       $2.00  $1.00 and $3.00   $5.00",
+        "On this day of 2026-10 the forecast was 3.2 % too high.",
     ]
+    told = json.loads(farthing("spend", "--json", FARTHING_URL=url, FARTHING_MASTER_KEY=KEY).out)
+    assert told == {**USAGE, "query": {"group_by": "model"}, "forecast": FORECAST}
 
 
 def test_spending_can_be_cut_otherwise(farthing: Farthing, url: str) -> None:

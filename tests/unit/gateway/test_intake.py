@@ -138,6 +138,34 @@ async def test_who_says_how_much_quality_may_be_given_up_is_not_explored() -> No
     assert told == [{"small": 1.0}, {"small": 1.0}, None]
 
 
+async def test_what_is_held_back_is_answered_by_the_baseline_and_nobody_else_is_told_of_sides() -> None:
+    """Neither explored nor paced; the others are compared with it."""
+    rig = learned(Rig(lambda _: answer(completion())), {"small": 0.8, "middle": 0.79}, exploration=0.2)
+    current = rig.snapshots.current
+    catalogue = replace(current.catalogue, baseline="large")
+    pace = Pace(target_usd=0.001, spent_usd=0.002, points_per_usd=1_000.0)
+    for share in (1.0, 1e-9):
+        rig.snapshots.swap(replace(current, catalogue=catalogue, hold_back=share, pace=pace))
+        await rig.ask(chat(model="auto"))
+    held, routed = rig.journal.settled
+    assert (held.model, held.strategy, held.arm, held.savings) == ("large", "hold_back", "hold_back", 0)
+    assert json.loads(str(held.decision))["metadata"]["propensities"] == {"large": 1.0}
+    assert (routed.model, routed.arm, routed.experiment_id) == ("small", "routed", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "directives"), [(chat(model="small"), {}), (chat(model="auto"), {"quality_floor": 0.1})]
+)
+async def test_who_says_what_is_wanted_is_not_held_back(body: dict[str, Any], directives: dict[str, Any]) -> None:
+    """A model by its name, or how much quality a cheaper answer may cost."""
+    rig = Rig(lambda _: answer(completion()))
+    current = rig.snapshots.current
+    catalogue = replace(current.catalogue, baseline="large")
+    rig.snapshots.swap(replace(current, catalogue=catalogue, hold_back=1.0))
+    await rig.ask(body, **directives)
+    assert [(one.model, one.arm) for one in rig.journal.settled] == [("small", None)]
+
+
 async def test_a_pace_gives_up_quality_but_not_that_of_who_sets_a_floor() -> None:
     """Where as much is saved by it; nor is a model given up that was asked for by its name."""
     rig = learned(Rig(lambda _: answer(completion())))

@@ -82,6 +82,38 @@ async def test_savings_by_source(open_client: Client) -> None:
     assert set(answer["by_source"]) == {"routing", "answer_cache", "prompt_cache", "batch", "overhead"}
 
 
+async def test_measured_savings(open_client: Client, store: Store) -> None:
+    """Against what was held back, with an interval, beside what is counted; quality needs ratings."""
+    back = [
+        exchange(arm="hold_back", experiment_id=None, user=f"u{n}", cost=1_000 + 10 * (n % 3), baseline_cost=1_000)
+        for n in range(120)
+    ]
+    routed = [exchange(arm="routed", experiment_id=None, user=f"v{n}") for n in range(200)]
+    await store.ingest.write([*back, *routed])
+    measured = (await open_client.get(f"/v1/savings?{FROM_TO}")).json["measured"]
+    assert (measured["method"], measured["requests"]) == ("measured", {"held_back": 120, "routed": 200})
+    assert measured["saved"] == pytest.approx(200 * (1_010 - 300) / 1e9)
+    low, high = measured["interval"]
+    assert low < measured["saved"] < high
+    assert measured["percent"] == pytest.approx(100 * 710 / 1_010)
+    least, most = measured["percent_interval"]
+    assert least < measured["percent"] < most
+    assert measured["note"] is None
+    assert measured["quality"]["ratings"] == {"held_back": 0, "routed": 0}
+    assert measured["quality"]["difference"] is None
+    assert measured["quality"]["note"].startswith("Too few ratings")
+
+
+async def test_too_little_held_back_is_said(open_client: Client, store: Store) -> None:
+    """In words, with how much there is."""
+    empty = (await open_client.get(f"/v1/savings?{FROM_TO}")).json["measured"]
+    assert empty["note"].startswith("Nothing was held back")
+    await store.ingest.write([exchange(arm="hold_back", experiment_id=None)])
+    little = (await open_client.get(f"/v1/savings?{FROM_TO}")).json["measured"]
+    assert little["note"].startswith("Too little to say: 1 requests were held back, of 100")
+    assert [little[name] for name in ("saved", "interval", "percent", "percent_interval")] == [None] * 4
+
+
 async def test_the_ledger_is_paged_from_the_newest_on(open_client: Client, ledger: list[str]) -> None:
     """Each row once, whatever the size of a page."""
     for size in (1, 2, 5):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from farthing.domain.chat import Usage
 from farthing.domain.exchange import Exchange
+from farthing.domain.routing.holdback import group_of, unit_of
 from farthing.store.aggregates import GRAINS, LONGEST_VALUE, MINUTE_US, SOURCES, Cell, counters, fold
 from farthing.store.schema import COUNTERS
 from tests.conformance.store.samples import NOON_US, TOKENS_IN, TOKENS_OUT, exchange
@@ -119,3 +120,15 @@ def test_long_values_are_cut() -> None:
     cells = fold([exchange(user="x" * 10_000, tags={"t": "y" * 500, "t" + "": "y" * 500})])
     assert {cell[4] for cell in cells if cell[0] == "user"} == {"x" * LONGEST_VALUE}
     assert {len(cell[4]) for cell in cells if cell[0] == "tag"} == {LONGEST_VALUE}
+
+
+def test_sides_of_the_comparison_are_summed_by_day_and_group() -> None:
+    """But for what the cache answered, and for arms of experiments."""
+    day_us = NOON_US - 720 * MINUTE_US
+    alike = [exchange(arm="hold_back", created_at_us=NOON_US + n, experiment_id=None) for n in range(2)]
+    cached = exchange(arm="routed", status="cached", experiment_id=None)
+    tried = exchange(arm="control", experiment_id="e1")
+    cells = [cell for cell in fold([*alike, cached, tried]) if cell[0] == "side"]
+    group = group_of(unit_of("acme", "ann", "", NOON_US))
+    sums = [2 * figure for figure in counters(alike[0])]
+    assert cells == [("side", 1440, day_us, "acme", f"hold_back {group}", *sums)]

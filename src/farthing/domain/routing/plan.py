@@ -64,6 +64,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = field(default_factory=dict)
     is_explored: bool = False
     """Whether the first model comes first only to learn what it is worth: its answer is not kept."""
+    side: Literal["hold_back", "routed"] | None = None
+    """On which side it stands of the comparison that measures what routing saves; None where on neither."""
 
     def led_by(self, name: str, reason: str) -> Plan:
         """The same plan with this one of its models asked first, of which nobody is sure."""

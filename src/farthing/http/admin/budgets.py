@@ -80,7 +80,7 @@ async def list_budgets(request: Request, query: Annotated[Page, Query()]) -> dic
     services, reach = services_of(request), reach_behind(request)
     listing = Listing("budgets", reach)
     place = listing.place(query.cursor)
-    mine = sorted(await _within(services, reach, await services.budgets.list(reach.tenant)), key=lambda one: one.id)
+    mine = await in_reach(request)
     found = [budget for budget in mine if place is None or budget.id > place[0]][: query.limit + 1]
     now_us = services.clock.now_us()
     spent = await services.spent(found, now_us)
@@ -182,6 +182,13 @@ def _check_rank(request: Request, budget: Budget) -> None:
     needed = LOOSENED_BY.get(budget.scope)
     if needed is not None and not may(caller_of(request).role, needed):
         raise Forbidden("This budget bounds you as well: you may tighten it, and ask those above you for more.")
+
+
+async def in_reach(request: Request) -> list[Budget]:
+    """The budgets that the caller may see, in the order of their ids."""
+    services, reach = services_of(request), reach_behind(request)
+    found = await _within(services, reach, await services.budgets.list(reach.tenant))
+    return sorted(found, key=lambda one: one.id)
 
 
 async def _within(services: Services, reach: Reach, budgets: Sequence[Budget]) -> list[Budget]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from farthing.domain.budget import DAY_US, Budget, span
 from farthing.ports import Filter, GroupBy, Rows, Stretch
 from farthing.store.engine import Engines
-from farthing.store.queries import cache, quality, requests, routing, savings, spend, stats, usage
+from farthing.store.queries import cache, quality, requests, routing, savings, spend, stats, sums, usage
 
 if TYPE_CHECKING:
     from farthing.domain.reconciliation import Booked
     from farthing.domain.report import Charge
+    from farthing.domain.stats.heldback import Sides
     from farthing.ports.replay import Decided
 
 __all__ = ["Queries"]
@@ -49,6 +50,11 @@ class Queries:
         async with self._engines.reading() as connection:
             return await savings.savings(connection, tenant, stretch)
 
+    async def sides(self, tenant: str | None, stretch: Stretch) -> Sides:
+        """What was held back and what was routed beside it."""
+        async with self._engines.reading() as connection:
+            return await savings.sides(connection, tenant, stretch)
+
     async def requests(self, tenant: str | None, wanted: Filter, *, limit: int = 50, cursor: str | None = None) -> Rows:
         """A page of the ledger. Raises `InvalidRequest` for a cursor that is none."""
         async with self._engines.reading() as connection:
@@ -83,6 +89,17 @@ class Queries:
         """Nano-dollars spent in each budget's present window, by the budget's id."""
         async with self._engines.reading("refresh") as connection:
             return await spend.spent(connection, budgets, now_us)
+
+    async def daily(self, tenant: str | None, stretch: Stretch) -> Mapping[int, int]:
+        """Nano-dollars of each day that cost anything, by its start in µs."""
+        async with self._engines.reading() as connection:
+            days = await sums.by_bucket(connection, sums.DAY_MINUTES, tenant, stretch)
+        return {day: found.cost for day, found in days.items() if found.cost}
+
+    async def daily_of(self, budgets: Iterable[Budget], stretch: Stretch) -> Mapping[str, Mapping[int, int]]:
+        """Nano-dollars of each day in a stretch of whole days, by budget id."""
+        async with self._engines.reading() as connection:
+            return await spend.daily_of(connection, budgets, stretch)
 
     async def charged(self, provider: str, month_us: int) -> list[Booked]:
         """What the requests to a provider cost in the month around a moment, by day and model; scans their rows."""

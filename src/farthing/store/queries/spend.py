@@ -62,6 +62,30 @@ async def spent(connection: AsyncConnection, budgets: Iterable[Budget], now_us: 
     return found
 
 
+async def daily_of(
+    connection: AsyncConnection, budgets: Iterable[Budget], stretch: Stretch
+) -> Mapping[str, Mapping[int, int]]:
+    """Nano-dollars of each day (its start in µs) in the stretch, which is of whole days, by budget id."""
+    groups: dict[str, list[Budget]] = {}
+    for budget in budgets:
+        groups.setdefault(_dimension(budget), []).append(budget)
+    found: dict[str, dict[int, int]] = {}
+    for dimension, members in groups.items():
+        rows = covered([dimension], None, pieces(stretch, [DAY_MINUTES])).c
+        statement = (
+            sa.select(rows.tenant, rows.value, rows.bucket, sa.cast(sa.func.sum(rows.cost), sa.BigInteger))
+            .where(rows.value.in_({_value(budget) for budget in members}))
+            .group_by(rows.tenant, rows.value, rows.bucket)
+        )
+        costs = [tuple(row) for row in await connection.execute(statement)]
+        for budget in members:
+            days = found.setdefault(budget.id, {})
+            for tenant, value, day, cost in costs:
+                if value == _value(budget) and (budget.scope == "gateway" or tenant == budget.tenant):
+                    days[day] = days.get(day, 0) + cost
+    return found
+
+
 def _everybodys(costs: Mapping[tuple[str, str], int], budget: Budget) -> int:
     return sum(cost for (_, value), cost in costs.items() if value == _value(budget))
 
