@@ -26,6 +26,7 @@ from farthing.cli.serve import serve
 from farthing.cli.spend import spend
 from farthing.cli.tenants import TENANTS
 from farthing.cli.terminal import CommandError, complain
+from farthing.cli.top import top
 from farthing.cli.why import why
 
 PROGRAM = typer.Typer(
@@ -36,7 +37,7 @@ PROGRAM = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _command in (serve, demo, migrate, doctor, spend, savings, why, reprice, reconcile, invoice, report):
+for _command in (serve, demo, migrate, doctor, spend, savings, top, why, reprice, reconcile, invoice, report):
     PROGRAM.command()(_command)
 PROGRAM.command("replay", help="Show what another policy would have cost.")(Replay)
 PROGRAM.add_typer(KEYS, name="keys")

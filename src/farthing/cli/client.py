@@ -5,12 +5,20 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from farthing.cli.terminal import CommandError
 
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
 _MAX_BYTES = 64 * 1024 * 1024
+_DENIED = frozenset({http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN})
+
+
+class Denied(CommandError):
+    """The key, or its absence, does not reach this."""
 
 
 class Gateway:
@@ -21,7 +29,8 @@ class Gateway:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise CommandError(f'"{url}" is no address of a gateway: expected http://host:port')
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
+        """Where it is, without a path."""
         self._key = key
         self._patience_s = patience_s
 
@@ -38,6 +47,21 @@ class Gateway:
         """The JSON object that answers a change. Raises `CommandError`."""
         return self._told("PATCH", path, json.dumps(body).encode())
 
+    def listen(self, path: str) -> ClientConnection:
+        """A WebSocket at this path. Raises `OSError` and `WebSocketException`."""
+        from websockets.sync.client import connect
+
+        return connect(
+            f"ws{self.url.removeprefix('http')}{path}",
+            additional_headers=self._identity(),
+            open_timeout=self._patience_s,
+            close_timeout=1,
+            proxy=None,
+        )
+
+    def _identity(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._key}"} if self._key else {}
+
     def _told(self, method: str, target: str, sent: bytes | None) -> dict[str, Any]:
         status, body = self._exchange(method, target, sent)
         try:
@@ -46,14 +70,15 @@ class Gateway:
             answer = None
         if status in {http.HTTPStatus.OK, http.HTTPStatus.CREATED} and isinstance(answer, dict):
             return answer
-        raise CommandError(self._refusal(status, answer))
+        message = self._refusal(status, answer)
+        raise Denied(message) if status in _DENIED else CommandError(message)
 
     def _exchange(self, method: str, target: str, sent: bytes | None) -> tuple[int, bytes]:
-        parts = urlsplit(self._url)
+        parts = urlsplit(self.url)
         make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        headers = {"accept": "application/json", **({} if sent is None else {"content-type": "application/json"})}
-        if self._key:
-            headers["authorization"] = f"Bearer {self._key}"
+        headers = {"accept": "application/json", **self._identity()}
+        if sent is not None:
+            headers["content-type"] = "application/json"
         try:
             connection = make(parts.hostname or "", parts.port, timeout=self._patience_s)
             try:
@@ -65,12 +90,12 @@ class Gateway:
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise CommandError(
-                f"no gateway answers at {self._url} ({reason}): start one with `farthing serve`, or name it with --url"
+                f"no gateway answers at {self.url} ({reason}): start one with `farthing serve`, or name it with --url"
             ) from error
 
     def _refusal(self, status: int, answer: Any) -> str:  # noqa: ANN401 (JSON)
         error = answer.get("error") if isinstance(answer, dict) else None
         message = error.get("message") if isinstance(error, dict) else None
-        if status in {http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN}:
-            return f"the gateway at {self._url} wants an admin key: set FARTHING_MASTER_KEY ({message or status})"
-        return message or f"what answers at {self._url} is no Farthing gateway (HTTP {status})"
+        if status in _DENIED:
+            return f"the gateway at {self.url} wants an admin key: set FARTHING_MASTER_KEY ({message or status})"
+        return message or f"what answers at {self.url} is no Farthing gateway (HTTP {status})"

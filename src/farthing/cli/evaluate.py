@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from farthing.cli.terminal import AsJson, CommandError, print_json, print_table
+from farthing.cli.terminal import AsJson, CommandError, print_json, print_table, waiting
 
 EVALUATIONS = typer.Typer(help="Score routers on recorded outcomes.", no_args_is_help=True)
 
@@ -73,7 +73,8 @@ def routing(
             prices=named,
             budgets=budgets,
         )
-        found = evaluate(question)
+        with waiting(f"scoring {len(learners)} routers on {len(rows):,} outcomes"):
+            found = evaluate(question)
     if as_json or not sys.stdout.isatty():
         print_json(shown(found, _name(file)))
         return

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from farthing.cli.terminal import AsJson, CommandError, ConfigFile, GatewayUrl, print_json, print_table
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, GatewayUrl, print_json, print_table, say
 from farthing.cli.trial_options import arm_of, margin_of, namespace_of, scope_of, shares_of
 
 EXPERIMENTS = typer.Typer(help="Plan, start, watch and stop A/B tests.", no_args_is_help=True)
@@ -158,6 +158,9 @@ def list_(*, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson 
     if as_json:
         print_json({"experiments": found["data"]})
         return
+    if not found["data"]:
+        print("no experiment yet: `farthing experiments plan` tells how many results one needs")
+        return
     columns = ["id", "name", "arms", "results", "status", "verdict"]
     print_table(columns, [_row(experiment) for experiment in found["data"]], numbers=["results"])
 
@@ -200,7 +203,7 @@ def ramp(
         print_json(found)
         return
     arms = "".join(f", {arm['share']:.1%} of them in {arm['name']}" for arm in found["arms"]) if shares else ""
-    print(f"{found['traffic']:.0%} of users take part in experiment {found['id']}{arms}")
+    say(f"{found['traffic']:.0%} of users take part in experiment {found['id']}{arms}")
 
 
 @EXPERIMENTS.command()
@@ -280,7 +283,7 @@ def _print_settings(found: dict[str, Any]) -> None:
     }
     for name, value in lines.items():
         if value:
-            print(f"{name:<12}  {value}")
+            say(f"{name:<12}  {value}")
     print()
     rows = [[arm["name"], arm["strategy"], f"{arm['share']:.1%}"] for arm in found["arms"]]
     print_table(["arm", "strategy", "share"], rows, numbers=["share"])
@@ -310,9 +313,9 @@ def _print_results(found: dict[str, Any]) -> None:
 
     metrics, verdict = found["metrics"], found["verdict"]
     facts = metrics["experiment"]
-    print(f"{verdict['code'].replace('_', ' ')}: {verdict['reason']}")
+    say(f"{verdict['code'].replace('_', ' ')}: {verdict['reason']}")
     for caveat in verdict["caveats"]:
-        print(f"  but: {caveat}")
+        say(f"  but: {caveat}")
     late = f", {facts['late']:,} late" if facts["late"] else ""
     print(f"{facts['n']:,} of {facts['planned_n']:,} results{late}; {found['status']}")
     print()
@@ -340,7 +343,7 @@ def _print_interval(cost: dict[str, Any], *, is_planned: bool) -> None:
     low, high = interval
     relative = "" if cost["rel"] is None else f" ({cost['rel']:+.1%})"
     print()
-    print(f"{cost['arm']} against {cost['against']}: {_usd(cost['diff'])}{relative} a request")
+    say(f"{cost['arm']} against {cost['against']}: {_usd(cost['diff'])}{relative} a request")
     when = "at the end" if is_planned else "so far"
     print(f"  {bar(low, cost['diff'], high)}  from {_usd(low)} to {_usd(high)}, {when}")
 

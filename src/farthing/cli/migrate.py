@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from farthing.cli.terminal import AsJson, CommandError, ConfigFile, print_json
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, print_json, waiting
 
 
 def migrate(
@@ -21,8 +21,9 @@ def migrate(
     from farthing.settings import without_password
 
     database = settings_for(config).lasting_database
-    changed = False if check else bring_up_to_date(database)
-    current = is_up_to_date(database) if check else True
+    with waiting("looking at the schema" if check else "bringing the schema up to date"):
+        changed = False if check else bring_up_to_date(database)
+        current = is_up_to_date(database) if check else True
     shown = without_password(database.url.get_secret_value())
     if as_json:
         print_json({"database": shown, "is_current": current, "changed": changed})

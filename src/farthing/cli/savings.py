@@ -21,6 +21,9 @@ def savings(
     if as_json:
         print_json(found)
         return
+    if found["actual_cost"] == found["baseline_cost"] == 0:
+        print("nothing was asked in this time, so nothing was spent or saved")
+        return
     percent = f" ({found['percent']:.1f} %)" if found.get("percent") is not None else ""
     rows = [
         ["at the baseline", usd(found["baseline_cost"])],

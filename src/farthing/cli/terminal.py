@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,22 +19,55 @@ GatewayUrl = Annotated[
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration file.", show_default=False)]
 
 
+_OBEYED = re.compile("[\x7f-\x9f]")
+"""What JSON leaves as it is and a terminal may take for a command."""
+
+
 class CommandError(Exception):
     """Ends a command; the message says in one line what is wrong and what to do."""
 
 
+def shown(text: str) -> str:
+    """The text with whatever a terminal could obey, such as an escape sequence, spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def say(line: str) -> None:
+    """One line on standard output, in which nothing is obeyed."""
+    print(shown(line))
+
+
 def complain(message: str) -> None:
-    """One line on standard error."""
-    print(f"farthing: {' '.join(message.split())}", file=sys.stderr)
+    """One line on standard error, in which nothing is obeyed."""
+    print(f"farthing: {shown(' '.join(message.split()))}", file=sys.stderr)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Shows that something is done which may take long, where somebody watches."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 (whatever JSON can say)
     """The value as JSON on standard output."""
-    print(json.dumps(value, ensure_ascii=False, indent=None if not sys.stdout.isatty() else 2))
+    text = json.dumps(value, ensure_ascii=False, indent=None if not sys.stdout.isatty() else 2)
+    print(_OBEYED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
-    """Rows under their columns; those named in `numbers` are aligned to the right. Plain where nobody watches."""
+    """Rows under their columns; those named in `numbers` are aligned to the right. Plain where nobody watches.
+
+    Nothing in a cell is obeyed.
+    """
+    rows = [[shown(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _print_rich(columns, rows, numbers)
         return

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import typer
 
-from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, usd
+from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, say, usd
 
 
 def why(
@@ -26,7 +26,7 @@ def why(
         return
     for name in ("request_id", "created_at", "status", "model", "provider", "strategy", "tier", "confidence", "reason"):
         if found.get(name) is not None:
-            print(f"{name.replace('_', ' '):<12}  {found[name]}")
+            say(f"{name.replace('_', ' '):<12}  {found[name]}")
     print(f"{'cost':<12}  {usd(found.get('cost'))}")
     if candidates := _candidates(found):
         print()

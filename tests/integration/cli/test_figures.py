@@ -169,6 +169,34 @@ def test_savings_show_their_sources(farthing: Farthing, url: str) -> None:
     assert json.loads(farthing("savings", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).out)["saved"] == 2.75
 
 
+NOTHING = {
+    "/v1/usage": {"rows": [], "total": {}},
+    "/v1/savings": {**SAVINGS, "actual_cost": 0.0, "baseline_cost": 0.0},
+    "/v1/forecast": {},
+    "/experiments": {"data": [], "next_cursor": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["spend"], "nothing was asked in this time, so nothing was spent\n"),
+        (["savings"], "nothing was asked in this time, so nothing was spent or saved\n"),
+        (["experiments", "list"], "no experiment yet: `farthing experiments plan` tells how many results one needs\n"),
+    ],
+)
+def test_where_there_is_nothing_it_is_said(farthing: Farthing, command: list[str], told: str) -> None:
+    """In place of an empty table."""
+
+    async def none(request: web.Request) -> web.Response:
+        return web.json_response(NOTHING[request.path])
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", none)
+    with Served(application) as served:
+        assert farthing(*command, "--url", served.url).out == told
+
+
 def test_why_lists_candidates_in_their_order(farthing: Farthing, url: str) -> None:
     """The request, its reason, and every candidate from the one that was asked first to those that lost."""
     said = farthing("why", "01a", "--url", url, FARTHING_MASTER_KEY=KEY)

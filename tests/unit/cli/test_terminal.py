@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from farthing.cli.terminal import complain, print_json, print_table, usd
+from farthing.cli.terminal import complain, print_json, print_table, say, shown, usd, waiting
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,49 @@ def test_a_complaint_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever an error says, it stays on its line, on standard error."""
     complain("two\n lines")
     assert capsys.readouterr() == ("", "farthing: two lines\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("plain é 漢 ●", "plain é 漢 ●"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("\x9b2J", "\\x9b2J"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("\u202egpt", "\\u202egpt"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_nothing_that_others_wrote_is_obeyed(text: str, seen: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A terminal is told what is there, and not to do it: in lines, cells and complaints."""
+    assert shown(text) == seen
+    say(text)
+    print_table(["name"], [[text]])
+    complain(text.replace("\n", "").replace("\t", ""))
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [seen, "name", seen]
+    assert err.removesuffix("\n").isprintable()
+
+
+def test_json_holds_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not even what JSON itself allows as it is; programs read the same."""
+    print_json({"name": "\x1b[2J\x9b2J\x7f"})
+    out = capsys.readouterr().out
+    assert out == '{"name": "\\u001b[2J\\u009b2J\\u007f"}\n'
+    assert json.loads(out)["name"] == "\x1b[2J\x9b2J\x7f"
+
+
+def test_long_work_is_seen_where_somebody_watches(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On standard error of a terminal, and nowhere else."""
+    with waiting("scoring"):
+        pass
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    with waiting("scoring"):
+        pass
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "scoring" in err
