@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from farthing.app.storage import Storage
 from farthing.background.clock import ManualClock
 from farthing.background.supervisor import Supervisor
 from farthing.domain.routing import STRATEGIES
+from farthing.embeddings import minilm
 from farthing.embeddings.fake import FakeModel
 from farthing.money.ledger import Ledger
 from farthing.ports.learning import Learned
@@ -23,6 +25,7 @@ from tests.unit.app.conftest import SettingsOf
 from tests.unit.app.lessons import teach
 from tests.unit.app.test_learning import ignore
 from tests.unit.domain.routing.samples import THREE, ask
+from tests.unit.embeddings.models import DIMENSIONS, tiny
 
 ON = '[learning]\nembeddings = "minilm"\n'
 PROMPT = "Add 3 and 4."
@@ -165,3 +168,14 @@ def test_what_is_not_installed_stops_the_start(settings_of: SettingsOf, monkeypa
     monkeypatch.setattr("farthing.settings.sections.lacking", lambda: ["onnxruntime"])
     with pytest.raises(SettingsError, match="expected onnxruntime to be installed: run uv sync --extra embeddings"):
         settings_of(ON)
+
+
+def test_the_model_is_the_one_of_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read from the folder of its package, for which a small one stands here."""
+    package = tmp_path / "other_weights"
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    tiny(package / "model")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(minilm, "PACKAGE", "other_weights")
+    assert embedding.load_model()(["red"]).shape == (1, DIMENSIONS)
