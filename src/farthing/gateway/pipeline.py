@@ -55,7 +55,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         snapshot = self.snapshots.current
         with self.recorder.begin(call, snapshot.catalogue) as draft:
             draft.caller = caller = admit(snapshot, call.credential, call.received_us)
-            self.remarks.note(caller, call.directives.feedback)
+            if call.directives.feedback:
+                self.remarks.note(caller, call.directives.feedback)
             if (echo := self.echoes.find(call, caller, snapshot)) and self.answers.has(echo.key, echo.entry):
                 return repeat(draft, echo)
             order = read(call, snapshot, draft)
