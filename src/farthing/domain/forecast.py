@@ -39,8 +39,7 @@ def expected(days: Sequence[float], ahead: int) -> float:
     shares = _weekdays(days[-SEASON_DAYS:], len(days))
     first = max(0, len(days) - LEVEL_DAYS)
     usual = sum(shares[day % WEEK] for day in range(first, len(days)))
-    level = sum(days[first:]) / usual if usual else 0.0
-    return level * sum(shares[day % WEEK] for day in range(len(days), len(days) + ahead))
+    return sum(days[first:]) / usual * sum(shares[day % WEEK] for day in range(len(days), len(days) + ahead))
 
 
 def _weekdays(days: Sequence[float], end: int) -> list[float]:
@@ -87,7 +86,7 @@ def _half(days: Sequence[float], ahead: int) -> float | None:
     for origin in range(FEWEST_DAYS, len(days) - reach + 1):
         foretold, came = expected(days[:origin], reach), sum(days[origin : origin + reach])
         if foretold and came:
-            errors.append(log(came / foretold))
+            errors.append(log(came) - log(foretold))
     if len(errors) <= reach:
         return None
     error = sqrt(sum(one * one for one in errors) / len(errors)) * sqrt(ahead / reach)

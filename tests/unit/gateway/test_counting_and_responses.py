@@ -129,6 +129,16 @@ async def test_tokens_are_estimated_without_asking_anybody() -> None:
     assert counted(order) is None
 
 
+async def test_what_is_only_counted_measures_no_savings() -> None:
+    """It is on neither side of the comparison with what is held back."""
+    rig = Rig([])
+    current = rig.snapshots.current
+    catalogue = replace(current.catalogue, baseline="large")
+    rig.snapshots.swap(replace(current, catalogue=catalogue, hold_back=1.0))
+    await ask(rig, "count_tokens", {**ASKED, "model": "auto"})
+    assert [(row.strategy, row.arm) for row in rig.journal.settled] == [("complexity", None)]
+
+
 async def test_tokens_are_counted_by_the_vendor_who_can() -> None:
     """Its answer is the caller's, and costs nothing."""
     rig = Rig([answer(b'{"input_tokens":14}')], dialect="anthropic")
