@@ -30,7 +30,7 @@ def explored(plan: Plan, catalogue: Catalogue, *, share: float, request_id: str)
     chances = {name: share * part / len(parts) for name, part in parts.items()}
     propensities = {first: 1.0 - sum(chances.values()), **chances}
     plan = replace(plan, metadata=plan.metadata | {"propensities": propensities})
-    draw = point(_SALT, request_id) / _WHOLE
+    draw = point(_SALT, request_id) / _WHOLE if chances else 1.0
     for other, chance in chances.items():
         if draw < chance:
             reason = f"Explored: {other} is asked instead of {first} to learn what it is worth. {plan.reason}"
