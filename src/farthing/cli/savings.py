@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from farthing.cli.spend import From, To
-from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, usd
+from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, say, usd
 
 
 def savings(
@@ -34,4 +34,13 @@ def savings(
     if low is not None and high is not None:
         rows.append(["between", f"{usd(low)} and {usd(high)}"])
     rows += [[f"by {source.replace('_', ' ')}", usd(amount)] for source, amount in found["by_source"].items()]
+    measured = found["measured"]
+    if measured["note"] is None:
+        least, most = measured["interval"]
+        rows += [
+            ["measured by what was held back", f"{usd(measured['saved'])} ({measured['percent']:.1f} %)"],
+            ["between", f"{usd(least)} and {usd(most)}"],
+        ]
     print_table(["savings", "USD"], rows, numbers=["USD"])
+    if measured["note"]:
+        say(measured["note"])

@@ -62,6 +62,7 @@ SAVINGS = {
     "percent": 64.70588,
     "interval": [2.5, 3.0],
     "by_source": {"routing": 2.0, "answer_cache": 0.8, "overhead": -0.05},
+    "measured": {"saved": 1.9, "percent": 60.04, "interval": [1.5, 2.25], "note": None},
 }
 REQUEST = {
     "request_id": "01a",
@@ -157,14 +158,16 @@ def test_savings_show_their_sources(farthing: Farthing, url: str) -> None:
     """What was paid, what it would have been, the interval, and each source with its own cost taken off."""
     said = farthing("savings", "--url", url, FARTHING_MASTER_KEY=KEY)
     assert said.out.splitlines() == [
-        "savings                      USD",
-        "at the baseline            $4.25",
-        "paid                       $1.50",
-        "saved             $2.75 (64.7 %)",
-        "between          $2.50 and $3.00",
-        "by routing                 $2.00",
-        "by answer cache        $0.800000",
-        "by overhead           -$0.050000",
+        "savings                                     USD",
+        "at the baseline                           $4.25",
+        "paid                                      $1.50",
+        "saved                            $2.75 (64.7 %)",
+        "between                         $2.50 and $3.00",
+        "by routing                                $2.00",
+        "by answer cache                       $0.800000",
+        "by overhead                          -$0.050000",
+        "measured by what was held back   $1.90 (60.0 %)",
+        "between                         $1.50 and $2.25",
     ]
     assert json.loads(farthing("savings", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).out)["saved"] == 2.75
 
