@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries validate-experiments validate-replay validate-savings eval-routing train-prior scenario scale footprint clean help
+.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries bench-reports validate-experiments validate-replay validate-savings eval-routing train-prior scenario scale footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -107,6 +107,9 @@ bench: dev ## the peers beside us in one interleaved run, about 10 minutes, into
 MICRO ?=
 bench-micro: dev servers ## the parts of a request one by one, as ratios to the stored figures
 	@$(BIN)/python -m benchmarks.micro $(MICRO)
+
+bench-reports: dev ## peak memory and time of a month's report in every format, into benchmarks/results
+	@$(BIN)/python -m benchmarks.reports $(ROWS)
 
 # `make bench-queries ROWS="10000 10000000"` chooses how many rows.
 ROWS ?= 10000 100000 1000000

@@ -23,9 +23,14 @@ def decimal(nano: int) -> Decimal:
     return Decimal(amount(nano))
 
 
+def one_line(text: str) -> str:
+    """Without what breaks a line, or turns the direction of what stands beside it."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
+
+
 def harmless(text: str) -> str:
     """In one line, and not a formula, whatever spreadsheet opens it."""
-    line = "".join(mark if mark.isprintable() else " " for mark in text)
+    line = one_line(text)
     return f"'{line}" if line.lstrip().startswith(FORMULAS) else line
 
 

@@ -39,6 +39,12 @@ async def test_what_people_named_is_never_markup(name: str) -> None:
     assert f"AI spending, November 2026, {name}" in html.unescape(_unpacked(file).decode("utf-8", "ignore"))
 
 
+async def test_a_name_cannot_turn_what_stands_beside_it() -> None:
+    """Marks that change the direction of text, or break a line, are spaces."""
+    file = await whole(write(MadeUp(report=report(tenant="acme\u202e\nevil"))))
+    assert "AI spending, November 2026, acme  evil" in _unpacked(file).decode("utf-8", "ignore")
+
+
 def test_nothing_is_evaluated() -> None:
     """The template is all the markup there is: it makes none of what it is given."""
     assert "eval" not in TEMPLATE.read_text(encoding="utf-8")
