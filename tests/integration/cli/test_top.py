@@ -153,7 +153,7 @@ def test_a_signal_ends_it_in_good_order(demo: Gateway, top: Callable[..., Termin
 
 def test_it_goes_on_when_the_gateway_is_back(top: Callable[..., Terminal]) -> None:
     """While nobody answers, the last figures stay with the reason above them."""
-    with running("") as gateway:
+    with running("[server]\nlame_duck_s = 0\ndrain_s = 1\n") as gateway:
         terminal = top("--url", url_of(gateway))
         assert terminal.sees("● live")
         gateway.stop()

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from farthing.cli.terminal import shown
 from farthing.cli.top.feed import Watch
-from farthing.cli.top.sections import SECTIONS, USUAL, WIDE, Section, budget, numbers, pace, sentence, spark
+from farthing.cli.top.sections import BAR_BLOCKS, SECTIONS, USUAL, WIDE, Section, budget, numbers, pace, sentence, spark
 
 KEYS = "q quit · m models · e experiments · r requests · a all"
 LOW = 16
@@ -119,5 +119,9 @@ def _table(section: Section, rows: int, width: int) -> RenderableType:
         justify: JustifyMethod = "right" if column.is_number else "left"
         table.add_column(column.title.upper(), justify=justify, no_wrap=True, overflow="ellipsis")
     for row in section.rows[:rows]:
-        table.add_row(*(Text(shown(row[place]), STYLES.get(row[place], "")) for place in places))
+        table.add_row(*(Text(shown(row[place]), _style(row[place])) for place in places))
     return Group("", table)
+
+
+def _style(cell: str) -> str:
+    return "cyan" if cell.startswith(BAR_BLOCKS) else STYLES.get(cell, "")

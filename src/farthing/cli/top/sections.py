@@ -13,6 +13,11 @@ from farthing.cli.top.figures import Asked, Figures, Model, Trial
 ALWAYS, USUAL, WIDE = 0, 72, 100
 """From how many characters on a column is shown."""
 BAR = 10
+"""Characters of a whole bar."""
+BAR_BLOCKS = ("█", "▏")
+"""What a bar begins with; the second is too little for the first."""
+WHOLE_MS = 10
+"""From which on a duration is told without its tenth."""
 STATES = {"healthy": "● healthy", "trying": "◐ trying", "away": "○ away", "unknown": "? unknown"}
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _EMPTY = "-"
@@ -170,7 +175,7 @@ def _request_row(row: Asked) -> list[str]:
 
 def _bar(share: float) -> str:
     filled = round(share * BAR)
-    return ("█" * filled or "▏" if share else "").ljust(BAR) + f" {share:.0%}".rjust(5)
+    return (BAR_BLOCKS[0] * filled or BAR_BLOCKS[1] if share else "").ljust(BAR) + f" {share:.0%}".rjust(5)
 
 
 def _prices(model: Model) -> str:
@@ -182,4 +187,4 @@ def _prices(model: Model) -> str:
 def _duration(ms: float | None) -> str:
     if ms is None:
         return _EMPTY
-    return f"{ms:,.0f} ms" if ms >= BAR else f"{ms:.1f} ms"
+    return f"{ms:,.0f} ms" if ms >= WHOLE_MS else f"{ms:.1f} ms"
