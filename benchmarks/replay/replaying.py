@@ -14,6 +14,7 @@ from benchmarks.replay.upstream import ReplayUpstream
 SETTINGS = f"""
 [routing]
 baseline = "{STRONG}"
+hold_back = 0
 
 [providers.recorded]
 dialect = "openai"

@@ -101,6 +101,7 @@ def settings(url: str) -> str:
         api_key_env = "TEST_VENDOR_KEY"
         [routing]
         baseline = "openai-plain"
+        hold_back = 0
         [providers.the-openai]
         dialect = "openai"
         base_url = "{url}/openai/v1"
