@@ -17,6 +17,9 @@ from farthing.store import migrate, open_store
 from tests.servers.gateway import Gateway
 from tests.unit.app.lessons import teach
 
+# Trainings give way to everything else that the machine does.
+pytestmark = pytest.mark.timeout(300)
+
 SETTINGS = """
 [providers.nobody]
 dialect = "openai"

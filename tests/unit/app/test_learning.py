@@ -31,6 +31,9 @@ from tests.unit.app.conftest import SettingsOf
 from tests.unit.app.lessons import teach
 from tests.unit.domain.routing.samples import THREE, ask
 
+# Trainings give way to everything else that the machine does.
+pytestmark = pytest.mark.timeout(300)
+
 OFF = "[learning]\nkeep_prompts = false\n"
 
 
