@@ -80,6 +80,38 @@ def test_what_is_wrong_stands_above_the_figures(visit: Visit, told: dict[str, An
     expect(page.locator("#notices")).to_contain_text("Demo mode.")
 
 
+def test_a_measured_saving_has_its_interval(visit: Visit) -> None:
+    """And the quality that it cost; without enough data it says why there is none."""
+    quality = {"difference": -0.002, "difference_interval": [-0.009, 0.005], "note": None}
+    measured = {
+        "saved": 10.2,
+        "interval": [8.1, 12.9],
+        "requests": {"held_back": 412},
+        "quality": quality,
+        "note": None,
+    }
+    page = opened(visit, v1__savings={"measured": measured})
+    expect(page.locator(".answer")).to_contain_text(
+        "Measured against 412 requests that the baseline answered by chance: routing saved $10.20 (95%: $8.10 to "
+        "$12.90). Quality changed by −0.2 points of 100 (−0.9 to +0.5)."
+    )
+
+
+def test_a_forecast_stands_beside_its_budget(visit: Visit) -> None:
+    """With its interval, what it means for the budget, and how far the last one was off."""
+    budget = {"budget_id": "b", "name": "All", "limit": 50, "spent": 20, "is_hard": True, "window": "month"}
+    told = {
+        "forecast": 40.0,
+        "interval": [30.0, 55.0],
+        "note": None,
+        "past": [{"month": "2026-10", "error_percent": 3.3}],
+    }
+    page = opened(visit, admin__budgets={"data": [budget]}, v1__forecast={**told, "budgets": [{**budget, **told}]})
+    expect(page.locator(".budget")).to_contain_text(
+        "$40.00 (95%: $30.00 to $55.00) at the end of the month: perhaps over the budget. For October it was off by 3%."
+    )
+
+
 def test_little_data_is_called_so(visit: Visit) -> None:
     """One request makes no trend."""
     page = opened(visit)

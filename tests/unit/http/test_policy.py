@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from farthing.dashboard import load_page
 from farthing.http.policy import NEEDED, Policy, Route
 from farthing.http.routes import ROUTES
 from tests.servers.asgi import Answer, Client
@@ -12,7 +13,7 @@ from tests.unit.http.conftest import SECRETS
 PLACES = {
     "{model_id:path}": "demo/small",
     "{request_id}": "0",
-    "{name}": "page.js",
+    "{name}": min(load_page()),
     "{tenant}": "nowhere",
     "{team}": "none",
     "{person_id}": "nobody",

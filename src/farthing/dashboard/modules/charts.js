@@ -4,6 +4,7 @@ import { el } from "./dom.js";
 import { dayAndTime, day, dollars, signed, count, timeOfDay } from "./words.js";
 
 const HEIGHT = 240;
+const SETTLED = 0.1;
 const drawn = new Set();
 
 // A canvas knows no variables of the style sheet.
@@ -59,7 +60,7 @@ export function redraw() {
 const utc = (seconds) => uPlot.tzDate(new Date(1000 * seconds), "Etc/UTC");
 
 // `rows` are of `group`, `cost` and `baseline_cost`, the oldest first.
-export function paidChart(rows, { by, cumulative }) {
+export function paidChart(rows, { by, cumulative, isOpen }) {
   const times = rows.map((row) => Date.parse(row.group) / 1000);
   const sums = (name) => {
     let sum = 0;
@@ -70,7 +71,7 @@ export function paidChart(rows, { by, cumulative }) {
   const options = () => ({
     tzDate: utc,
     axes: [
-      axis({ values: (_, ticks) => ticks.map((tick) => (tick % 86400 ? timeOfDay(1000 * tick).slice(0, 5) : day(1000 * tick))), space: 64 }),
+      axis({ size: 32, values: (_, ticks) => ticks.map((tick) => (tick % 86400 ? timeOfDay(1000 * tick).slice(0, 5) : day(1000 * tick))), space: 64 }),
       axis({ values: (_, ticks) => ticks.map(dollars), size: 64 }),
     ],
     scales: { y: { range: (_, low, high) => [Math.min(0, low), high || 1] } },
@@ -82,7 +83,7 @@ export function paidChart(rows, { by, cumulative }) {
     bands: [{ series: [1, 2], fill: colour("gap") }],
   });
   const readout = (index) => {
-    if (index === null) return "Dashed: the baseline model. Line: paid. Shaded: saved.";
+    if (index === null) return `Dashed: the baseline model. Line: paid. Shaded: saved.${isOpen ? ` The last ${by} is not over.` : ""}`;
     const [would, paid] = [data[1][index], data[2][index]];
     return `${when(1000 * times[index])}: ${dollars(paid)} paid, ${dollars(would)} on the baseline, ${dollars(would - paid)} saved`;
   };
@@ -97,9 +98,12 @@ const PER_THOUSAND = 1000;
 export function bandChart(points) {
   const column = (name) => points.map((point) => PER_THOUSAND * point[name]);
   const data = [points.map((point) => point.n), column("high"), column("low"), column("diff"), points.map(() => 0)];
+  // The first few results say next to nothing, and would flatten all that follows.
+  const later = points.filter((point) => point.n >= SETTLED * points.at(-1).n).flatMap(({ low, high }) => [PER_THOUSAND * low, PER_THOUSAND * high]);
+  const settled = () => [1.1 * Math.min(0, ...later), 1.1 * Math.max(0, ...later) || 1];
   const options = () => ({
-    axes: [axis({ values: (_, ticks) => ticks.map(count), space: 64 }), axis({ values: (_, ticks) => ticks.map(signed), size: 72 })],
-    scales: { x: { time: false } },
+    axes: [axis({ size: 32, values: (_, ticks) => ticks.map(count), space: 64 }), axis({ values: (_, ticks) => ticks.map(signed), size: 72 })],
+    scales: { x: { time: false }, y: { range: settled } },
     series: [
       {},
       { stroke: "transparent", points: { show: false } },

@@ -6,7 +6,7 @@ import { dollars } from "./words.js";
 function quality(expected) {
   if (expected === null || expected === undefined) return el("span", { class: "unknown" }, "quality unknown");
   const mark = el("i", { style: { left: `${100 * Math.min(Math.max(expected, 0), 1)}%` } });
-  return el("span", { class: "quality", role: "img", "aria-label": `expected quality ${expected.toFixed(2)}` }, mark, el("b", {}, expected.toFixed(2)));
+  return el("span", { class: "quality" }, el("span", { class: "scale", "aria-hidden": "true" }, mark), el("span", { title: "expected quality, 0 to 1" }, expected.toFixed(2)));
 }
 
 const entry = (candidate, served) =>

@@ -18,14 +18,26 @@ export function useKey(secret) {
   key = secret.trim();
 }
 
-export async function send(method, path, body) {
+async function reach(method, path, body) {
   const headers = key ? { authorization: `Bearer ${key}` } : {};
   if (body !== undefined) headers["content-type"] = "application/json";
   const sent = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
   const answer = await fetch(path, sent).catch((error) => Promise.reject(new Away(error.message)));
+  if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, told.error?.message ?? `The gateway answered ${answer.status}.`);
-  return told;
+  throw new Refused(answer.status, told.error?.message ?? `The gateway answered ${answer.status}.`);
+}
+
+export const send = async (method, path, body) => (await reach(method, path, body)).json();
+
+// Saves a file as the browser saves any; a link could not show the key.
+export async function save(path, name) {
+  const url = URL.createObjectURL(await (await reach("GET", path)).blob());
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
 }
 
 export function ask(path, parameters = {}) {

@@ -13,9 +13,9 @@ export const teamOf = (row) => row.team ?? row.tags?.team ?? null;
 
 function how(row) {
   if (row.status in BAD) return chip(row.error_code ? `${BAD[row.status]}: ${row.error_code}` : BAD[row.status], "bad");
-  if (row.cache_hit) return `kept answer (${row.cache_level ?? "cache"})`;
+  if (row.cache_hit) return "kept answer";
   const chosen = CHOSEN[row.strategy] ?? row.strategy ?? "–";
-  return row.tier ? `${chosen}, ${row.tier}` : chosen;
+  return row.tier && row.strategy !== "hold_back" ? `${chosen}, ${row.tier}` : chosen;
 }
 
 function saved(row) {

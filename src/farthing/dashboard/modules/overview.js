@@ -3,7 +3,7 @@
 import { card, el, refill, table } from "./dom.js";
 import { paidChart } from "./charts.js";
 import { decision } from "./decision.js";
-import { ask, askIfAllowed } from "./gateway.js";
+import { ask, askIfAllowed, save } from "./gateway.js";
 import { keysHint, showRows, step, teamOf } from "./ledger.js";
 import * as notices from "./notices.js";
 import { address, asked, changed, span, stretch } from "./place.js";
@@ -13,6 +13,7 @@ import { count, dollars, duration, monthName, percent, plural, signed, timeOfDay
 
 const SHOWN = 12;
 const FEW = 30;
+const FORECAST_MS = 60_000;
 const GROUPS = { team: "team", key: "key", tag: "tag", model: "model", user: "user" };
 const SOURCES = { routing: "Routing", answer_cache: "Answer cache", prompt_cache: "Prompt caching", batch: "Batch", overhead: "Judge & overhead" };
 
@@ -30,6 +31,7 @@ export function overview(host) {
   };
   return {
     async refresh() {
+      lookAhead(places);
       await latest();
       await Promise.all([money(places), spending(places.groups), experiment(places.trial)]);
     },
@@ -54,24 +56,39 @@ async function money(places) {
   notices.unpriced(saved.unpriced_requests);
   notices.budgets(budgets?.data ?? []);
   const words = time.words ?? `${monthName(time.from)} so far`;
-  refill(places.answer, { words, saved: amounts(saved), total: usage.total, budgets: budgets?.data }, answer);
+  places.told = { words, saved: amounts(saved), total: usage.total, budgets: budgets?.data ?? [], month: time.words ? null : time.from.slice(0, 7) };
+  showAnswer(places);
   refill(places.figures, { saved: amounts(saved), total: usage.total, added: places.added }, figures);
   refill(places.sources, amounts(saved), sources);
   await paid(places.paid, usage, time);
 }
 
+const showAnswer = (places) => places.told && refill(places.answer, { ...places.told, forecast: places.forecast ?? null }, answer);
+
+// Nothing waits for the forecast: it takes longest, and is another only tomorrow.
+async function lookAhead(places) {
+  if (Date.now() - (places.foretold ?? 0) < FORECAST_MS) return;
+  places.foretold = Date.now();
+  try {
+    places.forecast = await askIfAllowed("/v1/forecast");
+    showAnswer(places);
+  } catch {
+    places.foretold = 0;
+  }
+}
+
 // What is told of savings but for the moments, which are others each time.
 const amounts = ({ from, to, ...rest }) => rest;
 
-function answer({ words, saved, total, budgets }) {
+function answer({ words, saved, total, budgets, forecast, month }) {
   const lead = total.requests === 0 ? [`${words}: nothing was asked, so nothing was spent.`]
     : saved.saved > 0 ? [`${words}: `, el("span", { class: "saved" }, `${dollars(saved.saved)} saved`), `, ${percent(saved.percent / 100)} less than you would have paid.`]
     : [`${words}: ${dollars(saved.actual_cost)} spent, and nothing saved yet.`];
   return el(
     "section",
     { class: "card hero" },
-    el("div", {}, el("h1", {}, lead), el("p", {}, proof(saved, total))),
-    budgets ? budgetOf(budgets) : null
+    el("div", {}, el("h1", {}, lead), el("p", {}, proof(saved, total)), el("p", {}, measured(saved.measured)), month ? reports(month) : null),
+    budgetOf(budgets, forecast)
   );
 }
 
@@ -81,19 +98,49 @@ function proof(saved, total) {
   return total.requests < FEW ? `${counted} That is little data: read it as a beginning.` : counted;
 }
 
-function budgetOf(budgets) {
+// What those requests tell that the baseline answered by chance.
+function measured({ saved, interval, quality, requests, note }) {
+  if (note !== null) return note;
+  const money = `Measured against ${plural(requests.held_back, "request")} that the baseline answered by chance: routing saved ${dollars(saved)} (95%: ${dollars(interval[0])} to ${dollars(interval[1])}). `;
+  if (quality.note !== null) return money + quality.note;
+  const points = (share) => `${share > 0 ? "+" : share < 0 ? "−" : ""}${Math.abs(100 * share).toFixed(1)}`;
+  return `${money}Quality changed by ${points(quality.difference)} points of 100 (${points(quality.difference_interval[0])} to ${points(quality.difference_interval[1])}).`;
+}
+
+function reports(month) {
+  const said = el("span", { role: "status" });
+  const take = (format, ending) => el("button", { type: "button", class: "plain", on: { click: () => save(`/reports/${month}?format=${format}`, `farthing-${month}.${ending}`).catch((error) => (said.textContent = ` ${error.message}`)) } }, format.toUpperCase());
+  return el("p", { class: "reports" }, "This month as a report: ", take("pdf", "pdf"), " ", take("csv", "csv"), " ", take("focus", "focus.csv"), said);
+}
+
+function budgetOf(budgets, forecast) {
   const open = budgets.filter((budget) => budget.limit > 0).sort((one, other) => other.spent / other.limit - one.spent / one.limit);
-  if (!open.length) return el("div", { class: "budget" }, term("budget"), el("p", { class: "note" }, "None is set: "), el("code", {}, "farthing budgets create"));
+  if (!open.length) return el("div", { class: "budget" }, ...ahead(forecast), el("p", { class: "note" }, "No budget is set: ", el("code", {}, "farthing budgets create")));
   const [budget] = open;
   const share = budget.spent / budget.limit;
+  const told = forecast?.budgets.find((one) => one.budget_id === budget.budget_id) ?? forecast;
+  const due = told?.limit ? Math.max(0, Math.min(told.forecast / told.limit, 1) - share) : 0;
+  const width = (part) => ({ width: percent(Math.min(part, 1), 1) });
   return el(
     "div",
     { class: "budget" },
-    el("p", {}, term("budget"), ` ${budget.name ?? budget.subject ?? budget.scope}, by ${budget.window}`),
+    term("budget"),
     el("p", { class: "value" }, el("a", { href: address({ view: "budgets" }), "data-goes": true }, dollars(budget.spent)), el("small", {}, ` of ${dollars(budget.limit)}`)),
-    el("div", { class: `meter ${share >= 1 ? "bad" : ""}`, role: "img", "aria-label": `${percent(share)} spent` }, el("i", { style: { width: percent(Math.min(share, 1), 1) } })),
-    el("p", { class: "note" }, `${percent(share)} spent${open.length > 1 ? `; ${plural(open.length - 1, "other budget")}` : ""}`)
+    el("div", { class: `meter ${share >= 1 ? "bad" : ""}`, role: "img", "aria-label": `${percent(share)} spent` }, el("i", { style: width(share) }), el("i", { class: "ahead", style: width(due) })),
+    el("p", { class: "note" }, `${budget.name ?? budget.subject ?? budget.scope}, by ${budget.window}: ${percent(share)} spent${open.length > 1 ? `; ${plural(open.length - 1, "other budget")}` : ""}`),
+    ...ahead(told)
   );
+}
+
+// The forecast in words, and how far it was off before.
+function ahead(told) {
+  if (!told) return [];
+  const { forecast, interval, limit, note, past } = told;
+  if (forecast === null) return [term("forecast"), el("p", { class: "note" }, note)];
+  const between = interval ? ` (95%: ${dollars(interval[0])} to ${dollars(interval[1])})` : "";
+  const against = !limit ? "" : forecast > limit ? ": over the budget" : interval && interval[1] > limit ? ": perhaps over the budget" : ": within the budget";
+  const before = past.length ? `. For ${monthName(`${past.at(-1).month}-01`)} it was off by ${Math.abs(past.at(-1).error_percent).toFixed(0)}%` : "";
+  return [term("forecast"), el("p", { class: "note" }, el("strong", {}, dollars(forecast)), `${between} at the end of the month${against}${before}.`)];
 }
 
 function figures({ saved, total, added }) {
@@ -115,7 +162,7 @@ async function paid(place, usage, time) {
     rows = filled((await ask("/v1/usage", { group_by: "hour", ...span(time), from: usage.rows[0].group })).rows, { by });
   }
   const cumulative = asked().get("sum") === "1";
-  refill(place, { rows: rows.map(({ group, cost, baseline_cost }) => ({ group, cost: cost ?? 0, baseline_cost: baseline_cost ?? 0 })), by, cumulative }, (told) => {
+  refill(place, { rows: rows.map(({ group, cost, baseline_cost }) => ({ group, cost: cost ?? 0, baseline_cost: baseline_cost ?? 0 })), by, cumulative, isOpen: time.to === undefined }, (told) => {
     const choice = segments("Sums", [[by === "hour" ? "Hourly" : "Daily", !cumulative, changed({ sum: null })], ["Cumulative", cumulative, changed({ sum: "1" })]]);
     const few = told.rows.length < 2;
     return card("What you paid, and what you would have paid", few ? null : choice,

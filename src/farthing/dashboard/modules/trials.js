@@ -22,7 +22,7 @@ export function trial(experiment, results) {
   const counted = results.control_count + results.test_count;
   return el(
     "div",
-    {},
+    { class: "told" },
     points.length > 1 ? bandChart(points) : el("p", { class: "waiting" }, "The band appears with the first results of both arms."),
     el("p", {}, el("strong", {}, results.reason)),
     el("p", { class: "note" }, `${count(counted)} of ${count(experiment.sample_size)} results; `
