@@ -91,6 +91,8 @@ def warm_up(gateway: Gateway) -> None:
         body = GOOD.replace(b"small", b"demo/small") if method in {"post", "patch"} else b""
         ask(method, path.replace("{", "").replace("}", ""), body)
     ask("post", "/complete", b'{"prompt":"x"}')
+    # What writes reports is loaded by the first good question for one.
+    assert ask("get", "/reports/2026-11").status == OK
     # The libraries of statistics are loaded by the first question about an experiment.
     made = ask(
         "post",
