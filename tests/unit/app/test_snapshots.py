@@ -199,6 +199,13 @@ async def test_a_baseline_that_cannot_be_routed_to_promises_nothing(
     assert rig.refresher.in_force() == ((), baseline)
 
 
+async def test_requests_are_held_back_only_where_a_baseline_is_set(rig: Rig, settings_of: SettingsOf) -> None:
+    """One that is only the dearest of the models was never anybody's."""
+    assert rig.refresher.snapshots.current.hold_back == 0
+    await rig.refresher.configure(settings_of(LOCAL + 'baseline = "mine"\n'))
+    assert rig.refresher.snapshots.current.hold_back == 0.02
+
+
 async def test_a_changed_configuration_is_taken_over_whole(rig: Rig, settings_of: SettingsOf) -> None:
     """Models, routing, rules and cache of the new file, keys as they were."""
     rule = '[[routes]]\nname = "chat"\nwhere = "route"\nvalue = "/v1/chat/completions"\n'
