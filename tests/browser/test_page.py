@@ -26,7 +26,7 @@ def busy(gateway: Gateway) -> Asked:
 
 
 def test_the_first_request_appears_by_itself(visit: Visit, asked: Asked) -> None:
-    """A list of what is left to do gives way to figures, without a reload."""
+    """A list of what is left to do gives way to figures, without a reload; the sums follow the rows."""
     page = visit()
     expect(page.get_by_role("heading", name="Nothing was asked yet.")).to_be_visible()
     expect(page.locator("#pulse")).to_contain_text("live")
@@ -34,6 +34,9 @@ def test_the_first_request_appears_by_itself(visit: Visit, asked: Asked) -> None
     asked.chat("What is a farthing?")
     expect(page.locator(ROWS)).to_have_count(1)
     expect(page.get_by_role("heading", name="Nothing was asked yet.")).to_be_hidden()
+    asked.chat("And what is a penny?")
+    expect(page.locator(ROWS)).to_have_count(2)
+    expect(page.locator("main .figures")).to_contain_text("2 requests")
     assert page.evaluate("window.isSame")
 
 

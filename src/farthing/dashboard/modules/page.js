@@ -16,10 +16,11 @@ import { requests } from "./requests.js";
 
 const VIEWS = { overview: ["Overview", overview], requests: ["Requests", requests], experiments: ["Experiments", experiments], cache: ["Cache", cache], models: ["Models", models], budgets: ["Budgets", budgets] };
 const ALL_MS = 4000;
+const IDLE_MS = 30_000;
 const UNKNOWN = 401;
 const THEMES = { light: "dark", dark: "light" };
 
-const now = { view: null, place: null, asking: false, again: false, all: 0, figures: null };
+const now = { view: null, place: null, name: null, asking: false, again: false, all: 0, late: false, figures: null, decisions: null };
 
 function show() {
   const name = viewName() in VIEWS ? viewName() : "overview";
@@ -56,6 +57,7 @@ async function update() {
   now.again = false;
   try {
     const isDue = Date.now() - now.all >= ALL_MS;
+    now.late = !isDue;
     if (isDue) now.all = Date.now();
     await (isDue ? Promise.all([now.view.refresh(), states()]) : now.view.tick?.());
     byId("view").setAttribute("aria-busy", "false");
@@ -71,12 +73,12 @@ async function update() {
 async function states() {
   const told = await ask("/health");
   notices.health(told);
-  byId("foot").replaceChildren(`Amounts are US dollars, times UTC. A saving is measured against the baseline model with the same tokens. Farthing ${told.version}`);
+  byId("foot").replaceChildren(`Amounts are US dollars, times UTC. Savings are against the baseline model with the same tokens. Farthing ${told.version}`);
 }
 
 function refused(error) {
   if (error instanceof Away) {
-    now.all = 0;
+    Object.assign(now, { all: 0, decisions: null });
     return notices.notice("error", "bad", "The gateway does not answer at the moment. The page goes on by itself when it does.");
   }
   if (!(error instanceof Refused)) throw error;
@@ -86,9 +88,8 @@ function refused(error) {
   const open = (event) => {
     event.preventDefault();
     useKey(field.value);
-    Object.assign(now, { all: 0, place: null });
+    Object.assign(now, { place: null, name: null });
     byId("view").replaceChildren();
-    Object.assign(now, { name: null });
     show();
   };
   byId("view").replaceChildren(el("form", { class: "card door", on: { submit: open } }, el("h1", {}, "This gateway needs a key."), el("p", {}, error.message),
@@ -104,8 +105,16 @@ function heard(message) {
     notices.isDemo(message.demo);
     notices.isStale(message);
     pulse(message);
+    if (isOld(message)) return;
   }
   if (document.visibilityState === "visible") update();
+}
+
+// Whether nothing was asked since the last figures: then all else is as it was, but for results of experiments from outside.
+function isOld(message) {
+  const isSame = message.total_decisions === now.decisions;
+  now.decisions = message.total_decisions;
+  return isSame && !now.late && now.name !== "experiments" && Date.now() - now.all < IDLE_MS;
 }
 
 function pulse(message) {

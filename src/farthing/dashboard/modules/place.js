@@ -1,5 +1,7 @@
 // What is looked at, all of which stands in the address: the view, the time, and filters.
 
+import { day } from "./words.js";
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 export const RANGES = { "24h": "24 h", "7d": "7 d", month: "Month", "30d": "30 d", custom: "Custom" };
@@ -50,7 +52,7 @@ export function stretch(now = Date.now()) {
   if (range === "30d") return { from: iso(now - 30 * DAY_MS), words: "The last 30 days", by: "day" };
   if (range === "custom" && query.get("from") && query.get("to")) {
     const [from, to] = [query.get("from"), query.get("to")];
-    return { from, to: iso(Date.parse(to) + DAY_MS), words: `${from} to ${to}`, by: from === to ? "hour" : "day" };
+    return { from, to: iso(Date.parse(to) + DAY_MS), words: `${day(from)} to ${day(to)}`, by: from === to ? "hour" : "day" };
   }
   return { from: iso(begin), words: null, by: "day" };
 }
