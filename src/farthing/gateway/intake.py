@@ -24,7 +24,7 @@ from farthing.gateway.call import Call
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
 from farthing.gateway.snapshot import Snapshot
-from farthing.gateway.trials import Part
+from farthing.gateway.trials import LEFT_OPEN, Part
 
 THRIFT = Thrift()
 EXPERIMENT_HEADER = "x-farthing-experiment"
@@ -199,7 +199,7 @@ def _routed(order: Order, wanted: str, part: Part | None) -> tuple[Plan, bool]:
         plan = THRIFT.lower(chosen, models, allowed)
     is_thrifty = plan is not chosen
     plan, is_free = _affordable(order, plan), part is None and floor is None and not is_thrifty
-    if is_free and snapshot.hold_back:
+    if is_free and snapshot.hold_back and wanted in LEFT_OPEN:
         plan = _divided(order, plan)
         is_free = plan.side != HELD_BACK
     if is_free and snapshot.pace is not None:

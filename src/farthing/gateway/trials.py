@@ -20,7 +20,7 @@ from farthing.gateway.call import Call
 
 BY_ARM = "experiment"
 """What is said to have chosen a model that an arm names and the caller did not."""
-_LEFT_OPEN = frozenset(name for name in VIRTUAL_MODELS if not strategy_for(name, ""))
+LEFT_OPEN = frozenset(name for name in VIRTUAL_MODELS if not strategy_for(name, ""))
 """The names that leave the strategy to the default."""
 _text = msgspec.json.Encoder().encode
 
@@ -91,7 +91,7 @@ class Trial(Struct, frozen=True):
         """
         scope = self.experiment.scope
         if scope is None:
-            return model in _LEFT_OPEN and self.experiment.promoted is not None
+            return model in LEFT_OPEN and self.experiment.promoted is not None
         if not scope.covers(call.route, key_id, call.directives.tags):
             return False
         return model in VIRTUAL_MODELS or any(arm.strategy == model for arm in self.experiment.arms)

@@ -154,10 +154,11 @@ async def test_what_is_held_back_is_answered_by_the_baseline_and_nobody_else_is_
 
 
 @pytest.mark.parametrize(
-    ("body", "directives"), [(chat(model="small"), {}), (chat(model="auto"), {"quality_floor": 0.1})]
+    ("body", "directives"),
+    [(chat(model="small"), {}), (chat(model="farthing/complexity"), {}), (chat(model="auto"), {"quality_floor": 0.1})],
 )
 async def test_who_says_what_is_wanted_is_not_held_back(body: dict[str, Any], directives: dict[str, Any]) -> None:
-    """A model by its name, or how much quality a cheaper answer may cost."""
+    """A model or a strategy by its name, or how much quality a cheaper answer may cost."""
     rig = Rig(lambda _: answer(completion()))
     current = rig.snapshots.current
     catalogue = replace(current.catalogue, baseline="large")
