@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import exp, hypot, sqrt
+
 from msgspec import Struct
 
 from farthing.domain.stats import distributions as dist
