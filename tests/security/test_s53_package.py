@@ -63,6 +63,9 @@ def test_a_wheel_holds_the_tree_and_nothing_else(wheels: tuple[Path, Path]) -> N
         "lua",
         "mako",
         "npz",
+        "svg",
+        "typ",
+        "LICENSE",
     }
     assert held[f"{about}/entry_points.txt"].decode().split() == [
         "[console_scripts]",

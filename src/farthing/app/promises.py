@@ -37,8 +37,8 @@ class FollowedPromises:
 
     def rules(self, rules: Sequence[Rule], baseline: str | None) -> tuple[Rule, ...]:
         """These rules with the margins that are in force against this baseline."""
-        return tuple(replace(rule, margin=self._margin(rule, baseline)) for rule in rules)
+        return tuple(self._tested(rule, baseline) for rule in rules)
 
-    def _margin(self, rule: Rule, baseline: str | None) -> float | None:
+    def _tested(self, rule: Rule, baseline: str | None) -> Rule:
         test = standing(self._tests.get(rule.name), rule.promise, baseline)
-        return None if test is None else test.margin
+        return rule if test is None else replace(rule, margin=test.margin, challengers=test.challengers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farthing.cli.moments import Month
-from farthing.cli.terminal import CommandError, ConfigFile
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -27,6 +27,7 @@ def report(
         Path | None, typer.Option("--output", "-o", help="The file to write.", show_default="standard output")
     ] = None,
     config: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the report of a month."""
     from farthing.app.reporting import check_installed
@@ -37,6 +38,8 @@ def report(
     from farthing.ports.reports import Order
     from farthing.reports import FORMATS
 
+    if as_json:
+        as_format = "json"
     if as_format not in FORMATS:
         raise CommandError(f'there is no format "{as_format}": expected one of {", ".join(FORMATS)}')
     try:

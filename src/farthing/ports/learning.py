@@ -164,6 +164,8 @@ class PromiseTest(Struct, frozen=True, kw_only=True):
     pairs: int
     margin: float | None
     """In force from then on; None leaves all requests to the baseline."""
+    challengers: frozenset[str]
+    """The models that the pairs compare with the baseline: for no other does the margin hold."""
     share: float
     """Of the pairs (0..1) whose question a cheaper model would have answered."""
     loss: float | None

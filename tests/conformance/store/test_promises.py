@@ -17,6 +17,7 @@ TEST = PromiseTest(
     baseline="large",
     pairs=300,
     margin=0.05,
+    challengers=frozenset({"small", "middle"}),
     share=0.625,
     loss=0.0078125,
     most=0.015625,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,5 +133,5 @@ def test_pods_may_do_little(name: str) -> None:
 def test_the_chart_is_of_this_release() -> None:
     """Its application is the version that the project has."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
-    [version] = re.findall(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
-    assert (chart["appVersion"], chart["apiVersion"]) == (version, "v2")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (chart["appVersion"], chart["apiVersion"]) == (project["version"], "v2")

@@ -23,6 +23,7 @@ TEST = PromiseTest(
     baseline="large",
     pairs=200,
     margin=0.05,
+    challengers=frozenset({"small"}),
     share=0.5,
     loss=0.01,
     most=0.015,
@@ -61,6 +62,7 @@ async def test_tests_are_read_when_there_are_others() -> None:
     assert margins(followed, SUPPORT) == [None]
     assert [await followed.refresh([SUPPORT]) for _ in range(2)] == [True, False]
     assert (margins(followed, PLAIN, SUPPORT), kept.reads) == ([None, 0.05], 1)
+    assert [rule.challengers for rule in followed.rules((PLAIN, SUPPORT), "large")] == [frozenset(), TEST.challengers]
     kept.test = replace(TEST, tested_at_us=3, margin=None)
     assert await followed.refresh([SUPPORT])
     assert (margins(followed, SUPPORT), kept.reads) == ([None], 2)

@@ -16,7 +16,10 @@ GROUPS = {
     "learning": ["status", "retrain", "rollback"],
     "tenants": ["create", "list", "set"],
 }
-SINGLE = {"serve", "demo", "migrate", "doctor", "spend", "savings", "why", "replay", "reprice", "reconcile", "invoice"}
+SINGLE = {
+    *("serve", "demo", "migrate", "doctor", "spend", "savings", "why", "top", "report", "replay", "reprice"),
+    *("reconcile", "invoice"),
+}
 COMMANDS = {*GROUPS, *SINGLE}
 CALLS = sorted([*SINGLE, *(f"{group} {name}" for group, names in GROUPS.items() for name in names)])
 HEAVY = {"asyncio", "fastapi", "genai_prices", "msgspec", "pydantic", "rich", "sqlalchemy", "uvicorn"}

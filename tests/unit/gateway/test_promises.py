@@ -32,7 +32,8 @@ def promising(margin: float | None) -> Rig:
 def promise(rig: Rig, margin: float | None) -> Rig:
     """With another margin in force."""
     scope = Scope("route", "/v1/chat/completions")
-    rule = Rule(name="chat", scope=scope, promise=Promise(points=0.02), margin=margin)
+    shown = frozenset({"small"})
+    rule = Rule(name="chat", scope=scope, promise=Promise(points=0.02), margin=margin, challengers=shown)
     rig.snapshots.swap(replace(rig.snapshots.current, rules=(rule,)))
     return rig
 

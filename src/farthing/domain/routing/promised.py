@@ -32,7 +32,7 @@ def promised(plan: Plan, rule: Rule, baseline: Model | None) -> Plan:
     short = _short(plan, challenger, baseline.name)
     told = {"rule": rule.name, "challenger": challenger, "short": short, "margin": rule.margin}
     plan = replace(plan, metadata=plan.metadata | {"promise": told})
-    if lets_through(rule.margin, short):
+    if challenger in rule.challengers and lets_through(rule.margin, short):
         return plan
     led = plan.led_by(baseline.name, _reason(rule, challenger, baseline.name, short))
     more = {"decided_by": "promise", "propensities": {baseline.name: 1.0}}
@@ -54,6 +54,6 @@ def _short(plan: Plan, challenger: str, baseline: str) -> float:
 def _reason(rule: Rule, challenger: str, baseline: str, short: float) -> str:
     whose = f"the promise of {rule.name}"
     why = f"that {challenger} is good enough for {whose} is not shown"
-    if rule.margin is not None and short < MARGINS[-1]:
+    if challenger in rule.challengers and rule.margin is not None and short < MARGINS[-1]:
         why = f"{challenger} is expected {short:.2f} below it, and {whose} is kept within {rule.margin:g}"
     return f"{baseline}, the baseline, answers: {why}."

@@ -36,3 +36,5 @@ class Rule(Struct, frozen=True, kw_only=True):
     margin: float | None = None
     """How much less quality than the baseline's may be expected of a cheaper model, so that the promise is kept; None
     where nothing is shown, and the baseline answers."""
+    challengers: frozenset[str] = frozenset()
+    """The models for which that is shown."""

@@ -94,6 +94,7 @@ def shown_pledge(pledge: Pledge) -> dict[str, Any]:
         "pairs": 0 if test is None else test.pairs,
         "fewest_pairs": promise.fewest_pairs,
         "margin": None if test is None else test.margin,
+        "challengers": [] if test is None else sorted(test.challengers),
         "share": 0.0 if test is None else round(test.share, 4),
         "loss": None if test is None or test.loss is None else round(test.loss, 4),
         "bound": None if test is None or test.most is None else round(test.most, 4),

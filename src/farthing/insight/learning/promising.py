@@ -123,6 +123,7 @@ def tested(
         baseline=baseline,
         pairs=len(pairs),
         margin=margin,
+        challengers=frozenset(name for pair in pairs for name in (pair.served_model, pair.other_model)) - {baseline},
         share=share,
         loss=verdict.loss if is_enough else None,
         most=verdict.most if is_enough else None,

@@ -118,6 +118,8 @@ promises = sa.Table(
     # What was found, in how many pairs.
     sa.Column("pairs", sa.BigInteger, nullable=False),
     sa.Column("margin", sa.Double),
+    # A list of models.
+    sa.Column("challengers", Json, nullable=False),
     sa.Column("share", sa.Double, nullable=False),
     sa.Column("loss", sa.Double),
     sa.Column("most", sa.Double),

@@ -18,9 +18,11 @@ from tests.unit.domain.routing.samples import LARGE, SMALL, THREE, ask, model
 EASY = ask("Good morning to you")
 
 
-def rule(margin: float | None) -> Rule:
-    """A rule that promises two points."""
-    return Rule(name="support", scope=Scope("key", "k"), promise=Promise(points=0.02), margin=margin)
+def rule(margin: float | None, *shown: str) -> Rule:
+    """A rule that promises two points, tested for the small model or for others."""
+    challengers = frozenset(shown or ("small",))
+    scope, promise = Scope("key", "k"), Promise(points=0.02)
+    return Rule(name="support", scope=scope, promise=promise, margin=margin, challengers=challengers)
 
 
 def plan(small: float, margin: float | None, baseline: Model | None = LARGE) -> Plan:
@@ -66,6 +68,14 @@ def test_a_choice_of_which_nothing_is_known_needs_the_widest_margin(margin: floa
     found = promised(chosen, rule(margin), LARGE)
     assert first(found) == (asked, {"rule": "support", "challenger": "small", "short": 1.0, "margin": margin})
     assert found.reason.endswith("is not shown.") is (asked == "large")
+
+
+def test_what_was_shown_of_one_model_is_not_shown_of_another() -> None:
+    """A model that was never compared does not answer, whatever is expected of it."""
+    chosen = STRATEGIES["complexity"].plan(EASY, THREE)
+    found = promised(chosen, rule(1.0, "other"), LARGE)
+    assert found.models[0] is LARGE
+    assert found.reason.endswith("that small is good enough for the promise of support is not shown.")
 
 
 def test_where_routing_chooses_the_baseline_nothing_changes() -> None:

@@ -134,7 +134,7 @@ async def test_the_boldest_margin_that_keeps_the_promise_is_in_force(rig: Rig) -
     await rig.compare(60, 0.05, short=0.02)
     await rig.compare(30, 0.9, short=0.15)
     test = await rig.test()
-    assert (test.pairs, test.margin) == (90, 0.14)
+    assert (test.pairs, test.margin, test.challengers) == (90, 0.14, frozenset({"small"}))
     assert test.share == pytest.approx(60 / 90)
     assert test.loss == pytest.approx(0.05 * 60 / 90)
     assert test.loss is not None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0010"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
 
+JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 MOMENT = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
 
 
@@ -23,6 +25,7 @@ def upgrade() -> None:
         sa.Column("baseline", sa.Text, nullable=False),
         sa.Column("pairs", sa.BigInteger, nullable=False),
         sa.Column("margin", sa.Double),
+        sa.Column("challengers", JSON, nullable=False),
         sa.Column("share", sa.Double, nullable=False),
         *(sa.Column(name, sa.Double) for name in ("loss", "most")),
         sa.PrimaryKeyConstraint("rule"),
