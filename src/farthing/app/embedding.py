@@ -18,9 +18,14 @@ def load_model() -> Embed:
     return MiniLM()
 
 
+def embeds(settings: Settings) -> bool:
+    """Whether they ask for one."""
+    return settings.learning.embeddings != "none"
+
+
 def build_embedder(settings: Settings, before: WaitingEmbedder | None = None) -> WaitingEmbedder | None:
     """What embeds for requests, the one `before` if there is one; None where nothing is to be embedded."""
-    if settings.learning.embeddings == "none":
+    if not embeds(settings):
         return None
     from farthing.embeddings.waiting import WaitingEmbedder
 

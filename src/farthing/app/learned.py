@@ -87,8 +87,7 @@ class FollowedLearning:
             logger.warning("what was learned is not used: %s", error)
             learned = predictor = None
             self.unused = str(error)
-        models = {} if learned is None else learned.run.summary.get("models", {})
-        self.rated = {model: figures["labels"] for model, figures in models.items()}
+        self.rated = {} if learned is None else learned.run.rated
         self.predictor, self._number = predictor, wanted if offered is self._offered else _UNKNOWN
         self.embedder = offered if predictor is not None and predictor.reads_embeddings else None
         told = _told(predictor, None if self.embedder is None else self.embedder.told)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from farthing.app.embedding import embeds
 from farthing.app.storage import Storage
 from farthing.app.training import Trainer
 from farthing.domain.alerts import Notice
@@ -60,7 +61,7 @@ class Learning:
         """What is thought of earlier answers and waits to be written."""
         self.shadows = Shadows()
         """Requests whose answers wait to be compared."""
-        self._trainer = Trainer(settings.database.url.get_secret_value(), storage.secret, embeds=_embeds(settings))
+        self._trainer = Trainer(settings.database.url.get_secret_value(), storage.secret, embeds=embeds(settings))
         self.retraining = Retraining(
             lessons=storage.store.lessons,
             runs=storage.store.runs,
@@ -81,7 +82,7 @@ class Learning:
     def configure(self, settings: Settings) -> None:
         """Takes over changed settings."""
         self._settings = settings
-        self._trainer.embeds = _embeds(settings)
+        self._trainer.embeds = embeds(settings)
 
     def comparing(self, *, snapshots: Snapshots, errands: Errands, flush: Callable[[], Awaitable[None]]) -> Comparing:
         """Who compares what is drawn; `flush` brings to the database what was bought."""
@@ -148,7 +149,3 @@ class Learning:
         """Trains where that is due."""
         hours = self._settings.learning.retrain_every_hours
         await self.retraining.tend(min(hours, LOST_HOURS) if self._is_lost() else hours)
-
-
-def _embeds(settings: Settings) -> bool:
-    return settings.learning.embeddings != "none"

@@ -153,6 +153,4 @@ async def _known(store: Store) -> Known | None:
             return None
         model = load_model()
         foreteller = Embedded(predictor, lambda text: model([text])[0])
-    models = active.run.summary.get("models", {})
-    rated = {name: figures["labels"] for name, figures in models.items()}
-    return Known(foreteller, rated, active.run.created_us)
+    return Known(foreteller, active.run.rated, active.run.created_us)

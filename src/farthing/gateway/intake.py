@@ -165,13 +165,14 @@ def _planned(order: Order, part: Part | None) -> tuple[Plan, bool]:
 
     Raises as `decide`.
     """
-    key = None if part is None else part.name, order.draft.hold.is_thrifty
+    is_short = order.draft.hold.is_thrifty
+    key = None if part is None else part.name, is_short
     made = order.plans.get(key)
     if made is None:
         chat, snapshot = order.chat, order.snapshot
         wanted = chat.model if part is None else part.model or f"farthing/{part.arm.strategy}"
         if wanted in VIRTUAL_MODELS:
-            made = _routed(order, wanted, part)
+            made = _routed(order, wanted, part, is_short=is_short)
         else:
             model = snapshot.catalogue.find(wanted)
             if model is None:
@@ -182,8 +183,8 @@ def _planned(order: Order, part: Part | None) -> tuple[Plan, bool]:
     return made
 
 
-def _routed(order: Order, wanted: str, part: Part | None) -> tuple[Plan, bool]:
-    """As `_planned`, where a strategy chooses.
+def _routed(order: Order, wanted: str, part: Part | None, *, is_short: bool) -> tuple[Plan, bool]:
+    """As `_planned`, where a strategy chooses; `is_short` says whether a budget nears its end.
 
     Neither paced nor explored is who says how much quality may be given up, is in an experiment, is promised something
     or is short of money.
@@ -195,7 +196,7 @@ def _routed(order: Order, wanted: str, part: Part | None) -> tuple[Plan, bool]:
     if rule is not None:
         floor = BOLDEST if floor is None else min(floor, BOLDEST)
     chosen = plan = strategy.plan(order.chat, models, allowed=allowed, floor=floor)
-    if order.draft.hold.is_thrifty and rule is None:
+    if is_short and rule is None:
         plan = THRIFT.lower(chosen, models, allowed)
     is_thrifty = plan is not chosen
     plan, is_free = _affordable(order, plan), part is None and floor is None and not is_thrifty

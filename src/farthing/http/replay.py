@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query, Request
 from pydantic import Field
@@ -15,7 +15,7 @@ from farthing.http.policy import tenant_of
 from farthing.http.presentation import as_object
 from farthing.http.reports import StretchQuery, caught_up, shown_stretch, stretch_of
 from farthing.ports import Stretch
-from farthing.ports.replay import Question
+from farthing.ports.replay import Question, StrategyName
 
 DEFAULT_LIMIT, MOST = 10_000, 100_000
 LONGEST_DAYS = 92
@@ -27,7 +27,7 @@ _Names = Annotated[str | None, Field(max_length=4_096)]
 class ReplayQuery(StretchQuery):
     """The policy, and the time it is asked about."""
 
-    strategy: Literal["complexity", "learning", "hybrid"] = "hybrid"
+    strategy: StrategyName = "hybrid"
     pool: _Names = None
     """Names of models, with commas between."""
     floor: Annotated[float | None, Field(ge=0, le=1)] = None

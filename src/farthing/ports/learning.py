@@ -133,6 +133,11 @@ class Run(Struct, frozen=True, kw_only=True):
     summary: Mapping[str, Any] = {}
     """Figures, for people."""
 
+    @property
+    def rated(self) -> Mapping[str, int]:
+        """Rated answers that it has learned from, by model."""
+        return {model: figures["labels"] for model, figures in self.summary.get("models", {}).items()}
+
 
 class Learned(Struct, frozen=True):
     """A kept predictor."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -10,6 +10,8 @@ from msgspec import Struct
 from farthing.domain.catalogue import Tier
 from farthing.domain.chat import Usage
 from farthing.ports import Stretch
+
+StrategyName = Literal["complexity", "learning", "hybrid"]
 
 
 class Decided(Struct, frozen=True, kw_only=True, gc=False):
@@ -36,19 +38,12 @@ class Decided(Struct, frozen=True, kw_only=True, gc=False):
     """When that was said last, in µs since 1970 UTC."""
 
 
-class DecidedRequests(Protocol):
-    """The ledger's routed requests."""
-
-    def decided(self, tenant: str | None, stretch: Stretch, *, limit: int) -> AsyncIterator[Sequence[Decided]]:
-        """The newest `limit` of a stretch, page by page. None is every tenant. Raises `Unavailable`."""
-
-
 class Question(Struct, frozen=True, kw_only=True):
     """What would another policy have cost, and at what quality?"""
 
     tenant: str | None
     """Whose requests; None for everybody's."""
-    strategy: Literal["complexity", "learning", "hybrid"]
+    strategy: StrategyName
     stretch: Stretch
     limit: int
     """At most so many requests, the newest."""

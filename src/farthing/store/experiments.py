@@ -22,8 +22,8 @@ from farthing.store.experiment_results import followed, keep, lost
 from farthing.store.queries.quality import of_tenant
 from farthing.store.queries.results import read
 from farthing.store.queries.variance import variance
-from farthing.store.schema import counters, experiments
-from farthing.store.tenancy import note_change
+from farthing.store.schema import experiments
+from farthing.store.tenancy import last_change, note_change
 
 COUNTER = "experiments"
 """Counts changes of everything but results, so that nobody reads what has not changed."""
@@ -203,9 +203,8 @@ class Experiments(Looks):
 
         Raises `Unavailable`.
         """
-        statement = sa.select(counters.c.value).where(counters.c.name == COUNTER)
         async with self._engines.reading("refresh") as connection:
-            number = int((await connection.execute(statement)).scalar() or 0)
+            number = await last_change(connection, COUNTER)
             if number == since:
                 return None
             # Numbers go back where a backup was restored.

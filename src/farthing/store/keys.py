@@ -16,8 +16,8 @@ from farthing.domain.tenancy import KeyChanges, limits_or_none
 from farthing.store.columns import Moment
 from farthing.store.engine import Engines
 from farthing.store.queries.quality import of_tenant
-from farthing.store.schema import counters, keys, teams, tenants
-from farthing.store.tenancy import COUNTER, figures, note_change, note_owner, role_of, team_of, tenant_of, within
+from farthing.store.schema import keys, teams, tenants
+from farthing.store.tenancy import figures, last_change, note_change, note_owner, role_of, team_of, tenant_of, within
 
 PORTION = 2000
 """Keys read at a time."""
@@ -127,7 +127,7 @@ class Keys:
         Keys are read in portions, so that the loop is free in between and no statement takes long.
         """
         async with self._engines.reading("refresh") as connection:
-            number = await _last_change(connection)
+            number = await last_change(connection)
             if number == since:
                 return None
             found_tenants = [tenant_of(row) for row in await connection.execute(sa.select(tenants))]
@@ -157,11 +157,6 @@ class Keys:
             if len(rows) < PORTION:
                 return found
             after = rows[-1].key_id
-
-
-async def _last_change(connection: AsyncConnection) -> int:
-    statement = sa.select(counters.c.value).where(counters.c.name == COUNTER)
-    return int((await connection.execute(statement)).scalar() or 0)
 
 
 async def _one(connection: AsyncConnection, key_id: str, reach: Reach) -> sa.Row[Any]:

@@ -68,15 +68,16 @@ def trained(
     enough = known is None or len(tested) >= FEWEST_TESTED
     was, now = _error(tested, before), _error(tested, [guess.after for guess in tested])
     is_better = enough and was is not None and now is not None and now < was
+    said = _said(rated)
     summary = {
-        "labels": len(_said(rated)),
-        "asked_again": len(rated) - len(_said(rated)),
+        "labels": len(said),
+        "asked_again": len(rated) - len(said),
         "prompts": len(prompts),
         "held_out": len(tested),
         "error_before": was,
         "error_after": now,
         "compared_with": "mean" if known is None else "active",
-        "models": {model: _of_model(model, rated, tested, before) for model in models},
+        "models": {model: _of_model(model, said, tested, before) for model in models},
         "size_bytes": len(payload),
     }
     return Trained(is_better, summary | {"reason": _reason(summary, is_better=is_better, enough=enough)}, payload)
@@ -134,10 +135,10 @@ def _read(active: bytes | None, *, embeds: bool) -> Predictor | None:
     return None if found is None or (found.reads_embeddings and not embeds) else found
 
 
-def _of_model(model: str, rated: Sequence[Rated], tested: Sequence[_Guess], before: Sequence[float]) -> dict[str, Any]:
+def _of_model(model: str, said: Sequence[Rated], tested: Sequence[_Guess], before: Sequence[float]) -> dict[str, Any]:
     its = [(guess, was) for guess, was in zip(tested, before, strict=True) if guess.rated.model == model]
     guesses = [guess for guess, _ in its]
-    answers = [each.quality for each in _said(rated) if each.model == model]
+    answers = [each.quality for each in said if each.model == model]
     return {
         "labels": len(answers),
         "quality": round(float(np.mean(answers)), 4),

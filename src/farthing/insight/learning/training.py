@@ -57,7 +57,7 @@ def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None, embed:
     means = (values * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     ridge = np.repeat(np.array([_QUALITY_RIDGE, _COST_RIDGE], dtype=np.float32), len(names))
     centred = ((values - means) * (known > 0)).astype(np.float32)
-    of_terms, of_likeness = _weights(design, centred, known, ridge)
+    of_terms, of_likeness = _weights(design, centred, known, ridge, embeds=embed is not None)
     return Predictor(
         models=names,
         vocabulary=words,
@@ -94,13 +94,10 @@ def outputs_of(rows: Sequence[Labelled], models: Sequence[str]) -> tuple[NDArray
 
 
 def _weights(
-    design: Design, values: NDArray[Any], known: NDArray[Any], ridge: NDArray[Any]
+    design: Design, values: NDArray[Any], known: NDArray[Any], ridge: NDArray[Any], *, embeds: bool
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """By place in the table and by landmark."""
-    shares = _shares(len(values))
-    if len(design.alike) > len(shares) - 1:
-        shares = np.append(shares * (1 - _OF_EMBEDDINGS), _OF_EMBEDDINGS).astype(np.float32)
-    scales = np.sqrt(shares)
+    scales = np.sqrt(_shares(len(values), embeds=embeds))
     blocks = [block * scale for block, scale in zip((design.terms, *design.alike), scales, strict=True)]
     terms, *alike = [
         weights * scale for weights, scale in zip(solve(blocks, values, known, ridge), scales, strict=True)
@@ -111,11 +108,14 @@ def _weights(
     return of_terms, np.concatenate(turned).astype(np.float32)
 
 
-def _shares(prompts: int) -> NDArray[Any]:
-    """Of terms, traits and meaning in what two prompts have in common; they sum to 1."""
+def _shares(prompts: int, *, embeds: bool) -> NDArray[Any]:
+    """Of terms, traits, meaning and embeddings if there are any in what two prompts have in common; they sum to 1."""
     terms = _MOST_OF_TERMS * prompts / (prompts + _TERMS_FROM)
     rest = 1 - terms
-    return np.array([terms, _OF_TRAITS * rest, (1 - _OF_TRAITS) * rest], dtype=np.float32)
+    shares = np.array([terms, _OF_TRAITS * rest, (1 - _OF_TRAITS) * rest], dtype=np.float32)
+    if embeds:
+        shares = np.append(shares * (1 - _OF_EMBEDDINGS), _OF_EMBEDDINGS).astype(np.float32)
+    return shares
 
 
 def _levels(rows: Sequence[Labelled], models: Sequence[str], means: NDArray[Any]) -> NDArray[Any]:

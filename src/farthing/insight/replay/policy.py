@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from msgspec import Struct, ValidationError, convert
 
@@ -17,9 +16,7 @@ from farthing.domain.routing.learned import Learned
 from farthing.domain.routing.patterns import pattern_of
 from farthing.domain.routing.plan import Needs, Strategy
 from farthing.domain.routing.recalled import AsForetold, Considered, Recalled, unable
-from farthing.ports.replay import Decided
-
-StrategyName = Literal["complexity", "learning", "hybrid"]
+from farthing.ports.replay import Decided, StrategyName
 
 
 class Policy(Struct, frozen=True, kw_only=True):

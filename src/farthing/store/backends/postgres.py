@@ -23,7 +23,7 @@ from farthing.domain.exchange import Exchange
 from farthing.store.aggregates import Cell
 from farthing.store.backends.base import PoolLimits
 from farthing.store.backends.upserts import adding, keeping
-from farthing.store.columns import Moment, to_datetime
+from farthing.store.columns import to_datetime
 from farthing.store.rows import COLUMNS, row_with_datetime
 from farthing.store.schema import response_cache, value_metrics
 
@@ -72,7 +72,6 @@ def _count_statement() -> sa.sql.expression.UpdateBase:
 _ADD = _add_statement()
 _KEEP = keeping(postgresql.insert(response_cache))
 _COUNT = _count_statement()
-_MOMENTS = {column.name for column in value_metrics.columns if isinstance(column.type, Moment)}
 
 
 class _Connection(asyncpg.Connection):

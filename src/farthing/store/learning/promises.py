@@ -11,8 +11,7 @@ from farthing.domain.routing.rules import Promise
 from farthing.ports.learning import PromiseTest
 from farthing.store.engine import Engines
 from farthing.store.learning.schema import promises
-from farthing.store.schema import counters
-from farthing.store.tenancy import note_change
+from farthing.store.tenancy import last_change, note_change
 
 COUNTER = "promises"
 """Counts tests, so that nobody reads what has not changed."""
@@ -27,9 +26,8 @@ class Promises:
 
     async def number(self) -> int:
         """Of the last test: quick to tell. Raises `Unavailable`."""
-        statement = sa.select(counters.c.value).where(counters.c.name == COUNTER)
         async with self._engines.reading("refresh") as connection:
-            return int((await connection.execute(statement)).scalar() or 0)
+            return await last_change(connection, COUNTER)
 
     async def tests(self) -> Mapping[str, PromiseTest]:
         """By rule. Raises `Unavailable`."""

@@ -16,7 +16,7 @@ from farthing.store.clock import NOW_US
 from farthing.store.engine import Engines
 from farthing.store.learning.schema import learning_snapshots
 from farthing.store.schema import counters
-from farthing.store.tenancy import note_change
+from farthing.store.tenancy import last_change, note_change
 
 COUNTER = "learning"
 """Counts changes of what is in force, so that nobody reads what has not changed."""
@@ -112,9 +112,8 @@ class Runs:
 
     async def number(self) -> int:
         """Of the last change of what is in force: quick to tell."""
-        statement = sa.select(_COUNTER.value).where(_COUNTER.name == COUNTER)
         async with self._engines.reading("refresh") as connection:
-            return int((await connection.execute(statement)).scalar() or 0)
+            return await last_change(connection, COUNTER)
 
     async def active(self) -> Learned | None:
         """What is in force. Raises `ValueError` where it is not ours, or not whole."""

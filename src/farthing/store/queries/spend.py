@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 import sqlalchemy as sa
@@ -69,7 +70,7 @@ async def daily_of(
     groups: dict[str, list[Budget]] = {}
     for budget in budgets:
         groups.setdefault(_dimension(budget), []).append(budget)
-    found: dict[str, dict[int, int]] = {}
+    found: dict[str, Mapping[int, int]] = {}
     for dimension, members in groups.items():
         rows = covered([dimension], None, pieces(stretch, [DAY_MINUTES])).c
         statement = (
@@ -77,17 +78,28 @@ async def daily_of(
             .where(rows.value.in_({_value(budget) for budget in members}))
             .group_by(rows.tenant, rows.value, rows.bucket)
         )
-        costs = [tuple(row) for row in await connection.execute(statement)]
-        for budget in members:
-            days = found.setdefault(budget.id, {})
-            for tenant, value, day, cost in costs:
-                if value == _value(budget) and (budget.scope == "gateway" or tenant == budget.tenant):
-                    days[day] = days.get(day, 0) + cost
+        costs: dict[tuple[str, str], dict[int, int]] = {}
+        for tenant, value, day, cost in await connection.execute(statement):
+            costs.setdefault((tenant, value), {})[day] = cost
+        found |= {
+            budget.id: _everybodys_days(costs, budget)
+            if budget.scope == "gateway"
+            else costs.get((budget.tenant, _value(budget)), {})
+            for budget in members
+        }
     return found
 
 
 def _everybodys(costs: Mapping[tuple[str, str], int], budget: Budget) -> int:
     return sum(cost for (_, value), cost in costs.items() if value == _value(budget))
+
+
+def _everybodys_days(costs: Mapping[tuple[str, str], Mapping[int, int]], budget: Budget) -> Mapping[int, int]:
+    found = Counter[int]()
+    for (_, value), days in costs.items():
+        if value == _value(budget):
+            found.update(days)
+    return found
 
 
 async def standing(
