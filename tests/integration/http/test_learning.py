@@ -15,30 +15,12 @@ import pytest
 from farthing.background.clock import SystemClock
 from farthing.store import migrate, open_store
 from tests.servers.gateway import Gateway
-from tests.unit.app.lessons import teach
+from tests.unit.app.lessons import MODELS, teach
 
 # Trainings give way to everything else that the machine does.
 pytestmark = pytest.mark.timeout(300)
 
-SETTINGS = """
-[providers.nobody]
-dialect = "openai"
-base_url = "http://127.0.0.1:9/v1"
-
-[[models]]
-name = "small"
-provider = "nobody"
-tier = "simple"
-input_usd_per_mtok = 1
-output_usd_per_mtok = 2
-
-[[models]]
-name = "large"
-provider = "nobody"
-tier = "complex"
-input_usd_per_mtok = 10
-output_usd_per_mtok = 20
-
+SETTINGS = f"""{MODELS}
 [learning]
 retrain_every_hours = 0
 shadow_share = 0.5

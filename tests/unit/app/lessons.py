@@ -7,6 +7,26 @@ from farthing.store import Store
 from tests.conformance.store.samples import exchange
 
 SECOND_US = 1_000_000
+MODELS = """
+[providers.nobody]
+dialect = "openai"
+base_url = "http://127.0.0.1:9/v1"
+
+[[models]]
+name = "small"
+provider = "nobody"
+tier = "simple"
+input_usd_per_mtok = 1
+output_usd_per_mtok = 2
+
+[[models]]
+name = "large"
+provider = "nobody"
+tier = "complex"
+input_usd_per_mtok = 10
+output_usd_per_mtok = 20
+"""
+"""Settings of the two, whom nobody can ask."""
 
 
 async def teach(store: Store, count: int = 20, *, from_us: int, large: float = 5) -> None:

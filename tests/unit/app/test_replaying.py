@@ -22,29 +22,11 @@ from farthing.settings import Settings
 from farthing.store import Store, open_store
 from tests.servers.sqlite import migrated
 from tests.unit.app.conftest import SettingsOf
-from tests.unit.app.lessons import teach
+from tests.unit.app.lessons import MODELS, teach
 
 SECRET = Secret(b"secret")
 BEGIN_US = 1_764_590_400_000_000
-SETTINGS = """
-[providers.nobody]
-dialect = "openai"
-base_url = "http://127.0.0.1:9/v1"
-
-[[models]]
-name = "small"
-provider = "nobody"
-tier = "simple"
-input_usd_per_mtok = 1
-output_usd_per_mtok = 2
-
-[[models]]
-name = "large"
-provider = "nobody"
-tier = "complex"
-input_usd_per_mtok = 10
-output_usd_per_mtok = 20
-
+SETTINGS = f"""{MODELS}
 [routing]
 baseline = "large"
 """
