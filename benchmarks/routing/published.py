@@ -72,17 +72,21 @@ PUBLISHED: Mapping[str, Sequence[Row]] = {
 LABELS: Mapping[str, Sequence[int]] = {"mmlu_gpt4_mixtral": (100, 300, 1_000, 3_000), "gsm8k_gpt4_mixtral": (100, 300)}
 """How many rows the predictor is also fitted to, to show what labels are worth."""
 
+NEARLY_ALL = "learning, 9 of 10"
+"""The predictor fitted to nine tenths of the rows, not to the other parts alone: what "with all labels" comes to."""
+
 NOTES: Mapping[str, str] = {
+    "gsm8k_gpt4_mixtral": "788 rows: 525 labels are learned from, 709 with 9 of 10; 1,000 are not at hand",
     "uiuc9": "published rows are on another set of nine models: 5,505 prompts with dollars and answers, not at hand",
 }
 
 GOALS = (
     Goal("mmlu_gpt4_mixtral", "cold", "apgr", 0.63, is_least=True),
-    Goal("mmlu_gpt4_mixtral", "learning", "apgr", 0.71, is_least=True),
+    Goal("mmlu_gpt4_mixtral", NEARLY_ALL, "apgr", 0.71, is_least=True),
     Goal("gsm8k_gpt4_mixtral", "cold", "apgr", 0.63, is_least=True),
-    Goal("gsm8k_gpt4_mixtral", "learning", "apgr", 0.67, is_least=True),
-    Goal("uiuc9", "learning", "cost@99", 37.0, is_least=False),
-    Goal("pareto4", "learning", "at $0.000235", 0.895, is_least=True),
+    Goal("gsm8k_gpt4_mixtral", NEARLY_ALL, "apgr", 0.67, is_least=True),
+    Goal("uiuc9", NEARLY_ALL, "cost@99", 37.0, is_least=False),
+    Goal("pareto4", NEARLY_ALL, "at $0.000235", 0.895, is_least=True),
     *(
         Goal(name, "learning", "µs", 1000.0, is_least=False)
         for name in ("mmlu_gpt4_mixtral", "gsm8k_gpt4_mixtral", "uiuc9", "pareto4")

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.routing.published import GOALS, LABELS, NOTES, PUBLISHED, Row
+from benchmarks.routing.published import GOALS, LABELS, NEARLY_ALL, NOTES, PUBLISHED, Row
 from benchmarks.tables import aligned
 from farthing.insight.evaluation.costs import priced
 from farthing.insight.evaluation.evaluating import Evaluation, Question, Standing, evaluate
@@ -26,11 +26,12 @@ class Scoring(NamedTuple):
 
 
 def scored(name: str, path: Path, others: Sequence[Path]) -> Scoring:
-    """All routers, the predictor fitted to fewer rows, and the cold one, which knows other tasks of the other sets."""
+    """All routers, the predictor fitted to fewer and to more rows, and the cold one, which knows other tasks."""
     rows, elsewhere = read_labels(path), [row for other in others for row in priced(read_labels(other), {})]
     few = {f"{count:,} labels": fewer(LEARNERS["learning"], count) for count in LABELS.get(name, ())}
     learners = {**LEARNERS, **few, "cold": cold(elsewhere, rows)}
-    return Scoring(name, evaluate(Question(rows=rows, learners=learners, cascades=CASCADES)))
+    nearly_all = {NEARLY_ALL: LEARNERS["learning"]}
+    return Scoring(name, evaluate(Question(rows=rows, learners=learners, in_tenths=nearly_all, cascades=CASCADES)))
 
 
 def fewer(fit: Fit, count: int) -> Fit:

@@ -43,13 +43,14 @@ def test_tables_hold_ours_and_the_published_rows(data: Path, other: Path) -> Non
     assert ["published:"] in lines
     assert ["ParetoBandit", "0.859", "0.898"] in lines
     assert [line[0] for line in lines].count("learning") == 3
+    assert [line[:4] for line in lines].count(["learning,", "9", "of", "10"]) == 3
     assert [line[0] for line in lines].count("cold") == 3
 
 
 def test_goals_are_reached_or_missed(data: Path, other: Path) -> None:
     """A set has its own goals; a figure that there is not is missed."""
     reward, decision = reached(scored("pareto4", path_of(data, "pareto4"), [other]))
-    assert reward == ("pareto4, learning: at $0.000235", "≥ 0.895", "never", "MISSED")
+    assert reward == ("pareto4, learning, 9 of 10: at $0.000235", "≥ 0.895", "never", "MISSED")
     assert decision[:2] == ("pareto4, learning: µs", "≤ 1000")
     assert decision[3] == ("" if float(decision[2]) <= 1000 else "MISSED")
 

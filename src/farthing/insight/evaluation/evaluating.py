@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 from time import perf_counter_ns
+from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -17,10 +18,14 @@ from farthing.insight.evaluation.nesting import Learner, firsts, foretell
 from farthing.insight.evaluation.routers import BASELINES, RANKS, Fit, Fitted, knowing
 from farthing.insight.evaluation.sweep import singles, sweep
 from farthing.insight.evaluation.table import Array, Table, alike, folds, tabulate
-from farthing.insight.learning.labels import BadLabels, Labelled
+from farthing.insight.learning.labels import BadLabels, Labelled, tenth_of
 
 _TIMED = 200
 """Decisions that are timed, each for one prompt alone."""
+
+
+_Parts: TypeAlias = Sequence[tuple[Sequence[Labelled], list[int]]]
+"""Of each what is learned from, and the places of the rows that are then scored."""
 
 
 class Single(Struct, frozen=True):
@@ -63,6 +68,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """What the routers learn from, but for prompts that are scored; if none are left, the rows themselves, in parts."""
     learners: Mapping[str, Fit] = {}
     """Routers beside the baselines."""
+    in_tenths: Mapping[str, Fit] = {}
+    """More of them, each row scored by one that learned from nine tenths of all; with `train` they learn from that."""
     cascades: Mapping[str, Learner] = {}
     """Routers that may ask a first model before they decide; scored where its answers are recorded."""
     prices: Mapping[str, float] = {}
@@ -75,8 +82,8 @@ class _Trial(Struct, frozen=True, kw_only=True):
     """What is scored, in parts."""
 
     table: Table
-    parts: Sequence[tuple[Sequence[Labelled], list[int]]]
-    """Of each what is learned from, and the places of the rows that are then scored."""
+    parts: _Parts
+    tenths: _Parts
 
 
 def evaluate(question: Question) -> Evaluation:
@@ -89,8 +96,11 @@ def evaluate(question: Question) -> Evaluation:
         raise BadLabels("nothing is left to learn from: give more rows, or others with --train")
     if train and (lacking := sorted(set(table.models) - {model for row in train for model in row.outcomes})):
         raise BadLabels(f"the rows to train on hold no outcome of {', '.join(lacking)}, which is to be scored")
+    whole = [(train, list(range(len(table.rows))))] if train else None
     trial = _Trial(
-        table=table, parts=[(train, list(range(len(table.rows))))] if train else _crossed(rows, table.rows, place)
+        table=table,
+        parts=whole or _crossed(rows, table.rows, place),
+        tenths=whole or _crossed(rows, table.rows, folds(rows, tenth_of)),
     )
     of = sample(table, [place[alike(row.prompt)] for row in table.rows])
     return Evaluation(
@@ -113,8 +123,9 @@ def _singles(table: Table) -> dict[str, Single]:
 def _standings(trial: _Trial, of: Sample, question: Question) -> dict[str, Standing]:
     zero = Scored(sweep=singles(trial.table), gain=np.zeros(len(trial.table.rows)))
     found = {"zero": Standing(figures(zero, of, question.budgets), None)}
-    for name, fit in {**BASELINES, **question.learners}.items():
-        quality, cost, fitted = _predicted(fit, trial)
+    for name, fit in {**BASELINES, **question.learners, **question.in_tenths}.items():
+        parts = trial.tenths if name in question.in_tenths else trial.parts
+        quality, cost, fitted = _predicted(fit, trial.table, parts)
         scored = _scored(quality, cost, trial.table)
         if name in RANKS:
             scored = replace(scored, gain=RANKS[name](trial.table.rows))
@@ -131,14 +142,13 @@ def _scored(quality: Array, cost: Array, table: Table) -> Scored:
     return Scored(sweep=sweep(quality, cost, table), gain=quality[:, table.best] - quality[:, 0])
 
 
-def _predicted(fit: Fit, trial: _Trial) -> tuple[Array, Array, Fitted]:
+def _predicted(fit: Fit, table: Table, parts: _Parts) -> tuple[Array, Array, Fitted]:
     """Quality and cost of every scored row by a router that has not seen it, and such a router."""
-    models, scored = trial.table.models, trial.table.rows
-    quality, cost = np.empty(trial.table.quality.shape), np.empty(trial.table.cost.shape)
+    quality, cost = np.empty(table.quality.shape), np.empty(table.cost.shape)
     each = []
-    for train, places in trial.parts:
-        fitted = fit(train, models)
-        quality[places], cost[places] = fitted.predict([scored[place] for place in places])
+    for train, places in parts:
+        fitted = fit(train, table.models)
+        quality[places], cost[places] = fitted.predict([table.rows[place] for place in places])
         each.append(fitted)
     return quality, cost, each[0]
 
@@ -159,9 +169,7 @@ def _cascaded(learner: Learner, trial: _Trial, columns: Sequence[int]) -> tuple[
     return Scored(sweep=cascade([part for part, _ in found], trial.table), gain=gain), found[0][1]
 
 
-def _crossed(
-    rows: Sequence[Labelled], scored: Sequence[Labelled], fold_by_prompt: Mapping[str, int]
-) -> list[tuple[Sequence[Labelled], list[int]]]:
+def _crossed(rows: Sequence[Labelled], scored: Sequence[Labelled], fold_by_prompt: Mapping[str, int]) -> _Parts:
     """Each fold of the scored rows, and all rows of the others, those too that are not scored."""
     every, own = ([fold_by_prompt[alike(row.prompt)] for row in those] for those in (rows, scored))
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -70,14 +70,14 @@ def alike(prompt: str) -> str:
     return " ".join(prompt.casefold().split())
 
 
-def folds(rows: Sequence[Labelled]) -> Mapping[str, int]:
-    """The fold of each prompt, as `alike` gives it: that of the first row's id which holds it.
+def folds(rows: Sequence[Labelled], split: Callable[[str], int] = fold_of) -> Mapping[str, int]:
+    """The part of each prompt, as `alike` gives it: that of the first row's id which holds it.
 
     Where all ids fall into one, as in a part that was held out by them, they are split by the prompt instead.
     """
     found: dict[str, int] = {}
     for row in rows:
-        found.setdefault(alike(row.prompt), fold_of(row.id))
+        found.setdefault(alike(row.prompt), split(row.id))
     if len(set(found.values())) > 1:
         return found
-    return {prompt: fold_of(id_of(prompt)) for prompt in found}
+    return {prompt: split(id_of(prompt)) for prompt in found}

@@ -27,6 +27,7 @@ WEIGHTS: Mapping[Source, float] = {"explicit": 1.0, "judge": 0.5, "implicit": 0.
 _GZIP = b"\x1f\x8b"
 _ID_DIGITS = 16
 _FOLD_DIGITS = 8
+_TENTHS = 10
 
 
 class BadLabels(ValueError):
@@ -83,10 +84,18 @@ def id_of(prompt: str) -> str:
 
 def fold_of(row_id: str) -> int:
     """The part 0..FOLDS-1 that a row belongs to: its id's first eight hexadecimal digits, or those of its SHA-256."""
-    head = row_id[:_FOLD_DIGITS]
-    if len(head) < _FOLD_DIGITS or head.strip(hexdigits):
-        head = sha256(row_id.encode()).hexdigest()[:_FOLD_DIGITS]
-    return int(head, 16) % FOLDS
+    return int(_digits(row_id, _FOLD_DIGITS), 16) % FOLDS
+
+
+def tenth_of(row_id: str) -> int:
+    """The tenth 0..9 that a row belongs to, whatever its fold: the eight digits after those that decide that."""
+    return int(_digits(row_id, _ID_DIGITS)[_FOLD_DIGITS:], 16) % _TENTHS
+
+
+def _digits(row_id: str, count: int) -> str:
+    """The first so many hexadecimal digits of an id, or of its SHA-256 where these are none."""
+    head = row_id[:count]
+    return sha256(row_id.encode()).hexdigest()[:count] if len(head) < count or head.strip(hexdigits) else head
 
 
 def believed(rated: Sequence[Rated]) -> list[Rated]:

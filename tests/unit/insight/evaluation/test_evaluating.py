@@ -96,6 +96,23 @@ def test_rows_to_train_on_are_not_those_that_are_scored() -> None:
     assert values(scored, "label")["cost@100"] == 55.0
 
 
+def test_a_router_in_tenths_learns_from_nine_of_them() -> None:
+    """Ten times, from all but what it then scores; where other rows are given it learns from these."""
+    seen: list[int] = []
+
+    def fit(rows: Sequence[Labelled], models: Sequence[str]) -> Fitted:
+        seen.append(len(rows))
+        return Memory(rows, models)
+
+    rows = halves(200)
+    scored = evaluate(Question(rows=rows, learners={"few": fit}, in_tenths={"many": fit}))
+    assert list(scored.routers) == ["zero", "length", "label", "complexity", "few", "many", "oracle"]
+    assert (seen[:5], len(seen[5:]), sum(seen[5:])) == ([160] * 5, 10, 9 * 200)
+    assert (values(scored, "many")["cost@95"], values(scored, "many")["op99"]) == (None, 10.0)
+    evaluate(Question(rows=rows[:20], train=rows[20:], in_tenths={"many": fit}))
+    assert seen[15:] == [180]
+
+
 def test_where_nothing_else_is_left_the_rows_are_cross_fitted() -> None:
     """As when a file is given as its own training file."""
     rows = halves(60)

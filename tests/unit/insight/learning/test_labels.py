@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farthing.insight.learning.labels import FOLDS, BadLabels, Labelled, Outcome, believed, fold_of, read_labels
+from farthing.insight.learning.labels import (
+    FOLDS,
+    BadLabels,
+    Labelled,
+    Outcome,
+    believed,
+    fold_of,
+    read_labels,
+    tenth_of,
+)
 from farthing.ports import Source
 from farthing.ports.learning import Rated
 
@@ -97,10 +106,16 @@ def test_a_fold_is_told_by_the_id() -> None:
     assert [fold_of(row_id) for row_id in ("c7565e39d20c47f7", "256c51813e28c205", "00000007")] == [1, 0, 2]
 
 
+def test_a_tenth_is_told_by_other_digits() -> None:
+    """Rows of one fold are in all tenths."""
+    assert [tenth_of(f"00000000{digits:08x}") for digits in (3, 10, 0x1F)] == [3, 0, 1]
+
+
 @given(st.text())
-def test_every_id_has_a_fold(row_id: str) -> None:
+def test_every_id_has_a_fold_and_a_tenth(row_id: str) -> None:
     """Also one that holds no hexadecimal digits."""
     assert 0 <= fold_of(row_id) < FOLDS
+    assert 0 <= tenth_of(row_id) < 10
 
 
 def rated(number: int, model: str, source: Source) -> Rated:
