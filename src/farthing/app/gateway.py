@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -205,6 +206,7 @@ class Gateway:
         comparing = self._start_comparing(recorder, dispatch, bookkeeper)
         overload.start()
         try:
+            await self._refresher.first_learn()
             yield self._services(bookkeeper)
         finally:
             overload.stop()
@@ -238,7 +240,8 @@ class Gateway:
             late_s=self._settings.server.overload_lag_ms / 1000,
             snapshots=self._refresher.snapshots,
             clock=self._clock,
-            under_way=lambda: recorder.open_drafts,
+            under_way=lambda: len(recorder.drafts),
+            by_tenant=lambda: Counter(draft.caller.tenant for draft in recorder.drafts),
         )
         self._prometheus.watch_load(lambda: (overload.shed, overload.late_s))
         return overload

@@ -63,13 +63,18 @@ class FollowedLearning:
             self._made = made = predictor, correction, floor, found
         return made[3]
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something else is in force than what was loaded."""
+        return self._wanted != self._number
+
     async def look(self) -> None:
         """Notes whether there is news, which takes one short question. While the database is away there is none."""
         try:
             self._wanted = await self._source.number()
         except Unavailable:
             return
-        if self._wanted != self._number:
+        if self.has_news:
             self._news.set()
 
     async def load(self) -> bool:

@@ -30,6 +30,8 @@ from farthing.settings import Settings
 from farthing.store.budgets import BROUGHT
 
 FIRST_TRIES, FIRST_PAUSE_S = 5, 0.1
+FIRST_LEARN_S = 0.5
+"""How long a start waits for what was learned."""
 
 
 class Refresher:
@@ -64,6 +66,7 @@ class Refresher:
         self._ratings = FollowedRatings(storage.store.lessons)
         self._embedder = build_embedder(settings)
         self._learned = FollowedLearning(storage.store.runs, self._ratings, self._embedder)
+        self._has_learned = asyncio.Event()
         self._pace = FollowedPace(storage.store.queries, clock)
         self._promises = FollowedPromises(storage.store.promises)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
@@ -170,6 +173,14 @@ class Refresher:
             if await self._learned.load():
                 self._is_due = True
                 await self.refresh()
+                self._has_learned.set()
+
+    async def first_learn(self) -> None:
+        """Waits until `learn` has brought what is in force before the first request; where that takes long, not on."""
+        if self._learned.has_news:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_LEARN_S):
+                    await self._has_learned.wait()
 
     async def refresh_spending(self, *, is_certain: bool = True) -> None:
         """Reads budgets and what was spent; must not run while rows of this worker are being committed.

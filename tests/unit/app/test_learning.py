@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from farthing.app import training
+from farthing.app import snapshots, training
+from farthing.app.gateway import Gateway
 from farthing.app.learned import FollowedLearning
 from farthing.app.learning import Learning
 from farthing.app.ratings import FollowedRatings
@@ -28,7 +29,7 @@ from farthing.providers.fake import FakeTransport
 from farthing.store import open_store
 from tests.conformance.store.samples import NOON_US
 from tests.unit.app.conftest import SettingsOf
-from tests.unit.app.lessons import teach
+from tests.unit.app.lessons import MODELS, teach
 from tests.unit.domain.routing.samples import THREE, ask
 
 # Trainings give way to everything else that the machine does.
@@ -147,6 +148,36 @@ async def test_what_one_learns_all_know(
     assert await restarted.knows()
     await supervisor.stop()
     await restarted.storage.aclose()
+
+
+@pytest.mark.usefixtures("trained_here")
+async def test_the_first_request_is_decided_by_what_was_learned(
+    workers: tuple[Worker, Worker], settings_of: SettingsOf
+) -> None:
+    """A start waits for it."""
+    one, _ = workers
+    assert (await one.run()).outcome == "kept"
+    settings = settings_of(f'{MODELS}[database]\nurl = "{one.storage._url}"\n')
+    async with Gateway(settings, "1").running() as services:
+        assert services.snapshots.current.strategies is not STRATEGIES
+
+
+@pytest.mark.usefixtures("trained_here")
+async def test_a_start_waits_for_no_more_than_it_must(
+    workers: tuple[Worker, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing where nothing is learned, and no longer than some hundred ms for a database that takes its time."""
+    one, other = workers
+    await one.refresher.first_refresh()
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "FIRST_LEARN_S", float("inf"))
+        await one.refresher.first_learn()
+    await one.run()
+    monkeypatch.setattr(snapshots, "FIRST_LEARN_S", 0.0)
+    await other.refresher.first_refresh()
+    await other.refresher.first_learn()
+    assert other.refresher.snapshots.current.strategies is STRATEGIES
+    assert await other.knows()
 
 
 @pytest.mark.usefixtures("trained_here")
