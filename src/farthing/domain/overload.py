@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf, sqrt
 
 SUSTAINED_S = 0.2
@@ -41,17 +41,18 @@ class Valve:
     Lateness is by how much later than wanted the worker's loop comes to a timer; as one long step proves nothing, the
     median counts. Multiplicative decrease and slow increase (Chiu and Jain 1989) of the bound hold it near `AIM_S`.
     A bound on what is under way, and not on what comes in, needs to know neither what a request costs nor how long it
-    lasts.
+    lasts. A tenant gets in by either measure: it asks for less than others, or has less under way than its share.
     """
 
-    def __init__(self, start_s: float) -> None:
-        """`start_s`: seconds of lateness at which shedding begins."""
+    def __init__(self, start_s: float, by_tenant: Callable[[], Mapping[str, int]]) -> None:
+        """`start_s`: seconds of lateness at which shedding begins; `by_tenant`: the requests of each under way."""
         self.is_active = False
         """Whether requests have to ask."""
         self.is_shedding = False
         self.limit = inf
         """Requests under way beyond which nobody gets in who asks for more than an equal share."""
         self._start_s = start_s
+        self._by_tenant = by_tenant
         self._since = 0.0
         self._cpu_since = 0.0
         self._late: list[float] = []
@@ -67,6 +68,8 @@ class Valve:
         self._capacity = 0.0
         self._greedy: frozenset[str] = frozenset()
         self._quota = self._allowance = inf
+        self._held: Mapping[str, int] = {}
+        self._room = 0.0
 
     @property
     def wait_s(self) -> float:
@@ -88,12 +91,20 @@ class Valve:
             fits = under_way < self.limit or let_in < self._allowance
         else:
             fits = under_way < _STRANGERS * self.limit
-        if fits:
+        if fits or self._is_owed(tenant, let_in):
             self._let_in[tenant] = let_in + 1
             self._beyond += under_way >= self.limit
-        else:
-            self._is_full = True
-        return fits
+            return True
+        self._is_full = True
+        return False
+
+    def _is_owed(self, tenant: str, let_in: int) -> bool:
+        """Whether it has less under way than its share of the limit, although others may have filled it.
+
+        Nothing that was let in since the shares were worked out counts as ended, and all who are owed something may
+        go as far beyond the limit as the limit itself.
+        """
+        return self._beyond < self.limit and self._held.get(tenant, 0) + let_in + 1 <= self._room
 
     def tick(self, now: float, late_s: float, cpu_s: float, under_way: int) -> None:
         """Takes in one measurement: the moment, how late it came, the CPU used so far in seconds, what is under way."""
@@ -173,6 +184,9 @@ class Valve:
         self._quota = _QUOTA * share * WINDOW_S + 1 if len(self._greedy) > 1 else inf
         self._allowance = _ALLOWANCE * share * WINDOW_S + LEAST
         self._asked, self._let_in, self._window_since = {}, {}, now
+        self._held = self._by_tenant()
+        # What one gets who wants as much as there is: with room for all it is not without bound.
+        self._room = level([*self._held.values(), inf], self.limit)
 
 
 def median(values: list[float]) -> float:

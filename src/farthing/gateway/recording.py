@@ -42,18 +42,18 @@ class Recorder:
         self.ledger = ledger
         self.sinks = sinks
         self.clock = clock
-        self.open_drafts = 0
+        self.drafts: set[Draft] = set()
         self.is_stopping = False
         """Whether requests that are cancelled are so because the gateway ends, not because their clients left."""
 
     def begin(self, call: Call, catalogue: Catalogue) -> Draft:
         """A draft of the record for this call; leaving its `with` block settles it unless a stream took it over."""
-        self.open_drafts += 1
-        return Draft(self, call, catalogue)
+        self.drafts.add(draft := Draft(self, call, catalogue))
+        return draft
 
-    def settle(self, exchange: Exchange) -> None:
+    def settle(self, draft: Draft, exchange: Exchange) -> None:
         """Journals the exchange, then tells the sinks; a sink that fails is logged and changes nothing."""
-        self.open_drafts -= 1
+        self.drafts.discard(draft)
         self.journal.settle(exchange)
         for sink in self.sinks:
             try:
@@ -321,7 +321,7 @@ class Draft:
         self.hold.settle(exchange.cost or 0)
         if self.allowance is not None:
             self.allowance.settle(exchange.tokens)
-        self._recorder.settle(exchange)
+        self._recorder.settle(self, exchange)
         return exchange
 
     def estimate(self, completion: Completion | None) -> Usage:

@@ -67,7 +67,9 @@ class Desk:
         self.heads = Heads(frozenset(HOT))
         self.max_body_bytes = max_body_bytes
         self._snapshots = snapshots
-        self.overload = overload or Overload(late_s=0.0, snapshots=snapshots, clock=clock, under_way=int)
+        self.overload = overload or Overload(
+            late_s=0.0, snapshots=snapshots, clock=clock, under_way=int, by_tenant=dict
+        )
         self._clock = clock
         self.new_id = new_id
         self.refusals: dict[tuple[str, int], tuple[object, list[bytes]]] = {}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 
 from farthing.domain.errors import Overloaded
+from farthing.domain.keys import LOCAL_CALLER
 from farthing.domain.overload import Valve
 from farthing.domain.secrets import digest
 from farthing.gateway.snapshot import Snapshots
@@ -32,9 +33,13 @@ class Overload:
         snapshots: Snapshots,
         clock: Clock,
         under_way: Callable[[], int],
+        by_tenant: Callable[[], Mapping[str, int]],
         cpu_s: Callable[[], float] = time.process_time,
     ) -> None:
-        """`late_s`: seconds of lateness at which shedding begins, 0 for never; `cpu_s`: what the process has used."""
+        """`late_s`: seconds of lateness at which shedding begins, 0 for never; `cpu_s`: what the process has used.
+
+        `under_way` and `by_tenant`: the requests under way, in all and of each tenant.
+        """
         self.is_active = False
         """Whether every request has to ask."""
         self.asks_from = inf
@@ -42,7 +47,7 @@ class Overload:
         self.shed = {"capacity": 0, "share": 0}
         """Requests refused: for want of room, or for being over their tenant's share of it."""
         self._late_s = late_s
-        self._valve = Valve(late_s) if late_s else None
+        self._valve = Valve(late_s, by_tenant) if late_s else None
         self._snapshots = snapshots
         self._clock = clock
         self._under_way = under_way
@@ -86,6 +91,8 @@ class Overload:
         return valve.wait_s
 
     def _tenant(self, credential: str | None) -> str:
+        if self._snapshots.current.is_open:
+            return LOCAL_CALLER.tenant
         if credential is None:
             return NOBODY
         tenant = self._tenants.get(credential)

@@ -23,13 +23,14 @@ class Worker:
 
     def __init__(self, *, serve_s: float = 0.000_2, refuse_s: float = 0.000_02, asleep: float = 0.0) -> None:
         """Seconds of CPU that a request takes, and a refusal; `asleep` is the share of a turn that others take."""
-        self.valve = Valve(START_S)
+        self.valve = Valve(START_S, lambda: self._held)
         self.now = self.cpu_s = 0.0
         self.late: list[float] = []
         self._serve_s = serve_s
         self._refuse_s = refuse_s
         self._asleep = asleep
         self._under_way = 0
+        self._held = Counter[str]()
         self._due = TICK_S
         self._unread: defaultdict[str, float] = defaultdict(float)
 
@@ -39,7 +40,7 @@ class Worker:
         end, self.late = self.now + seconds, []
         came = self.now
         while self.now < end:
-            began, self._under_way = self.now, 0
+            began, self._under_way, self._held = self.now, 0, Counter()
             for tenant, rate in rates.items():
                 self._unread[tenant] += (began - came) * rate
             part = min(1.0, READS / max(1.0, sum(self._unread.values())))
@@ -60,6 +61,7 @@ class Worker:
             fits = not self.valve.is_active or self.valve.admits(tenant, self._under_way)
             (let_in if fits else refused)[tenant] += 1
             self._under_way += fits
+            self._held[tenant] += fits
         return let_in[tenant] - before
 
     def _tick(self) -> None:
@@ -108,7 +110,7 @@ def test_what_a_worker_can_do_is_not_refused() -> None:
 
 def test_one_long_step_is_no_overload() -> None:
     """It counts, and forgets it when the worker is in time again."""
-    valve = Valve(START_S)
+    valve = Valve(START_S, lambda: {"a": 1000})
     valve.tick(1.0, 0.5, 1.0, 100)
     assert (valve.is_active, valve.is_shedding) == (True, False)
     for place in range(11):
@@ -118,7 +120,7 @@ def test_one_long_step_is_no_overload() -> None:
 
 def test_lateness_that_others_cause_sheds_nothing() -> None:
     """A worker that gets a tenth of a core is not helped by doing less."""
-    valve = Valve(START_S)
+    valve = Valve(START_S, lambda: {"a": 1000})
     for place in range(100):
         valve.tick(place * 0.08, 0.06, place * 0.008, 100)
     assert (valve.is_active, valve.is_shedding) == (True, False)
@@ -126,7 +128,7 @@ def test_lateness_that_others_cause_sheds_nothing() -> None:
 
 def test_the_limit_falls_when_the_last_step_has_taken_effect() -> None:
     """Long answers take time to end: until then lateness proves nothing. It never falls below a few requests."""
-    valve = Valve(START_S)
+    valve = Valve(START_S, lambda: {"a": 1000})
     for place in range(4):
         valve.tick(place / 8, 0.1, place / 8, 1000)
     assert (valve.is_shedding, valve.limit) == (True, 500)
@@ -143,7 +145,7 @@ def test_the_limit_falls_when_the_last_step_has_taken_effect() -> None:
 
 def test_a_limit_that_shows_no_effect_falls_again_after_a_second() -> None:
     """Answers may last for minutes."""
-    valve = Valve(START_S)
+    valve = Valve(START_S, lambda: {"a": 1000})
     for place in range(11):
         valve.admits("a", 1000)
         valve.tick(place / 8, 0.1, place / 8, 1000)
@@ -152,12 +154,61 @@ def test_a_limit_that_shows_no_effect_falls_again_after_a_second() -> None:
 
 def test_those_who_did_not_ask_of_late_are_let_in_up_to_twice_the_limit() -> None:
     """They may be many."""
-    valve = Valve(START_S)
+    valve = Valve(START_S, lambda: {"a": 1000})
     for place in range(4):
         valve.tick(place / 8, 0.1, place / 8, 1000)
     assert valve.admits("new", 999)
-    assert not valve.admits("new", 1_000)
+    assert [valve.admits("new", 1_000) for _ in range(300)] == [True] * 249 + [False] * 51
     assert valve.wait_s == LONGEST_WAIT_S
+
+
+def overloaded(held: Mapping[str, int]) -> Valve:
+    """A valve that has lowered its limit as far as it goes, where each tenant has so many requests under way."""
+    valve, number = Valve(START_S, lambda: held), sum(held.values())
+    for place in range(60):
+        valve.admits("a", number)
+        valve.tick(place / 8, 0.1, place / 8, number)
+    assert valve.limit == LEAST
+    return valve
+
+
+def test_who_has_little_under_way_is_let_in_beside_whoever_fills_the_worker() -> None:
+    """500 long streams of one tenant are none of the others' doing: half of the limit is left for the next one."""
+    valve = overloaded({"a": 500, "b": 2})
+    # (64 - 2) / 2 for each of two who want as much as there is, and b has 2 of them.
+    assert [valve.admits("b", 502) for _ in range(32)] == [True] * 29 + [False] * 3
+    assert [valve.admits("new", 502) for _ in range(32)] == [True] * 31 + [False]
+
+
+def test_many_who_have_little_under_way_are_not_let_in_without_end() -> None:
+    """Before the next look at least: they may go as far beyond the limit as the limit itself."""
+    valve = overloaded({"a": 500})
+    assert sum(valve.admits(f"new{number}", 500) for number in range(1_000)) == LEAST
+
+
+@pytest.mark.parametrize("readers", [100, 500, 5_000])
+def test_others_are_answered_while_one_tenant_reads_long_streams(readers: int) -> None:
+    """They take more than the worker has, for as long as they last; who asks for a few short answers gets them all."""
+    valve = Valve(START_S, lambda: {"reader": readers, "quiet": 1})
+    now, due, refused = 0.0, TICK_S, Counter[str]()
+    for turn in range(1_000):
+        now += 0.1
+        for tenant in ("reader", "quiet") if turn % 2 else ("reader",):
+            refused[tenant] += valve.is_active and not valve.admits(tenant, readers + 1)
+        valve.tick(now, now - due, 0.9 * now, readers + 1)
+        due = now + TICK_S
+    assert refused["quiet"] == 0
+    assert refused["reader"] > 500
+
+
+@given(st.dictionaries(st.text(max_size=3), st.integers(min_value=0, max_value=1000), max_size=20), st.text(max_size=3))
+def test_nobody_under_a_fair_share_of_what_is_under_way_is_refused(held: dict[str, int], tenant: str) -> None:
+    """Whoever it is, and however much more than their shares the others have."""
+    valve = overloaded({**held, "a": 1000})
+    others = [number for name, number in held.items() if name not in {tenant, "a"}]
+    mine = held.get(tenant, 0) if tenant != "a" else 1000
+    if mine + 1 <= level([*others, 1000, mine, inf], LEAST):
+        assert valve.admits(tenant, sum(held.values()) + 1000)
 
 
 def test_shares_are_max_min_fair() -> None:

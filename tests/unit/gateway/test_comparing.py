@@ -90,7 +90,7 @@ async def test_errands_are_rows_of_their_own_without_savings() -> None:
         assert (row.tags, row.experiment_id) == ({"farthing": strategy}, None)
     intents = {intent.exchange.request_id: intent.exchange for intent in rig.journal.intents}
     assert intents[shadow.request_id].baseline_cost == 0
-    assert rig.ledger.open_holds == rig.recorder.open_drafts == 0
+    assert rig.ledger.open_holds == len(rig.recorder.drafts) == 0
 
 
 async def test_the_second_answer_is_a_lesson_and_the_judges_is_none() -> None:
@@ -255,7 +255,7 @@ async def test_what_is_under_way_at_the_end_is_recorded() -> None:
         await rig.settle()
         rig.recorder.is_stopping = True
     shadow = rig.journal.settled[-1]
-    assert (shadow.strategy, shadow.status, rig.recorder.open_drafts) == ("shadow", "interrupted", 0)
+    assert (shadow.strategy, shadow.status, len(rig.recorder.drafts)) == ("shadow", "interrupted", 0)
 
 
 async def test_an_unpriced_other_answer_is_never_bought() -> None:

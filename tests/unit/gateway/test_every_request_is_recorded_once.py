@@ -100,7 +100,7 @@ def test_any_mix_of_providers_and_clients(
     assert sorted(ids) == sorted(f"request-{n + 1}" for n in range(rig.calls))
     assert rig.transport.opened == rig.transport.closed
     assert rig.ledger.open_holds == 0
-    assert rig.recorder.open_drafts == 0
+    assert len(rig.recorder.drafts) == 0
     for exchange in rig.journal.settled:
         assert (exchange.status == "rejected") <= (exchange.cost == 0)
         assert exchange.cost is not None

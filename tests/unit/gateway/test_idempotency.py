@@ -83,7 +83,7 @@ async def test_fifty_streams_at_once_are_bought_once(streams: Rig) -> None:
     assert set(bodies) == {b"".join(event for event in events() if b'"usage"' not in event)}
     assert len(streams.transport.requests) == 1
     assert [status for status, _ in rows(streams)].count("cached") == 50
-    assert streams.recorder.open_drafts == 0
+    assert len(streams.recorder.drafts) == 0
 
 
 async def test_a_key_names_one_request(rig: Rig) -> None:

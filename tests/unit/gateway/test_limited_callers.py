@@ -84,4 +84,4 @@ async def test_a_refused_leader_leaves_the_flight_to_others() -> None:
     with pytest.raises(RateLimited):
         await rig.ask(chat())
     assert [type(each) for each in both] == [RateLimited, RateLimited]
-    assert rig.recorder.open_drafts == 0
+    assert len(rig.recorder.drafts) == 0

@@ -11,11 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.errors import Overloaded
-from farthing.domain.keys import Caller, Key
+from farthing.domain.keys import LOCAL_CALLER, Caller, Key
 from farthing.domain.secrets import digest
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
-from farthing.http.overload import CALM_TICK_S, MOST_CREDENTIALS, Overload
+from farthing.http.overload import CALM_TICK_S, MOST_CREDENTIALS, NOBODY, Overload
 from farthing.providers.fake import answer
 from tests.servers.asgi import Client
 from tests.unit.gateway.rig import KEY, Rig, chat, completion
@@ -33,11 +33,13 @@ class Watched:
         """`cpu` is the share of a core that the worker uses."""
         self.rig = Rig(lambda _: answer(completion()))
         self.under_way = UNDER_WAY
+        self.by_tenant = {"acme": UNDER_WAY, NOBODY: UNDER_WAY}
         self.overload = Overload(
             late_s=late_s,
             snapshots=self.rig.snapshots,
             clock=self.rig.clock,
             under_way=lambda: self.under_way,
+            by_tenant=lambda: self.by_tenant,
             cpu_s=lambda: cpu * self.rig.clock.monotonic(),
         )
         self.desk = Desk(
@@ -193,6 +195,12 @@ async def test_who_asks_for_little_is_let_in_while_who_asks_for_much_is_not(watc
     assert (await watched.ask()).status == 503
     assert (await watched.ask(key="sk-wrong")).status == (await watched.ask(key=None)).status == 401
     assert overload.shed == {"capacity": 0, "share": 1}
+
+
+async def test_an_open_gateway_has_one_tenant(watched: Watched) -> None:
+    """Whatever they send for a key, what its callers have under way is one and the same tenant's."""
+    watched.rig.snapshots.swap(replace(watched.rig.snapshots.current, keys={}, is_open=True))
+    assert {watched.overload._tenant(credential) for credential in (None, "", "sk-any")} == {LOCAL_CALLER.tenant}
 
 
 async def test_credentials_are_not_gathered_without_end(watched: Watched) -> None:
