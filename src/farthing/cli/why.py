@@ -1,4 +1,4 @@
-"""farthing why: how a model was chosen."""
+"""farthing why: how a model was chosen, and what was asked of it and of others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def why(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show why a model was chosen, and every other was not."""
+    """Show why a model was chosen, every other was not, and what each call cost."""
     from farthing.cli.configured import gateway_for
 
     found = gateway_for(url, config).get(f"/v1/requests/{quote(request_id, safe='')}")
@@ -34,6 +34,10 @@ def why(
         numbers = ["estimated cost", *(["expected quality"] if is_expected else [])]
         rows = [_row(candidate, is_expected=is_expected) for candidate in candidates]
         print_table(["place", "model", *numbers, "reason"], rows, numbers=numbers)
+    if calls := found.get("calls"):
+        print()
+        numbers = ["tokens in", "tokens out", "cost"]
+        print_table(["asked", *numbers, "came of it", "why"], [_call(one) for one in calls], numbers=numbers)
 
 
 def _candidates(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -48,3 +52,9 @@ def _row(candidate: dict[str, Any], *, is_expected: bool) -> list[str]:
     quality = candidate.get("estimated_quality")
     expected = ["unknown" if quality is None else f"{quality:.2f}"] if is_expected else []
     return [place, candidate["model"], usd(candidate.get("estimated_cost")), *expected, candidate.get("reason") or ""]
+
+
+def _call(one: dict[str, Any]) -> list[str]:
+    tokens = [f"{one[name]:,}" for name in ("tokens_in", "tokens_out")]
+    cost = "unknown" if one["cost"] is None else f"${one['cost']:,.9f}"
+    return [one["model"], *tokens, cost, one["error"] or one["outcome"], one["why"]]

@@ -92,6 +92,30 @@ EXPECTED = {
         ]
     },
 }
+CHECKED = {
+    "request_id": "01c",
+    "cost": 0.0000451234,
+    "calls": [
+        {
+            "model": "small",
+            "outcome": "unserved",
+            "why": "the cheapest of the plan, to be checked",
+            "error": None,
+            "tokens_in": 1200,
+            "tokens_out": 5,
+            "cost": 0.000015001,
+        },
+        {
+            "model": "large",
+            "outcome": "failed",
+            "why": "the answer before would not do",
+            "error": "overloaded",
+            "tokens_in": 0,
+            "tokens_out": 0,
+            "cost": None,
+        },
+    ],
+}
 KEY = "master-key-of-the-test"
 
 
@@ -110,6 +134,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         "/v1/savings": {**SAVINGS, "query": dict(request.query)},
         "/v1/requests/01a": REQUEST,
         "/v1/requests/01b": EXPECTED,
+        "/v1/requests/01c": CHECKED,
     }
     body = found.get(request.path)
     if body is None:
@@ -220,6 +245,17 @@ def test_why_lists_candidates_in_their_order(farthing: Farthing, url: str) -> No
         "lost   large        $0.500000  costs 20 times as much",
     ]
     assert json.loads(farthing("why", "01a", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).out) == REQUEST
+
+
+def test_why_lists_every_call(farthing: Farthing, url: str) -> None:
+    """With its tokens, its cost to the nano-dollar, what came of it and why it was made."""
+    said = farthing("why", "01c", "--url", url, FARTHING_MASTER_KEY=KEY)
+    assert said.out.splitlines()[-3:] == [
+        "asked  tokens in  tokens out          cost  came of it  why",
+        "small      1,200           5  $0.000015001  unserved    the cheapest of the plan, to be checked",
+        "large          0           0       unknown  overloaded  the answer before would not do",
+    ]
+    assert json.loads(farthing("why", "01c", "--json", "--url", url, FARTHING_MASTER_KEY=KEY).out) == CHECKED
 
 
 def test_why_shows_what_is_expected_of_candidates(farthing: Farthing, url: str) -> None:

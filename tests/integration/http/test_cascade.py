@@ -193,6 +193,11 @@ def test_every_dialect_gets_the_checked_answer(
     told = json.loads(ask(gateway, "GET", f"/v1/requests/{found[1]['request_id']}"))
     assert [each.get("outcome") for each in told["attempts"]] == ["unserved", "check", None]
     assert told["decision"]["metadata"]["cascade"]["served"] == "large"
+    assert [(each["model"], each["outcome"], each["tokens_in"], each["cost"]) for each in told["calls"]] == [
+        ("small", "unserved", 10, SMALL),
+        ("small", "check", 10, SMALL),
+        ("large", "served", 10, LARGE),
+    ]
 
 
 def test_a_gateway_killed_amid_a_cascade_loses_nothing(start_gateway: Callable[..., Gateway], vendor: Vendor) -> None:
@@ -213,6 +218,12 @@ def test_a_gateway_killed_amid_a_cascade_loses_nothing(start_gateway: Callable[.
     assert [each["outcome"] for each in told["attempts"]] == ["unserved", "check"]
     assert [each["charge"]["cost"] for each in told["attempts"]] == [SMALL, SMALL]
     assert round(row["cost"] * 10**9) == 30_000 + row["tokens_in"] * 10_000
+    assert [(each["outcome"], each["error"]) for each in told["calls"]] == [
+        ("unserved", None),
+        ("check", None),
+        ("failed", "interrupted"),
+    ]
+    assert sum(round(each["cost"] * 10**9) for each in told["calls"]) == round(row["cost"] * 10**9)
 
 
 def _ask_in_vain(gateway: Gateway) -> None:

@@ -12,7 +12,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from farthing.domain.calls import calls_of
+from farthing.domain.chat import Usage
 from farthing.domain.errors import InvalidRequest, NotFound
+from farthing.domain.exchange import Attempt, Exchange
 from farthing.domain.pricing import TOKEN_CLASSES
 from farthing.ports import Filter, Rows
 from farthing.store.columns import Identifier, Moment
@@ -66,6 +69,7 @@ async def page(
 async def one(connection: AsyncConnection, tenant: str | None, request_id: str) -> dict[str, Any]:
     """A row with its decision. Raises `NotFound`, also where the row is another tenant's."""
     row = await find(connection, tenant, request_id)
+    usage = {name: row[f"{name}_tokens"] for name in TOKEN_CLASSES} | tools_of(row["attempts"])
     return {
         **_summary(row),
         "app": row["app"],
@@ -74,13 +78,30 @@ async def one(connection: AsyncConnection, tenant: str | None, request_id: str) 
         "reason": row["reason"],
         "experiment_id": row["experiment_id"],
         "arm": row["arm"],
-        "usage": {name: row[f"{name}_tokens"] for name in TOKEN_CLASSES} | tools_of(row["attempts"]),
+        "usage": usage,
         "price_version": row["price_version"],
         "cache_key": row["cache_key"],
         "finish": row["finish"],
         "decision": row["decision"],
         "attempts": row["attempts"] or [],
+        "calls": _calls(row, usage),
     }
+
+
+def _calls(row: Mapping[str, Any], usage: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What models were asked for it, each with what it was for and its cost."""
+    names = "request_id", "status", "route", "dialect", "tenant", "provider", "model", "cost"
+    exchange = Exchange(
+        **{name: row[name] for name in names},
+        created_at_us=row["created_at"],
+        attempts=msgspec.convert(row["attempts"] or (), tuple[Attempt, ...]),
+        usage=msgspec.convert(usage, Usage),
+    )
+    cascade = (row["decision"] or {}).get("metadata", {}).get("cascade", {})
+    return [
+        {**msgspec.to_builtins(call), "latency_ms": _milliseconds(call.duration_us)}
+        for call in calls_of(exchange, cascade)
+    ]
 
 
 async def find(connection: AsyncConnection, tenant: str | None, request_id: str) -> Mapping[str, Any]:
