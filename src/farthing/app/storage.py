@@ -90,6 +90,7 @@ class Storage:
         try:
             await self.store.cache_level.sweep()
             await self.store.outbox.sweep()
+            await self.store.report_outbox.sweep()
             await self.store.idempotent.sweep()
             await self.store.limits.sweep()
             await self.store.sessions.sweep(self._clock.now_us())

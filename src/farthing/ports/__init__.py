@@ -203,6 +203,20 @@ class Delivery(Struct, frozen=True):
     attempts: int
 
 
+class Tracked(Struct, frozen=True, kw_only=True):
+    """How a notice that was announced on one channel stands. Moments in microseconds since 1970 in UTC."""
+
+    notice: Notice
+    channel: str
+    announced_us: int
+    attempts: int
+    due_us: int
+    """When it is tried next, unless it was delivered."""
+    delivered_us: int | None
+    failure: str | None
+    """Why the last try failed; None before one has."""
+
+
 class Outbox(Protocol):
     """Notices that wait for their channels, the same for all workers. Raises `Unavailable` while it is away."""
 
@@ -215,11 +229,18 @@ class Outbox(Protocol):
     async def delivered(self, delivery: Delivery) -> None:
         """It was taken, and is never claimed again."""
 
-    async def postpone(self, delivery: Delivery, pause_us: int) -> None:
-        """It was not taken: due again after `pause_us` microseconds."""
+    async def postpone(self, delivery: Delivery, pause_us: int, failure: str) -> None:
+        """It was not taken, and `failure` tells why: due again after `pause_us` microseconds."""
 
     async def drop(self, delivery: Delivery) -> None:
         """Nobody will take it: it is as if it had not been announced on this channel."""
+
+
+class Tracker(Protocol):
+    """Tells of an outbox. Raises `Unavailable` while it is away."""
+
+    async def track(self, *, limit: int) -> Sequence[Tracked]:
+        """How the last announced ones stand, the newest first."""
 
 
 class SignOn(Protocol):

@@ -28,6 +28,7 @@ from farthing.store.limits import SqlLimits
 from farthing.store.migrations import is_current, migrate
 from farthing.store.outbox import SqlOutbox
 from farthing.store.queries import Queries
+from farthing.store.schema import alerts, report_deliveries
 from farthing.store.sessions import Sessions
 from farthing.store.tenancy import Tenancy
 
@@ -56,7 +57,8 @@ class Store:
         self.comparisons = Comparisons(engines, clock)
         self.promises = Promises(engines)
         self.runs = Runs(engines, secret)
-        self.outbox = SqlOutbox(engines, clock)
+        self.outbox = SqlOutbox(engines, clock, alerts)
+        self.report_outbox = SqlOutbox(engines, clock, report_deliveries)
         self.sessions = Sessions(engines)
         self.limits = SqlLimits(engines, clock)
         self.idempotent = SqlIdempotentAnswers(engines, clock)

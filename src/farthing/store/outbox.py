@@ -10,20 +10,21 @@ import sqlalchemy as sa
 
 from farthing.domain.alerts import Notice
 from farthing.domain.budget import DAY_US
-from farthing.ports import Clock, Delivery
+from farthing.ports import Clock, Delivery, Tracked
 from farthing.store.engine import Engines
-from farthing.store.schema import alerts
 
 KEPT_US = 400 * DAY_US
 """Notices are remembered for longer than any window but the total one lasts."""
 
 
 class SqlOutbox:
-    """Implements `farthing.ports.Outbox`."""
+    """Implements `farthing.ports.Outbox` and `Tracker`."""
 
-    def __init__(self, engines: Engines, clock: Clock) -> None:
+    def __init__(self, engines: Engines, clock: Clock, table: sa.Table) -> None:
+        """`table` is one of the schema's outboxes."""
         self._engines = engines
         self._clock = clock
+        self._table = table
 
     async def announce(self, notices: Sequence[Notice], channels: Sequence[str]) -> None:
         """Keeps the notices for these channels; one that was announced before changes nothing."""
@@ -43,15 +44,16 @@ class SqlOutbox:
         ]
         if rows:
             async with self._engines.writing() as connection:
-                await connection.execute(self._engines.backend.inserting(alerts).on_conflict_do_nothing(), rows)
+                await connection.execute(self._engines.backend.inserting(self._table).on_conflict_do_nothing(), rows)
 
     async def claim(self, *, limit: int, lease_us: int) -> Sequence[Delivery]:
         """The deliveries that have been due for longest, not to be given out again for `lease_us`."""
         now_us = self._clock.now_us()
+        its = self._table.c
         due = (
-            sa.select(alerts)
-            .where(alerts.c.delivered_at.is_(None), alerts.c.due_at <= now_us)
-            .order_by(alerts.c.due_at)
+            sa.select(self._table)
+            .where(its.delivered_at.is_(None), its.due_at <= now_us)
+            .order_by(its.due_at)
             .limit(limit)
         )
         async with self._engines.reading() as connection:
@@ -61,39 +63,53 @@ class SqlOutbox:
         async with self._engines.writing() as connection:
             rows = (await connection.execute(due.with_for_update(skip_locked=True))).all()
             for row in rows:
-                await connection.execute(
-                    _one(row.event_id, row.channel).values(due_at=now_us + lease_us, attempts=row.attempts + 1)
-                )
+                taken = sa.update(self._table).where(*self._is(row.event_id, row.channel))
+                await connection.execute(taken.values(due_at=now_us + lease_us, attempts=row.attempts + 1))
         return [Delivery(msgspec.convert(row.payload, Notice), row.channel, row.attempts + 1) for row in rows]
 
     async def delivered(self, delivery: Delivery) -> None:
         """It was taken, and is never claimed again."""
-        await self._change(delivery, delivered_at=self._clock.now_us())
+        await self._change(delivery, delivered_at=self._clock.now_us(), failure=None)
 
-    async def postpone(self, delivery: Delivery, pause_us: int) -> None:
-        """It was not taken: due again after `pause_us` microseconds."""
-        await self._change(delivery, due_at=self._clock.now_us() + pause_us)
+    async def postpone(self, delivery: Delivery, pause_us: int, failure: str) -> None:
+        """It was not taken, and `failure` tells why: due again after `pause_us` microseconds."""
+        await self._change(delivery, due_at=self._clock.now_us() + pause_us, failure=failure)
 
     async def drop(self, delivery: Delivery) -> None:
         """Nobody will take it: it is as if it had not been announced on this channel."""
-        one = sa.delete(alerts).where(*_is(delivery.notice.event_id, delivery.channel))
+        one = sa.delete(self._table).where(*self._is(delivery.notice.event_id, delivery.channel))
         async with self._engines.writing() as connection:
             await connection.execute(one)
 
     async def sweep(self) -> None:
         """Forgets what happened long ago, whether anybody took it or not."""
-        old = alerts.c.created_at < self._clock.now_us() - KEPT_US
+        old = self._table.c.created_at < self._clock.now_us() - KEPT_US
         async with self._engines.writing() as connection:
-            await connection.execute(sa.delete(alerts).where(old))
+            await connection.execute(sa.delete(self._table).where(old))
+
+    async def track(self, *, limit: int) -> Sequence[Tracked]:
+        """How the last announced ones stand, the newest first."""
+        its = self._table.c
+        newest = sa.select(self._table).order_by(its.created_at.desc(), its.event_id, its.channel).limit(limit)
+        async with self._engines.reading() as connection:
+            rows = (await connection.execute(newest)).all()
+        return [
+            Tracked(
+                notice=msgspec.convert(row.payload, Notice),
+                channel=row.channel,
+                announced_us=row.created_at,
+                attempts=row.attempts,
+                due_us=row.due_at,
+                delivered_us=row.delivered_at,
+                failure=row.failure,
+            )
+            for row in rows
+        ]
 
     async def _change(self, delivery: Delivery, **values: Any) -> None:  # noqa: ANN401 (columns)
+        changed = sa.update(self._table).where(*self._is(delivery.notice.event_id, delivery.channel))
         async with self._engines.writing() as connection:
-            await connection.execute(_one(delivery.notice.event_id, delivery.channel).values(**values))
+            await connection.execute(changed.values(**values))
 
-
-def _one(event_id: str, channel: str) -> sa.Update:
-    return sa.update(alerts).where(*_is(event_id, channel))
-
-
-def _is(event_id: str, channel: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return alerts.c.event_id == event_id, alerts.c.channel == channel
+    def _is(self, event_id: str, channel: str) -> tuple[sa.ColumnElement[bool], ...]:
+        return self._table.c.event_id == event_id, self._table.c.channel == channel

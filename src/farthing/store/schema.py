@@ -267,20 +267,28 @@ budget_leases = sa.Table(
     sa.Column("renewed_at", Moment, nullable=False),
 )
 
-alerts = sa.Table(
-    "alerts",
-    metadata,
-    # The same on whichever worker noticed: what happened is told once.
-    sa.Column("event_id", sa.Text, primary_key=True),
-    sa.Column("channel", sa.Text, primary_key=True),
-    sa.Column("payload", Json, nullable=False),
-    sa.Column("created_at", Moment, nullable=False),
-    # When to try next; whoever delivers moves it on before trying.
-    sa.Column("due_at", Moment, nullable=False),
-    sa.Column("attempts", sa.BigInteger, nullable=False),
-    sa.Column("delivered_at", Moment),
-    sa.Index("ix_alerts_due", "due_at"),
-)
+
+def _outbox(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        # The same on whichever worker noticed: what happened is told once.
+        sa.Column("event_id", sa.Text, primary_key=True),
+        sa.Column("channel", sa.Text, primary_key=True),
+        sa.Column("payload", Json, nullable=False),
+        sa.Column("created_at", Moment, nullable=False),
+        # When to try next; whoever delivers moves it on before trying.
+        sa.Column("due_at", Moment, nullable=False),
+        sa.Column("attempts", sa.BigInteger, nullable=False),
+        sa.Column("delivered_at", Moment),
+        # Why the last try failed, in words; NULL before there was one.
+        sa.Column("failure", sa.Text),
+        sa.Index(f"ix_{name}_due", "due_at"),
+    )
+
+
+alerts = _outbox("alerts")
+report_deliveries = _outbox("report_deliveries")
 
 rates = sa.Table(
     "rates",

@@ -45,7 +45,7 @@ async def test_what_was_not_taken_is_due_again(store: Store, clock: ManualClock)
     """After its pause; where its worker died in between, after the lease."""
     await store.outbox.announce([notice()], ["email"])
     [first] = await store.outbox.claim(limit=10, lease_us=LEASE_US)
-    await store.outbox.postpone(first, 5_000_000)
+    await store.outbox.postpone(first, 5_000_000, "it was away")
     clock.advance(4.9)
     assert await store.outbox.claim(limit=10, lease_us=LEASE_US) == []
     clock.advance(0.1)
@@ -92,3 +92,27 @@ async def test_what_is_dropped_is_as_if_it_had_not_been_announced(store: Store, 
     assert [one.channel for one in await store.outbox.claim(limit=10, lease_us=LEASE_US)] == ["webhook"]
     await store.outbox.announce([notice()], ["email", "webhook"])
     assert [one.channel for one in await store.outbox.claim(limit=10, lease_us=LEASE_US)] == ["email"]
+
+
+async def test_it_tells_how_each_delivery_stands(store: Store, clock: ManualClock) -> None:
+    """The newest first: announced, tried in vain, taken; reports wait apart from alerts."""
+    outbox, began_us = store.report_outbox, clock.now_us()
+    await outbox.announce([notice("old")], ["email", "webhook"])
+    clock.advance(1)
+    await outbox.announce([notice("new")], ["email"])
+    email, webhook, *_ = sorted(await outbox.claim(limit=2, lease_us=LEASE_US), key=lambda one: one.channel)
+    await outbox.postpone(email, 5_000_000, "it was away")
+    await outbox.postpone(webhook, 0, "it was away")
+    await outbox.delivered(webhook)
+    told = [
+        (one.notice.event_id, one.channel, one.announced_us, one.attempts, one.due_us, one.delivered_us, one.failure)
+        for one in await outbox.track(limit=10)
+    ]
+    later_us = began_us + 1_000_000
+    assert told == [
+        ("new", "email", later_us, 0, later_us, None, None),
+        ("old", "email", began_us, 1, later_us + 5_000_000, None, "it was away"),
+        ("old", "webhook", began_us, 1, later_us, later_us, None),
+    ]
+    assert [one.notice.event_id for one in await outbox.track(limit=1)] == ["new"]
+    assert await store.outbox.track(limit=10) == []

@@ -10,7 +10,8 @@ from farthing.domain.alerts import NotDelivered, Notice
 from farthing.domain.budget import DAY_US, Budget
 from farthing.domain.errands import errand_budgets
 from farthing.domain.errors import Unavailable
-from farthing.insight.alerting import UNKNOWN_ATTEMPTS, Alerting
+from farthing.insight.alerting import Alerting
+from farthing.insight.delivering import UNKNOWN_ATTEMPTS
 from farthing.ports import Delivery
 
 BUDGET = Budget(id="b1", tenant="acme", scope="key", subject="k1", window="day", limit=1_000)
@@ -25,6 +26,7 @@ class Shelf:
         self.due: list[Delivery] = []
         self.done: list[tuple[str, str]] = []
         self.pauses: list[int] = []
+        self.failures: list[str] = []
         self.dropped: list[str] = []
         self.is_away = False
 
@@ -50,8 +52,9 @@ class Shelf:
         """As the port."""
         self.done.append((delivery.notice.event_id.rpartition(":")[2], delivery.channel))
 
-    async def postpone(self, delivery: Delivery, pause_us: int) -> None:
+    async def postpone(self, delivery: Delivery, pause_us: int, failure: str) -> None:
         """As the port."""
+        self.failures.append(failure)
         self.pauses.append(pause_us)
         self.due.append(Delivery(delivery.notice, delivery.channel, delivery.attempts + 1))
 
@@ -130,7 +133,7 @@ async def test_a_deaf_channel_hears_everything_later_and_holds_up_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Ever more slowly, at least every 30 seconds; the log says it once, and once that it is over."""
-    caplog.set_level("INFO", "farthing.insight.alerting")
+    caplog.set_level("INFO", "farthing.insight.delivering")
     shelf, webhook, email = Shelf(), Ear("webhook"), Ear("email")
     alerting = Alerting(outbox=shelf, channels=[webhook, email])
     await alerting.consider([BUDGET], {"b1": 500}, NOON_US)
@@ -139,6 +142,7 @@ async def test_a_deaf_channel_hears_everything_later_and_holds_up_no_other(
         await alerting.deliver()
     assert shelf.done == [("50", "email")]
     assert shelf.pauses == [2_000_000, 4_000_000, 8_000_000, 16_000_000, 30_000_000, 30_000_000, 30_000_000]
+    assert set(shelf.failures) == {"the webhook is deaf"}
     webhook.is_deaf = False
     await alerting.deliver()
     assert shelf.done == [("50", "email"), ("50", "webhook")]
@@ -165,7 +169,7 @@ async def test_a_channel_that_is_gone_is_not_waited_for(caplog: pytest.LogCaptur
     assert len(shelf.pauses) == UNKNOWN_ATTEMPTS - 1
     assert (shelf.dropped, shelf.due, shelf.done) == (["email"], [], [])
     [said] = [record.message for record in caplog.records if "channel no more" in record.message]
-    assert said.startswith("an alert is dropped: email is a channel no more (")
+    assert said.startswith("one of the alerts is dropped: email is a channel no more (")
 
 
 async def test_a_budget_that_refuses_is_told_to_be_at_its_end_once() -> None:
