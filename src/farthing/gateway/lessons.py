@@ -67,6 +67,8 @@ class Lessons:
 def _asking(order: Order, bought: Exchange) -> dict[str, Any]:
     """Who may ask the same again, and after what: nothing where that would not tell of the answer.
 
+    The same user of another key may be another's user, whose program counts them as well.
+
     A program with tools sends the same question until it is done, and one about what does not stand in the request, or
     is no text, may be another each time. Whose answer did not arrive asks for it once more.
     """
@@ -75,8 +77,9 @@ def _asking(order: Order, bought: Exchange) -> dict[str, Any]:
     is_question = last.role == "user" and all(type(part) is Text for part in last.parts)
     if not is_question or chat.tools or chat.has_unseen or bought.status != "ok" or not (draft.session or draft.user):
         return {}
+    who = f"session {draft.session}" if draft.session else f"user {draft.user}"
     return {
-        "asker": f"session {draft.session}" if draft.session else f"user {draft.user}",
+        "asker": f"{draft.caller.key_id or 'nobody'} {who}",
         "context": blake2b(_encode(chat.messages[:-1]), digest_size=_DIGEST_BYTES).hexdigest(),
         "answered_us": bought.created_at_us + bought.duration_us,
     }

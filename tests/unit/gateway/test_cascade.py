@@ -64,7 +64,7 @@ def ruled(vendor: Callable[[UpstreamRequest], Behaviour], **rule: Any) -> Rig:
 
 async def row_of(rig: Rig, text: str = "What is the capital of France?", **more: Any) -> Exchange:
     """The record of one request to the gateway's choice."""
-    wishes = {name: more.pop(name) for name in ("max_cost", "cache") if name in more}
+    wishes = {name: more.pop(name) for name in ("max_cost", "cache", "quality_floor") if name in more}
     await rig.ask(chat(text, **{"model": "auto", **more}), **wishes)
     return rig.journal.settled[-1]
 
@@ -331,10 +331,11 @@ async def test_identical_streams_share_one_cascade() -> None:
         {"model": "farthing/complexity"},
         {"n": 2},
         {"max_cost": 10_000_000_000},
+        {"quality_floor": 0.1},
     ],
 )
 async def test_what_it_cannot_be_is_no_cascade(more: dict[str, Any]) -> None:
-    """A model that was named, another strategy, several answers, a limit that holds for all calls together."""
+    """By name, another strategy, several answers, a limit for all calls together, a floor on no knowledge."""
     vendor = Vendor(small=["Paris"])
     row = await row_of(ruled(vendor), **more)
     assert (len(vendor.asked), told(row)) == (1, {})

@@ -10,10 +10,12 @@ from msgspec.structs import replace
 
 from farthing.dialects import INBOUND
 from farthing.domain.errors import UpstreamError
+from farthing.domain.keys import Caller, Key
+from farthing.domain.secrets import digest
 from farthing.gateway.lessons import EACH_ROUND, MOST_WAITING, Lessons
 from farthing.ports.learning import Lesson
 from farthing.providers.fake import Behaviour, answer
-from tests.unit.gateway.rig import Rig, chat, completion, events
+from tests.unit.gateway.rig import KEY, Rig, chat, completion, events
 
 THANKS = [{"role": "user", "content": "Thanks."}, {"role": "assistant", "content": "You are welcome."}]
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
@@ -49,17 +51,21 @@ async def test_a_bought_answer_is_a_lesson() -> None:
 
 
 async def test_who_asked_is_noted_where_asking_again_would_tell() -> None:
-    """The session, else the user, with a digest of what came before and the moment of the answer."""
-    rig = rig_of(*(answer(completion()) for _ in range(4)))
+    """With which key, the session, else the user, with a digest of what came before and the moment of the answer."""
+    rig = rig_of(*(answer(completion()) for _ in range(5)))
     asked_us = rig.clock.now_us()
     await rig.ask(chat(user="ann"))
     await rig.ask(chat(user="ann"), session="s")
     await rig.ask({"model": "small", "user": "ann", "messages": [*THANKS, *chat()["messages"]]})
     await rig.ask(chat())
-    first, second, third, nobody = rig.pipeline.lessons.take()
-    assert (first.asker, first.answered_us) == ("user ann", asked_us)
-    assert (second.asker, second.context) == ("session s", first.context)
-    assert (third.asker, third.context == first.context) == ("user ann", False)
+    caller = Caller(tenant="acme", key_id="k2")
+    rig.snapshots.swap(replace(rig.snapshots.current, keys={digest(KEY): Key(caller=caller, name="other", hint="…")}))
+    await rig.ask(chat(user="ann"))
+    first, second, third, nobody, other = rig.pipeline.lessons.take()
+    assert (first.asker, first.answered_us) == ("k1 user ann", asked_us)
+    assert (second.asker, second.context) == ("k1 session s", first.context)
+    assert (third.asker, third.context == first.context) == ("k1 user ann", False)
+    assert (other.asker, other.context) == ("k2 user ann", first.context)
     assert (nobody.asker, nobody.context, nobody.answered_us) == (None, None, None)
 
 

@@ -88,11 +88,12 @@ def may_cascade(chat: ChatRequest) -> bool:
     return is_plain and all(isinstance(part, Text | Reasoning) for message in chat.messages for part in message.parts)
 
 
-def pair_of(plan: Plan) -> Pair | None:
+def pair_of(plan: Plan, *, is_bound: bool = False) -> Pair | None:
     """The plan's cheapest model, and its choice or, where that is the cheapest, the next that is better.
 
     None where no such pair pays, where the best of checks could not make the first one's answer good enough, where the
     plan's choice is the cheapest and is sure or good enough by the worst of checks, or is asked only to learn of it.
+    None, too, where the caller says how much quality may be given up (`is_bound`) and nobody knows of any.
     """
     if plan.strategy not in STRATEGIES or plan.is_explored:
         return None
@@ -108,7 +109,9 @@ def pair_of(plan: Plan) -> Pair | None:
     if plan.confidence == "high" and plan.models[0] == first:
         return None
     then = _then(plan.models, first, known)
-    if then not in costs or costs[first] * _LEAST_TIMES > costs[then]:
+    if then is None or then not in costs or costs[first] * _LEAST_TIMES > costs[then]:
+        return None
+    if is_bound and None in {_quality(first, known), _quality(then, known)}:
         return None
     pair = _pair(first, then, known, plan.metadata)
     tells_nothing = plan.models[0] == first and pair.belief(0.0) >= pair.least

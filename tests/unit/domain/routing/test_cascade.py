@@ -99,6 +99,18 @@ def test_where_nothing_is_known_a_fixed_chance_is_enough() -> None:
     assert round(found.belief(0.84), 3) == 0.696
 
 
+@pytest.mark.parametrize(
+    ("of_cheap", "of_dear", "found"), [(None, None, None), (0.8, None, None), (0.8, 0.9, ("cheap", "dear"))]
+)
+def test_a_callers_own_floor_needs_to_be_known_to_hold(
+    of_cheap: float | None, of_dear: float | None, found: tuple[str, str] | None
+) -> None:
+    """A check alone cannot say how much worse than the best an answer is."""
+    offered = plan(("cheap", "simple", 10, of_cheap), ("dear", "complex", 50, of_dear), metadata={"floor": 0.1})
+    assert names(pair_of(offered)) == ("cheap", "dear")
+    assert names(pair_of(offered, is_bound=True)) == found
+
+
 def test_what_is_expected_of_both_says_what_is_enough() -> None:
     """The dear one's quality but for the floor; a check that tells nothing leaves what was expected."""
     found = pair_of(plan(("dear", "complex", 50, 0.9), ("cheap", "simple", 10, 0.8), metadata={"floor": 0.02}))
