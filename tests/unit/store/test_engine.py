@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -191,3 +193,36 @@ async def test_a_reader_who_fails_does_not_fail_the_next(engines: Engines) -> No
             assert next_one is not first
             assert (await next_one.exec_driver_sql("SELECT 1")).scalar() == 1
     assert engines.figures()["refresh"]["in_use"] == 0
+
+
+async def test_a_new_file_that_somebody_else_writes_to_is_waited_for(tmp_path: Path) -> None:
+    """Until they have done, or for as long as a connection may take."""
+    path = tmp_path / "new.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    engines = Engines(f"sqlite:///{path}")
+    opening = asyncio.ensure_future(count_tables(engines))
+    await asyncio.sleep(0.05)
+    assert not opening.done()
+    other.execute("ROLLBACK")
+    assert await opening == 0
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
+    await engines.aclose()
+
+
+async def test_a_new_file_that_stays_locked_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as good as away."""
+    monkeypatch.setattr(engine_module, "_limits", lambda *_: {"requests": HURRIED})
+    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        engines = Engines(f"sqlite:///{tmp_path / 'new.db'}")
+        with pytest.raises(Unavailable):
+            await count_tables(engines)
+    await engines.aclose()
+
+
+async def count_tables(engines: Engines) -> int:
+    """Tables of the database."""
+    async with engines.reading("requests") as connection:
+        return await connection.scalar(sa.text("SELECT count(*) FROM sqlite_master")) or 0

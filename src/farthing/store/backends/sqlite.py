@@ -99,7 +99,6 @@ class Sqlite:
             connect_args={"isolation_level": None, "timeout": limits.connect},
         )
         pragmas = (
-            "PRAGMA journal_mode = WAL",
             "PRAGMA synchronous = FULL" if limits.is_durable else "PRAGMA synchronous = NORMAL",
             "PRAGMA foreign_keys = ON",
         )
@@ -107,6 +106,7 @@ class Sqlite:
         @sa.event.listens_for(engine.sync_engine, "connect")
         def configure(connection: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter of the driver
             cursor = connection.cursor()
+            _write_ahead(cursor)
             for pragma in pragmas:
                 cursor.execute(pragma)
             cursor.close()
@@ -163,6 +163,18 @@ class Sqlite:
 
     def forget(self) -> None:
         """Nothing is remembered."""
+
+
+def _write_ahead(cursor: Any) -> None:  # noqa: ANN401 - as the connection
+    """Where somebody else writes to a file that is new, the change of its mode fails at once: a lock waits."""
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            cursor.execute("BEGIN EXCLUSIVE")
+            cursor.execute("ROLLBACK")
+        else:
+            return
 
 
 async def _in_its_thread(
