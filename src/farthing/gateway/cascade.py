@@ -49,12 +49,12 @@ async def checked_answer(dispatch: Dispatch, order: Order, on_complete: OnComple
     check, score = await _checked(ask, quiet, pair.first, answer.completion.text)
     verdict = Verdict(pair=pair, check=check, score=score)
     if not verdict.passes:
-        draft.plan = verdict.told(plan)
+        draft.plan, draft.unserved = verdict.told(plan), (pair.first, answer.completion)
         try:
             _require_time(order, pair.then, took_us)
             return await ask(order, pair.then)
         except FarthingError as error:
-            verdict = replace(verdict, obstacle=error.code)
+            verdict, draft.unserved = replace(verdict, obstacle=error.code), None
     draft.plan = verdict.told(plan)
     draft.take_back(aside)
     return answer

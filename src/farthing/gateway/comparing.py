@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import ChatRequest
@@ -12,9 +13,9 @@ from farthing.domain.errors import FarthingError, NotFound, Unavailable
 from farthing.domain.judging import Verdict, qualities, question, verdict_in
 from farthing.domain.routing.patterns import pattern_of
 from farthing.domain.tokens import last_user_text
-from farthing.gateway.errand import Bought, Errands
+from farthing.gateway.errand import Errands
 from farthing.gateway.lessons import Lessons
-from farthing.gateway.shadows import Drawn, Shadows
+from farthing.gateway.shadows import Drawn, Shadows, is_whole
 from farthing.gateway.snapshot import Snapshots
 from farthing.ports import Feedback
 from farthing.ports.learning import Comparisons, Pair
@@ -70,32 +71,42 @@ class Comparing:
         del self._waiting[:-MOST_WAITING]
 
     async def _compare(self, drawn: Drawn) -> None:
-        order, tenant = drawn.order, drawn.exchange.tenant
+        order = drawn.order
         judge = order.snapshot.catalogue.find(order.snapshot.judge or "")
         # Of what was drawn before it was switched off nothing is bought: there is no budget for it any more.
         is_wanted = self._snapshots.current.shadow_share > 0
         if judge is None or not is_wanted or not await self._has_room(drawn, judge):
             return
-        other = await self._errands.buy("shadow", order.chat, drawn.other, tenant=tenant, under=order.snapshot)
-        self._lessons.note(other.order, other.exchange)
-        if not (other.completion.is_complete and other.completion.text):
+        other = await self._other(drawn)
+        if other is None:
             return
-        first, second = drawn.answer, other.completion.text
-        forward, its_cost = await self._verdict(drawn, judge, first, second)
+        forward, its_cost = await self._verdict(drawn, judge, drawn.answer, other.text)
         if forward is None:
             return
-        backward, more = await self._verdict(drawn, judge, second, first)
+        backward, more = await self._verdict(drawn, judge, other.text, drawn.answer)
         if backward is not None:
-            spent = other.exchange.cost, its_cost, more
+            spent = other.cost, its_cost, more
             cost = None if None in spent else sum(each or 0 for each in spent)
             self._waiting.append((_pair(drawn, other, qualities(forward, backward), cost), judge.name))
 
+    async def _other(self, drawn: Drawn) -> _Other | None:
+        """What the second model says; None where that is no whole answer. Raises `FarthingError`."""
+        if drawn.bought is not None:
+            return _Other(drawn.exchange.request_id, drawn.bought, 0)
+        found = await self._errands.buy(
+            "shadow", drawn.order.chat, drawn.other, tenant=drawn.exchange.tenant, under=drawn.order.snapshot
+        )
+        self._lessons.note(found.order, found.exchange)
+        if not is_whole(found.completion):
+            return None
+        return _Other(found.exchange.request_id, found.completion.text, found.exchange.cost)
+
     async def _has_room(self, drawn: Drawn, judge: Model) -> bool:
-        """Whether the day's budgets hold both errands; what is refused for money beforehand leaves no row."""
+        """Whether the day's budgets hold the errands; what is refused for money beforehand leaves no row."""
         chat, tenant = drawn.order.chat, drawn.exchange.tenant
         asked = question(judge.name, chat.messages, drawn.answer, drawn.answer)
         has_room = self._errands.has_room
-        if not await has_room("shadow", chat, drawn.other, tenant=tenant):
+        if drawn.bought is None and not await has_room("shadow", chat, drawn.other, tenant=tenant):
             return False
         return await has_room("judge", asked, judge, tenant=tenant)
 
@@ -109,8 +120,10 @@ class Comparing:
 
     async def _write(self, pair: Pair, judge: str) -> None:
         await self._comparisons.keep(pair)
-        rated = (pair.request_id, pair.served_quality), (pair.other_request_id, pair.other_quality)
-        for request_id, quality in rated:
+        rated = {pair.request_id: pair.served_quality}
+        # Where both answers are one request's, the rating is the served one's.
+        rated.setdefault(pair.other_request_id, pair.other_quality)
+        for request_id, quality in rated.items():
             try:
                 await self._feedback.rate(
                     request_id, 1 + 4 * quality, tenant=pair.tenant, principal=f"judge:{judge}", source="judge"
@@ -119,7 +132,16 @@ class Comparing:
                 logger.info("request %s cannot be rated any more", request_id)
 
 
-def _pair(drawn: Drawn, other: Bought, found: tuple[float, float], cost: int | None) -> Pair:
+class _Other(NamedTuple):
+    """An answer that the served one is compared with."""
+
+    request_id: str
+    text: str
+    cost: int | None
+    """Nano-dollars that it takes beside the request; None where unpriced."""
+
+
+def _pair(drawn: Drawn, other: _Other, found: tuple[float, float], cost: int | None) -> Pair:
     order, served = drawn.order, drawn.exchange
     promise = order.draft.plan.metadata.get("promise", {}) if order.draft.plan else {}
     # A fallback that answered is not whom the promise is about.
@@ -127,7 +149,7 @@ def _pair(drawn: Drawn, other: Bought, found: tuple[float, float], cost: int | N
     served_quality, other_quality = found
     return Pair(
         request_id=served.request_id,
-        other_request_id=other.exchange.request_id,
+        other_request_id=other.request_id,
         created_at_us=served.created_at_us,
         tenant=served.tenant,
         rule=order.rule.name if order.rule else "",

@@ -103,6 +103,8 @@ class Draft:
     """What the stream of the model asked last has said so far."""
     reported: Usage | None = None
     """What the model asked last told of its tokens in an answer that is none."""
+    unserved: tuple[Model, Completion] | None = None
+    """Who has answered first, and what, where that gives way to another's answer."""
     _losses = NOTHING_LOST
     _noted: Exchange | None = None
     """The record as it was journaled before the model was asked."""
@@ -276,9 +278,8 @@ class Draft:
         model, provider, strategy, self.upstream_id = answered_by
         self.is_replayed, self.cache_key = True, None
         self.cache, self.cache_level = "hit", "idempotency"
-        return self._settle(
-            self._build("cached", Usage(), {"model": model, "provider": provider, "strategy": strategy})
-        )
+        origin = {"model": model, "provider": provider, "strategy": strategy}
+        return self._settle(self._build("cached", Usage(), origin))
 
     def _free(self, level: str, usage: Usage, bought: int | None, facts: Mapping[str, Any]) -> Exchange:
         self.cache, self.cache_level = "hit", level
@@ -292,9 +293,8 @@ class Draft:
         if is_cut and self._recorder.is_stopping:
             return self._cut_short(usage)
         if is_cut:
-            return self._settle(
-                self._build("cancelled", usage, {"http_status": CLIENT_LEFT, "error_code": "client_left"})
-            )
+            left = {"http_status": CLIENT_LEFT, "error_code": "client_left"}
+            return self._settle(self._build("cancelled", usage, left))
         known = error if isinstance(error, FarthingError) else None
         is_ours = known is not None and not isinstance(known, UpstreamError) and not self.is_asked
         status: Status = "rejected" if is_ours else "error"

@@ -23,13 +23,15 @@ LARGEST_BODY = 100_000
 
 
 class Drawn(Struct, frozen=True):
-    """A request that was answered, what it was answered, and who is to be asked as well."""
+    """A request that was answered, what it was answered, and whose answer that is compared with."""
 
     order: Order
     answer: str
     exchange: Exchange
     baseline: Model
     other: Model
+    bought: str | None = None
+    """What the other has answered, where the request has paid for that already; None where it is still to be asked."""
 
 
 class Shadows:
@@ -58,6 +60,9 @@ def _drawn(order: Order, completion: Completion, bought: Exchange) -> Drawn | No
     baseline = catalogue.find(catalogue.baseline or "")
     if plan is None or baseline is None or not _is_comparable(order, plan, completion, bought):
         return None
+    if order.draft.unserved is not None:
+        first, said = order.draft.unserved
+        return Drawn(order, completion.text, bought, baseline, first, said.text) if is_whole(said) else None
     other = baseline
     if bought.model == baseline.name:
         challenger = catalogue.find(_challenger(plan, baseline))
@@ -81,8 +86,12 @@ def _is_comparable(order: Order, plan: Plan, completion: Completion, bought: Exc
         return False
     if "images" in plan.needs.capabilities or len(call.body) > LARGEST_BODY or not order.snapshot.keep_prompts:
         return False
-    is_whole = bought.status == "ok" and completion.is_complete and bool(completion.text)
-    return is_whole and bool(last_user_text(chat.messages))
+    return bought.status == "ok" and is_whole(completion) and bool(last_user_text(chat.messages))
+
+
+def is_whole(completion: Completion) -> bool:
+    """Whether there is something to compare, up to its end."""
+    return completion.is_complete and bool(completion.text)
 
 
 def _challenger(plan: Plan, baseline: Model) -> str:
