@@ -14,6 +14,8 @@ from tests.faults.rig.words import Entry, Mood, Wish
 
 RATE = 60.0
 MOST_PER_REQUEST = 1.10
+REPEATS_AT_ONCE = 10
+"""That may be made before any traffic has earned them."""
 RECOVERY_S = 2.0
 
 
@@ -136,3 +138,23 @@ async def test_an_overloaded_vendor_is_not_left_alone_altogether(rig: Rig) -> No
     )
     assert good(heard) >= 0.85
     rig.gate("seconds until all are answered", back, RECOVERY_S)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+async def test_the_only_deployment_is_asked_again_within_bounds(rig: Rig) -> None:
+    """F20: half of all answers are 529 and there is nobody else: repeats save some, and it is not given up."""
+    site = await site_of(rig, "a")
+    load = Load(site.ports, maker, rate=RATE, seed=rig.seed)
+    rig.vendors.be(a=Mood(status=529, percent=50))
+    async with load.running():
+        await asyncio.sleep(15)
+    answered, attempts = good(load.heard), len(rig.vendors.entries()) / len(load.heard)
+    rig.tell(
+        "F20 alone",
+        f"529 for half of the answers of the only deployment: {100 * answered:.1f}% of {len(load.heard)} answered with "
+        f"{attempts:.2f} attempts a request",
+    )
+    assert {each.status for each in load.heard if not each.is_complete} <= {503, 529}
+    assert attempts <= MOST_PER_REQUEST + REPEATS_AT_ONCE / len(load.heard)
+    assert answered >= 0.53

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from farthing.domain.errors import UpstreamError
 from farthing.ports import Clock
 
 FAILURES_TO_OPEN = 5
-"""Failures in a row after which a deployment rests."""
+"""Failures in a row after which a deployment rests, unless it has answered within `ALIVE_S`."""
+ALIVE_S = 1.0
+"""Of many requests that fail by chance, half of them say, so many in a row come soon: that is no reason to ask none."""
 REST_S = 5.0
 LONGEST_REST_S = 60.0
 REQUESTS_PER_RETRY = 10
@@ -19,6 +23,7 @@ class Breaker:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures = 0
+        self._answered_at = -inf
         self._rest_s = REST_S
         self._open_until = 0.0
         self._wished_until = 0.0
@@ -53,6 +58,7 @@ class Breaker:
     def succeeded(self) -> None:
         """An answer came: back to normal."""
         self._failures = 0
+        self._answered_at = self._clock.monotonic()
         self._rest_s = REST_S
         self._open_until = 0.0
         self._is_probing = False
@@ -75,9 +81,13 @@ class Breaker:
             self._wished_until = self._open_until
         elif was_probe or self.state == "closed":
             self._failures += 1
-            if was_probe or self._failures >= FAILURES_TO_OPEN:
+            if was_probe or self._is_dead:
                 self._open(self._rest_s)
                 self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)
+
+    @property
+    def _is_dead(self) -> bool:
+        return self._failures >= FAILURES_TO_OPEN and self._clock.monotonic() - self._answered_at >= ALIVE_S
 
     def _open(self, seconds: float) -> None:
         self._open_until = max(self._open_until, self._clock.monotonic() + seconds)

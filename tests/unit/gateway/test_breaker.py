@@ -30,6 +30,20 @@ def test_it_opens_after_failures_in_a_row(breaker: Breaker) -> None:
     assert (breaker.state, breaker.admits(), breaker.rests_for) == ("open", False, REST_S)
 
 
+def test_one_that_fails_often_but_answers_now_and_then_does_not_rest(clock: ManualClock) -> None:
+    """A second without an answer is what tells a deployment that is dead from one that is busy."""
+    breaker = Breaker(clock)
+    breaker.succeeded()
+    for _ in range(FAILURES_TO_OPEN * 2):
+        breaker.failed(UpstreamOverloaded("busy"))
+    clock.advance(0.999)
+    breaker.failed(UpstreamOverloaded("busy"))
+    assert breaker.state == "closed"
+    clock.advance(0.001)
+    breaker.failed(UpstreamOverloaded("busy"))
+    assert (breaker.state, breaker.rests_for) == ("open", REST_S)
+
+
 def test_one_probe_passes_when_half_open(breaker: Breaker, clock: ManualClock) -> None:
     """The second request after the rest waits for what the first one finds."""
     clock.advance(REST_S)
