@@ -13,6 +13,9 @@ from farthing.http.policy import caller_of, tenant_of
 from farthing.http.services import Services, services_of
 
 Comment = Annotated[str, Field(max_length=2000)]
+CacheKey = Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=128)]
+REMOVED = "taken out of service"
+"""The comment of a vote by which somebody in charge has ended an answer."""
 
 
 def _number(value: object) -> object:
@@ -27,7 +30,7 @@ class FeedbackBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    cache_key: Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=128)] | None = None
+    cache_key: CacheKey | None = None
     rating: Annotated[Literal[-1, 0, 1], BeforeValidator(_number)] | None = None
     request_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     quality_score: Annotated[Literal[1, 2, 3, 4, 5], BeforeValidator(_number)] | None = None
@@ -50,6 +53,19 @@ async def give_feedback(request: Request, body: FeedbackBody) -> dict[str, Any]:
         code="missing_required_parameter",
         param="cache_key",
     )
+
+
+async def remove_answer(request: Request, cache_key: CacheKey) -> dict[str, Any]:
+    """Takes a kept answer out of service on every worker, for good; the vote against it tells who did, and when.
+
+    Doing so again changes nothing. Raises `NotFound`.
+    """
+    services = services_of(request)
+    await services.feedback.vote(
+        cache_key, -1, tenant=tenant_of(request), principal=caller_of(request).key_id, comment=REMOVED, decides=True
+    )
+    await services.forget(cache_key)
+    return {"cache_key": cache_key, "removed": True}
 
 
 async def _vote(request: Request, services: Services, cache_key: str, body: FeedbackBody) -> dict[str, Any]:

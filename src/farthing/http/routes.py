@@ -48,6 +48,7 @@ ROUTES = (
     Route("GET", "/v1/requests", KEY, reports.requests),
     Route("GET", "/v1/requests/{request_id}", KEY, reports.one_request),
     Route("GET", "/cache/stats", KEY, reports.cache_stats),
+    Route("DELETE", "/cache/{cache_key}", ORG_ADMIN, feedback.remove_answer),
     Route("POST", "/feedback", KEY, feedback.give_feedback),
     Route("GET", "/quality/stats", KEY, reports.quality_stats),
     Route("POST", "/experiments", ASK, experiments.create_experiment, CREATED),

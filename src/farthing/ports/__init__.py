@@ -287,8 +287,9 @@ class Feedback(Protocol):
         tenant: str | None,
         principal: str | None,
         comment: str | None = None,
+        decides: bool = False,
     ) -> Verdict:
-        """Counts a vote on a kept answer. Raises `NotFound` for one that is not there for this tenant."""
+        """Counts a vote on a kept answer; one against it that decides ends it. Raises `NotFound`."""
 
     async def rate(
         self,

@@ -38,10 +38,18 @@ class Feedback:
         self._answers = answers
 
     async def vote(
-        self, cache_key: str, rating: Vote, *, tenant: str | None, principal: str | None, comment: str | None = None
+        self,
+        cache_key: str,
+        rating: Vote,
+        *,
+        tenant: str | None,
+        principal: str | None,
+        comment: str | None = None,
+        decides: bool = False,
     ) -> Verdict:
         """Counts a vote on a kept answer: a principal's last one, or each where the principal is not known.
 
+        One that decides, if it is against the answer, ends it whatever others think.
         Raises `NotFound` where nothing is kept under this key, or not for this tenant. None is every tenant.
         """
         await self._answers.flush()
@@ -65,7 +73,8 @@ class Feedback:
                 response_feedback.c.cache_key == cache_key,
                 response_feedback.c.created_at >= answer["created_at"],
             )
-            is_bad = verdict.votes >= VOTES_NEEDED and verdict.quality_score < LEAST_SCORE
+            is_disliked = verdict.votes >= VOTES_NEEDED and verdict.quality_score < LEAST_SCORE
+            is_bad = is_disliked or (decides and rating < 0)
             invalidated = answer["invalidated"] or is_bad
             changes = {"score": verdict.quality_score, "votes": verdict.votes, "invalidated": invalidated}
             await connection.execute(

@@ -69,6 +69,19 @@ async def test_a_known_principal_has_one_vote(kept: Store) -> None:
     assert await vote(kept, -1, principal="bob") == Verdict(0.5, 2)
 
 
+async def test_a_vote_that_decides_ends_an_answer(kept: Store) -> None:
+    """Only where it is against it, and whatever others think; it stands beside theirs."""
+    await vote(kept, 1, principal="ann")
+    verdicts = [
+        await kept.feedback.vote("aa", 1, tenant="acme", principal="bob", decides=True),
+        await kept.feedback.vote("aa", 0, tenant="acme", principal="bob", decides=True),
+        await kept.feedback.vote("aa", -1, tenant="acme", principal="bob", decides=True),
+    ]
+    assert verdicts == [Verdict(1.0, 2), Verdict(0.75, 2), Verdict(0.5, 2, invalidated=True)]
+    assert await kept.cache_level.get("aa") is None
+    assert await kept.feedback.tombstones() == {"aa"}
+
+
 async def test_votes_at_once_all_count(kept: Store) -> None:
     """No vote is lost to another that came at the same moment."""
     verdicts = await asyncio.gather(*(vote(kept, -1, principal=f"p{number}") for number in range(4)))

@@ -16,7 +16,17 @@ from farthing.domain.secrets import digest
 from farthing.http.policy import Policy
 from farthing.http.routes import ROUTES
 from farthing.store import Store
-from farthing.store.schema import budgets, experiments, keys, people, provider_credentials, teams, tenants
+from farthing.store.schema import (
+    budgets,
+    experiments,
+    keys,
+    people,
+    provider_credentials,
+    response_cache,
+    teams,
+    tenants,
+)
+from tests.conformance.store.samples import answer as kept_answer
 from tests.conformance.store.samples import exchange
 from tests.conformance.store.trials import experiment
 from tests.security.authorization.conftest import secret_of
@@ -43,6 +53,7 @@ BY_ID: list[tuple[str, str, str, str, Any]] = [
     ("DELETE", "/admin/credentials/{}/demo", "other", "none", None),
     ("GET", "/admin/invoices/{}/2026-11", "other", "none", None),
     ("GET", "/v1/requests/{}", REQUEST, UNKNOWN_REQUEST, None),
+    ("DELETE", "/cache/{}", "answer-of-other", "none", None),
     ("GET", "/experiments/{}", "exp-1", "exp-0", None),
     ("PATCH", "/experiments/{}", "exp-1", "exp-0", {"traffic": 0.5}),
     ("POST", "/experiments/{}/stop", "exp-1", "exp-0", {}),
@@ -54,10 +65,11 @@ LISTS = ("/admin/keys", "/admin/people", "/admin/teams", "/admin/budgets", "/adm
 
 
 async def dump(store: Store) -> str:
-    """Whatever the tables of tenancy hold, and experiments."""
+    """Whatever the tables of tenancy hold, experiments and kept answers."""
     found = []
     async with store._engines.reading() as connection:
-        for table in (keys, teams, tenants, people, budgets, provider_credentials, experiments):
+        owned = (keys, teams, tenants, people, budgets, provider_credentials, experiments, response_cache)
+        for table in owned:
             found += [list(row) for row in await connection.execute(sa.select(table).order_by(*table.primary_key))]
     return json.dumps(found, default=str)
 
@@ -79,10 +91,11 @@ async def test_foreign_ids_are_as_unknown_as_any(client: Client, store: Store, n
     """S10: the same status and the same bytes as for an id that was never given, and no effect."""
     await store.ingest.write([exchange(request_id=REQUEST, tenant="other")])
     await store.experiments.create(experiment(tenant="other"))
+    await store.cache_level.put("answer-of-other", kept_answer(tenant="other"))
     caller = client.with_key(secret_of(name))
     before = await dump(store)
     for method, path, foreign, unknown, body in BY_ID:
-        answers = [
+        told = [
             await (
                 caller.get(path.format(one), method=method)
                 if body is None
@@ -90,11 +103,11 @@ async def test_foreign_ids_are_as_unknown_as_any(client: Client, store: Store, n
             )
             for one in (foreign, unknown)
         ]
-        is_above = path.startswith(("/admin/teams", "/admin/credentials")) and name.startswith("team_admin")
+        is_above = path.startswith(("/admin/teams", "/admin/credentials", "/cache/")) and name.startswith("team_admin")
         expected = 403 if is_above else 404
-        assert [answer.status for answer in answers] == [expected, expected], (method, path)
-        assert answers[0].body == answers[1].body
-        assert "other" not in answers[0].body.decode()
+        assert [one.status for one in told] == [expected, expected], (method, path)
+        assert told[0].body == told[1].body
+        assert "other" not in told[0].body.decode()
     assert await dump(store) == before
 
 

@@ -65,6 +65,7 @@ def path_of(route: Route) -> str:
         "budget_id",
         "provider",
         "experiment_id",
+        "cache_key",
     ):
         path = path.replace(f"{{{name}}}", "none")
     path = path.replace("{month}", "2026-11")

@@ -79,6 +79,21 @@ async def test_another_tenants_answer_is_not_there(client: Client) -> None:
     assert (await stranger.post("/complete", PROMPT)).json["cache_hit"] is False
 
 
+async def test_who_is_in_charge_removes_an_answer(client: Client) -> None:
+    """It is bought anew, its key keeps nothing any more, and the vote tells who it was; again changes nothing."""
+    caller, admin = client.with_key(SECRETS.acme), client.with_key(SECRETS.admin)
+    key = (await ask(caller))["cache_key"]
+    refused = await caller.get(f"/cache/{key}", method="DELETE")
+    assert (refused.status, (await ask(caller))["cache_hit"]) == (403, True)
+    for _ in range(2):
+        answer = await admin.get(f"/cache/{key}", method="DELETE")
+        assert (answer.status, answer.json) == (200, {"cache_key": key, "removed": True})
+        assert (await ask(caller))["cache_hit"] is False
+    quality = (await admin.get("/quality/stats")).json
+    assert [(one["cache_key"], one["quality"], one["votes"]) for one in quality["invalidated"]] == [(key, 0.0, 1)]
+    assert (await admin.get("/cache/never", method="DELETE")).json["error"]["code"] == "not_found"
+
+
 @pytest.mark.parametrize("grade", [1, 2, 3, 4, 5])
 async def test_a_rating_counts_right_after_the_answer(open_client: Client, grade: int) -> None:
     """Even if the row has not reached the database yet; 1 to 5 become 0 to 1."""
