@@ -13,7 +13,7 @@ from farthing.domain.routing.pace import Pace
 from farthing.http.moments import rfc3339
 from farthing.http.services import services_of
 from farthing.insight.learning.judged import Judged, Standing, judged
-from farthing.insight.learning.promising import Pledge, reason_of
+from farthing.insight.learning.promising import Opinion, Pledge, reason_of
 from farthing.insight.learning.retraining import is_enough
 from farthing.ports.learning import Run
 
@@ -98,9 +98,18 @@ def shown_pledge(pledge: Pledge) -> dict[str, Any]:
         "share": 0.0 if test is None else round(test.share, 4),
         "loss": None if test is None or test.loss is None else round(test.loss, 4),
         "bound": None if test is None or test.most is None else round(test.most, 4),
+        "people": shown_opinion(pledge.opinion),
         "since": None if test is None else rfc3339(test.since_us),
         "tested_at": None if test is None else rfc3339(test.tested_at_us),
     }
+
+
+def shown_opinion(opinion: Opinion | None) -> dict[str, Any] | None:
+    """What people's ratings make of a promise; None where they are too few to tell how far the judge is off."""
+    if opinion is None:
+        return None
+    loss, bound = round(opinion.verdict.loss, 4), round(opinion.verdict.most, 4)
+    return {"rated": opinion.rated, "loss": loss, "bound": bound, "decides": opinion.decides}
 
 
 def _state(pledge: Pledge) -> str:

@@ -11,7 +11,8 @@ from msgspec import Struct
 from farthing.domain.alerts import Notice
 from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Unavailable
-from farthing.domain.routing.promise import boldest
+from farthing.domain.routing.compared import Seen, by_people, decides, losses_of
+from farthing.domain.routing.promise import Verdict, boldest, verdict_on
 from farthing.domain.routing.promised import MARGINS, lets_through
 from farthing.domain.routing.rules import Promise, Rule
 from farthing.ports import Clock
@@ -26,6 +27,17 @@ MORE = 0.1
 """The share of the pairs of the last test that must be there anew for the next; after a day any do, or none."""
 
 
+class Opinion(Struct, frozen=True):
+    """What people's ratings make of what a judge found, by the newest pairs."""
+
+    rated: int
+    """Served answers of the pairs that people have rated."""
+    verdict: Verdict
+    """On the margin in force, or on the boldest where none is."""
+    decides: bool
+    """Whether the promise is held to it, not to the judge's grades alone."""
+
+
 class Pledge(Struct, frozen=True):
     """A rule's promise, and what the last test has found of it as it is now."""
 
@@ -34,6 +46,8 @@ class Pledge(Struct, frozen=True):
     test: PromiseTest | None
     baseline: str | None
     """None where there is none that could answer: then nothing is promised."""
+    opinion: Opinion | None = None
+    """None where people have rated too few answers to tell how far the judge is off."""
 
 
 class Promising:
@@ -60,10 +74,20 @@ class Promising:
         rules, baseline = self._in_force()
         known = await self._tests.tests() if any(rule.promise for rule in rules) else {}
         return [
-            Pledge(rule, rule.promise, standing(known.get(rule.name), rule.promise, baseline), baseline)
+            await self._pledge(rule, rule.promise, standing(known.get(rule.name), rule.promise, baseline), baseline)
             for rule in rules
             if rule.promise is not None
         ]
+
+    async def _pledge(self, rule: Rule, promise: Promise, test: PromiseTest | None, baseline: str | None) -> Pledge:
+        opinion = None
+        if test is not None:
+            pairs = await self._newest(rule, test.baseline, self._clock.now_us())
+            opinion = await asyncio.to_thread(opinion_on, pairs, promise, test.margin)
+        return Pledge(rule, promise, test, baseline, opinion)
+
+    async def _newest(self, rule: Rule, baseline: str, now_us: int) -> Sequence[Pair]:
+        return await self._pairs.pairs(rule.name, baseline, since_us=now_us - LONGEST_US, limit=MOST_PAIRS)
 
     async def tend(self) -> None:
         """Tests what is due. While the database is away it is left for the next time."""
@@ -80,7 +104,7 @@ class Promising:
         promise, now_us = rule.promise, self._clock.now_us()
         if promise is None or not await self._is_due(rule, baseline, before, now_us):
             return
-        pairs = await self._pairs.pairs(rule.name, baseline, since_us=now_us - LONGEST_US, limit=MOST_PAIRS)
+        pairs = await self._newest(rule, baseline, now_us)
         test = await asyncio.to_thread(tested, rule.name, promise, baseline, pairs, now_us=now_us, before=before)
         had = None if before is None else before.margin
         if await self._tests.note(test, before=before) and (test.margin is None) != (had is None):
@@ -104,11 +128,11 @@ def tested(
     rule: str, promise: Promise, baseline: str, pairs: Sequence[Pair], *, now_us: int, before: PromiseTest | None
 ) -> PromiseTest:
     """What the pairs say of the promise, which must all be of this rule and baseline."""
-    told = [(_short(pair), _loss(pair)) for pair in pairs]
-    found = boldest((_losses(told, margin) for margin in MARGINS), promise)
+    seen = [_seen(pair) for pair in pairs]
+    found = boldest((losses_of(seen, margin, promise) for margin in MARGINS), promise)
     kept = sum(verdict.is_kept for verdict in found)
     margin = MARGINS[kept - 1] if kept else None
-    share = sum(lets_through(margin, short) for short, _ in told) / (len(told) or 1)
+    share = sum(lets_through(margin, one.short) for one in seen) / (len(seen) or 1)
     if not share:
         margin = None
     # What would be in force, or what failed.
@@ -130,21 +154,40 @@ def tested(
     )
 
 
-def _losses(told: Sequence[tuple[float, float]], margin: float) -> list[float]:
-    return [loss if lets_through(margin, short) else 0.0 for short, loss in told]
+def opinion_on(pairs: Sequence[Pair], promise: Promise, margin: float | None) -> Opinion | None:
+    """What people's ratings make of the margin, or of the boldest; None where they are too few."""
+    seen = [_seen(pair) for pair in pairs]
+    losses = by_people(seen, MARGINS[-1] if margin is None else margin)
+    if losses is None or len(losses) < promise.fewest_pairs:
+        return None
+    rated = sum(one.error is not None for one in seen)
+    return Opinion(rated, verdict_on(losses, promise), decides(losses, promise))
 
 
-def _loss(pair: Pair) -> float:
-    loss = pair.other_quality - pair.served_quality
-    return loss if pair.other_model == pair.baseline_model else -loss
-
-
-def _short(pair: Pair) -> float:
-    return MARGINS[-1] if pair.short is None else pair.short
+def _seen(pair: Pair) -> Seen:
+    of_baseline = pair.served_model == pair.baseline_model
+    loss = pair.served_quality - pair.other_quality
+    return Seen(
+        short=MARGINS[-1] if pair.short is None else pair.short,
+        loss=loss if of_baseline else -loss,
+        of_baseline=of_baseline,
+        error=None if pair.told is None else pair.told - pair.served_quality,
+    )
 
 
 def reason_of(pledge: Pledge) -> str:
-    """How a promise stands, in one sentence."""
+    """How a promise stands, and what people's ratings say of that."""
+    opinion = pledge.opinion
+    if opinion is None:
+        return _standing_of(pledge)
+    role = "which decides" if opinion.decides else "too few to decide"
+    return (
+        f"{_standing_of(pledge)} As people's ratings of {opinion.rated} of these answers correct the judge, it loses "
+        f"{opinion.verdict.loss:.3f}, at most {opinion.verdict.most:.3f}: {role}."
+    )
+
+
+def _standing_of(pledge: Pledge) -> str:
     test, points = pledge.test, f"{pledge.promise.points:g}"
     if pledge.baseline is None:
         return "Nothing is promised: routing.baseline is no model that can be asked here, or has no tier."

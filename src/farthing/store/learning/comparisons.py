@@ -31,6 +31,8 @@ class Comparisons:
         """Writes it down; one that is there stays. Raises `Unavailable`."""
         row = msgspec.to_builtins(pair)
         row["created_at"] = row.pop("created_at_us")
+        # What people say of an answer stands with the answer.
+        del row["told"]
         new = self._engines.backend.inserting(comparisons).values(**row)
         async with self._engines.writing() as connection:
             await connection.execute(new.on_conflict_do_nothing())
@@ -41,7 +43,7 @@ class Comparisons:
         Raises `Unavailable`.
         """
         statement = (
-            sa.select(comparisons)
+            sa.select(comparisons, _told(_PAIR.request_id))
             .where(_PAIR.rule == rule, _PAIR.created_at >= since_us)
             .where(_PAIR.baseline_model == baseline, _PAIR.short.is_not(None))
             .order_by(_PAIR.created_at.desc(), _PAIR.request_id.desc())
@@ -58,12 +60,7 @@ class Comparisons:
             .limit(MOST_GRADED)
             .subquery()
         )
-        said = (
-            sa.select(sa.func.avg(_SAID.quality))
-            .where(_SAID.request_id == newest.c.request_id, _SAID.source == "explicit")
-            .scalar_subquery()
-        )
-        statement = sa.select(newest.c.served_model, newest.c.served_quality, said).order_by(
+        statement = sa.select(newest.c.served_model, newest.c.served_quality, _told(newest.c.request_id)).order_by(
             newest.c.created_at, newest.c.request_id
         )
         async with self._engines.reading("analysis") as connection:
@@ -76,7 +73,14 @@ class Comparisons:
         return await delete_all(self._engines, _PAIR.request_id, _PAIR.created_at < oldest)
 
 
+def _told(request_id: sa.ColumnElement[str]) -> sa.ColumnElement[float | None]:
+    """What people think of an answer."""
+    its = sa.select(sa.func.avg(_SAID.quality)).where(_SAID.request_id == request_id, _SAID.source == "explicit")
+    return its.scalar_subquery().label("told")
+
+
 def _pair(row: sa.Row[Any]) -> Pair:
     found = dict(row._mapping)  # noqa: SLF001 (its public name, by SQLAlchemy's custom)
     found["created_at_us"] = found.pop("created_at")
+    found["told"] = None if row.told is None else float(row.told)
     return Pair(**found)

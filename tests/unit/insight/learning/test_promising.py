@@ -153,6 +153,36 @@ async def test_a_pair_tells_the_same_whoever_was_served(rig: Rig) -> None:
     assert test.most == pytest.approx(0.06)
 
 
+async def test_a_promise_is_kept_by_what_people_say_where_they_say_enough(rig: Rig) -> None:
+    """The judge likes the cheaper answers as well; people like them less by more than was promised."""
+    await rig.compare(60, 0.0, told=0.6)
+    assert (await rig.test()).margin == 1.0
+    [pledge] = await rig.promising.pledges()
+    assert pledge.opinion is None
+    await rig.compare(60, 0.0, served_model="large", other_model="small", served_quality=0.9, told=0.9)
+    test = await rig.test()
+    assert test.margin is None
+    assert test.loss == pytest.approx(0.3)
+    assert test.most == pytest.approx(0.3)
+    [pledge] = await rig.promising.pledges()
+    people = {"rated": 120, "loss": 0.3, "bound": 0.3, "decides": True}
+    assert shown_pledge(pledge)["people"] == people
+    assert (await rig.reason()).endswith(
+        "As people's ratings of 120 of these answers correct the judge, it loses 0.300, at most 0.300: which decides."
+    )
+
+
+async def test_what_people_say_is_told_before_it_decides(rig: Rig) -> None:
+    """So many contradict one another that ten points are out of sight."""
+    for told in (0.0, 1.0):
+        await rig.compare(15, 0.0, served_quality=0.5, other_quality=0.5, told=told)
+        await rig.compare(
+            15, 0.0, served_model="large", other_model="small", served_quality=0.5, other_quality=0.5, told=told
+        )
+    assert (await rig.test()).margin == 1.0
+    assert (await rig.reason()).endswith("it loses 0.000, at most 0.175: too few to decide.")
+
+
 async def test_what_is_not_kept_any_more_falls_back_and_comes_back(rig: Rig) -> None:
     """Each change is told once, whatever is tested in between."""
     await rig.compare(60, 0.0)
