@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from farthing.domain.chat import Text
-from farthing.domain.exchange import Exchange
+from farthing.domain.exchange import Exchange, broken_cost
 from farthing.domain.routing.learning.terms import excerpt
+from farthing.domain.routing.plan import Plan
 from farthing.domain.tokens import last_user_text
 from farthing.gateway.order import Order
-from farthing.ports.learning import Lesson
+from farthing.ports.learning import Finding, Lesson
 
 MOST_WAITING = 1_000
 """Lessons that wait to be written; more are not noted."""
@@ -49,6 +50,7 @@ class Lessons:
                     prompt=excerpt(prompt),
                     cost=bought.own_cost,
                     cache_key=bought.cache_key,
+                    checked=_finding(order.draft.plan, bought),
                     **_asking(order, bought),
                 )
             )
@@ -62,6 +64,20 @@ class Lessons:
     def give_back(self, lessons: Sequence[Lesson]) -> None:
         """They could not be written: they wait for the next round, as many as may."""
         self._waiting = [*lessons, *self._waiting][-MOST_WAITING:]
+
+
+def _finding(plan: Plan | None, bought: Exchange) -> Finding | None:
+    """What a check has found of the first answer, if it was made."""
+    found = plan.metadata.get("cascade") if plan else None
+    if found is None or found["score"] is None:
+        return None
+    is_served = found["served"] == found["first"]
+    return Finding(
+        model=found["first"],
+        is_served=is_served,
+        cost=bought.own_cost if is_served else broken_cost(bought.attempts[:1]),
+        **{name: found[name] for name in ("check", "score", "expected", "belief")},
+    )
 
 
 def _asking(order: Order, bought: Exchange) -> dict[str, Any]:

@@ -7,11 +7,30 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from farthing.domain.routing.checking import Check
 from farthing.domain.routing.rules import Promise
 from farthing.ports import Source
 
 Outcome = Literal["running", "kept", "not_better", "dry_run", "failed", "interrupted"]
 """How a training ended: its predictor decides from now on, or it was no better, or it was only tried."""
+
+
+class Finding(Struct, frozen=True, gc=False, kw_only=True):
+    """What a cascade has found of its first answer."""
+
+    model: str
+    """Whose it was."""
+    check: Check
+    score: float
+    """0..1, as all that follows."""
+    expected: float
+    """What was expected of the answer before it was given."""
+    belief: float
+    """And after its check."""
+    is_served: bool
+    """Whether the caller got it."""
+    cost: int | None
+    """Nano-dollars for this answer alone; None where unpriced."""
 
 
 class Lesson(Struct, frozen=True, gc=False, kw_only=True):
@@ -28,11 +47,14 @@ class Lesson(Struct, frozen=True, gc=False, kw_only=True):
     cache_key: str | None = None
     """Under which the answer may be kept."""
     asker: str | None = None
-    """The session or user whose next question may tell that the answer was no good; None where that cannot be told."""
+    """Key, and session or user, whose next question may tell that the answer was no good; None where that cannot be
+    told."""
     context: str | None = None
     """Digest of all that was said before the question."""
     answered_us: int | None = None
     """When the answer was there in full, in µs since 1970 UTC."""
+    checked: Finding | None = None
+    """None where no first answer was checked."""
 
 
 class Remark(Struct, frozen=True, gc=False, kw_only=True):
@@ -60,6 +82,9 @@ class Rated(Struct, frozen=True, gc=False):
     """When it was rated last, in µs since 1970 UTC."""
     source: Source = "explicit"
     """Whose opinions these are."""
+    is_guess: bool = False
+    """Whether nobody has seen this answer: those who rated the request were served another's. It is worth what it was
+    believed to be after its check."""
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -68,6 +93,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     request_id: str
     """Of the answer that was served."""
     other_request_id: str
+    """The same where the request itself has paid for both: a cascade's first answer gave way to the served one."""
     created_at_us: int
     """When the question came."""
     tenant: str
@@ -76,7 +102,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     pattern: str
     served_model: str
     other_model: str
-    """The baseline; where that was served, a cheaper candidate."""
+    """The baseline; where that was served, a cheaper candidate; in a cascade, the one that gave way."""
     baseline_model: str
     served_quality: float
     """0..1, as `other_quality`."""
@@ -86,8 +112,6 @@ class Pair(Struct, frozen=True, kw_only=True):
     source: Literal["judge"] = "judge"
     cost: int | None
     """Nano-dollars that it took to know: for the other answer and for the judge."""
-    told: float | None = None
-    """What people have said of the served answer since (0..1); None where nobody has."""
 
 
 class Rating(Struct, frozen=True, gc=False):

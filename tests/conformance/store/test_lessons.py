@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.background.clock import ManualClock
-from farthing.ports.learning import Lesson, Opinions, Rated
+from farthing.ports.learning import Finding, Lesson, Opinions, Pair, Rated
 from farthing.store import Store, deleting
 from farthing.store.learning import lessons as module
 from tests.conformance.store.samples import DAY_US, MINUTE_US, NOON_US, answer, exchange
@@ -103,9 +103,70 @@ async def test_people_are_believed_before_a_judge_and_both_before_a_question_ask
     assert await store.lessons.counts() == {"small": 2}
 
 
+def gave_way(number: int, **changes: Any) -> Lesson:
+    """A question that the large model answered, after a check of what the small one had said."""
+    found = Finding(
+        model="small", check="agreement", score=0.0, expected=0.5, belief=0.25, is_served=False, cost=MILLIDOLLAR // 10
+    )
+    return lesson(number, model="large", checked=replace(found, **changes))
+
+
+async def judge(store: Store, each: Lesson, *, served: float, first: float) -> None:
+    """What a judge made of both answers of one request."""
+    pair = Pair(
+        request_id=each.request_id,
+        other_request_id=each.request_id,
+        created_at_us=each.created_at_us,
+        tenant="acme",
+        pattern="factual",
+        served_model="large",
+        other_model="small",
+        baseline_model="large",
+        served_quality=served,
+        other_quality=first,
+        cost=1,
+    )
+    await store.comparisons.keep(pair)
+    await mark(store, each, 1 + 4 * served, source="judge", by="judge:huge")
+
+
+async def test_where_an_answer_gave_way_the_rating_of_the_other_also_tells_of_it(
+    store: Store, clock: ManualClock
+) -> None:
+    """As good as its check left it, or as a judge found it: those that passed are not all there were."""
+    passed = lesson(1, checked=replace(gave_way(1).checked, score=1.0, belief=0.75, is_served=True))  # type: ignore[type-var]
+    guessed, judged, marked, unrated = (gave_way(number) for number in (2, 3, 4, 5))
+    await bought(store, passed, guessed, judged, marked, unrated)
+    clock.advance(3_600)
+    since_us = clock.now_us() - 1
+    await rate(store, passed, 5)
+    await rate(store, guessed, 4)
+    await judge(store, judged, served=1.0, first=0.125)
+    await mark(store, marked, 2, source="implicit", by="implicit")
+    now_us = clock.now_us()
+    assert await store.lessons.rated() == [
+        Rated("Question 1?", "small", 1.0, 0.001, now_us),
+        Rated("Question 2?", "large", 0.75, 0.001, now_us),
+        Rated("Question 2?", "small", 0.25, 0.0001, now_us, is_guess=True),
+        Rated("Question 3?", "large", 1.0, 0.001, now_us, "judge"),
+        Rated("Question 3?", "small", 0.125, 0.0001, now_us, "judge"),
+        Rated("Question 4?", "large", 0.25, 0.001, now_us, "implicit"),
+    ]
+    found = await store.lessons.ratings(after=0, since_us=since_us)
+    assert [(each.prompt[9], each.model, each.quality) for each in found] == [
+        ("1", "small", 1.0),
+        ("2", "large", 0.75),
+        ("2", "small", 0.25),
+        ("3", "large", 1.0),
+        ("3", "small", 0.125),
+    ]
+    assert await store.lessons.ratings(after=found[-1].id, since_us=since_us) == []
+    assert await store.lessons.counts() == {"small": 1, "large": 2}
+
+
 async def test_what_somebody_has_asked_is_found(store: Store) -> None:
     """From a moment on, by session or user, as it was noted."""
-    known = {"asker": "user a\x00nn", "context": "c"}
+    known = {"asker": "user a\x00nn", "context": "c", "checked": gave_way(1).checked}
     before, since = (lesson(number, answered_us=NOON_US + number * MINUTE_US, **known) for number in (1, 2))
     await store.lessons.keep([before, since, lesson(3, asker="user bob", answered_us=since.answered_us), lesson(4)])
     found = await store.lessons.asked(["user a\x00nn", "session s"], NOON_US + 2 * MINUTE_US)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from farthing.domain.routing.rules import Rule
 from farthing.domain.scope import Scope
-from farthing.ports.learning import Pair
+from farthing.ports.learning import Finding, Pair
 from farthing.providers.fake import Behaviour, answer, overload
 from tests.unit.gateway.comparisons import PLENTY, Compared
 from tests.unit.gateway.rig import chat, completion, events
@@ -80,6 +80,25 @@ async def test_both_answers_of_an_escalation_are_compared(*, stream: bool) -> No
     )
     assert rig.pairs.rated == [("request-1", 4.0, "acme", "judge:large", "judge")]
     assert [row.strategy for row in rig.journal.settled] == ["hybrid", "judge", "judge"]
+
+
+async def test_what_a_check_has_found_is_noted_with_the_question() -> None:
+    """Of which model it was, how sure of it, and what that answer alone has cost; of no check nothing is noted."""
+    rig = Doubted()
+    await rig.ask(ASKED)
+    rig.answers["small"] = answer(completion("Paris", model="small"))
+    await rig.ask(ASKED)
+    rig.answers["small"] = answer(completion("", model="small"))
+    await rig.ask(ASKED)
+    await rig.ask(chat("What is the capital of France?", model="small"))
+    replaced, passed, *others = rig.lessons.take()
+    found = Finding(
+        model="small", check="agreement", score=0.0, expected=0.5, belief=0.1866, is_served=False, cost=15_000
+    )
+    assert (replaced.model, replaced.cost, replaced.checked) == ("middle", 45_000, found)
+    better = replace(found, score=1.0, belief=0.8134, is_served=True)
+    assert (passed.model, passed.cost, passed.checked) == ("small", 15_000, better)
+    assert [lesson.checked for lesson in others] == [None, None]
 
 
 async def test_no_money_for_shadow_calls_is_needed() -> None:

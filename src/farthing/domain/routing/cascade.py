@@ -70,6 +70,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
             "then": then,
             "check": self.check,
             "score": score,
+            "expected": round(pair.expected, 4),
             "belief": belief,
             "least": round(pair.least, 4),
             "served": first if self.passes or self.obstacle else then,

@@ -71,7 +71,8 @@ def trained(
     said = _said(rated)
     summary = {
         "labels": len(said),
-        "asked_again": len(rated) - len(said),
+        "asked_again": sum(each.source == "implicit" for each in rated),
+        "guessed": sum(each.is_guess for each in rated),
         "prompts": len(prompts),
         "held_out": len(tested),
         "error_before": was,
@@ -171,8 +172,8 @@ def _reason(summary: Mapping[str, Any], *, is_better: bool, enough: bool) -> str
 
 
 def _said(rated: Sequence[Rated]) -> list[Rated]:
-    """Without those that were only told from a question that was asked again: nothing is tested on them."""
-    return [each for each in rated if each.source != "implicit"]
+    """Without what was only told from a question that was asked again, or from a check: nothing is tested on that."""
+    return [each for each in rated if each.source != "implicit" and not each.is_guess]
 
 
 def _by_prompt(rated: Sequence[Rated]) -> dict[str, list[Rated]]:

@@ -101,11 +101,14 @@ def _digits(row_id: str, count: int) -> str:
 def believed(rated: Sequence[Rated]) -> list[Rated]:
     """Without what was told, by questions that were asked again, of models beyond as many answers as were rated.
 
-    Of those the newest stay. They tell of bad answers only: a model that is asked more would seem worse by them.
+    Of those the newest stay. They tell of bad answers only: a model that is asked more would seem worse by them. Nor
+    with guesses at answers of models of which nobody has rated any.
     """
-    room = Counter(each.model for each in rated if each.source != "implicit")
-    found = []
+    room = Counter(each.model for each in rated if each.source != "implicit" and not each.is_guess)
+    known, found = frozenset(room), []
     for each in reversed(rated):
+        if each.is_guess and each.model not in known:
+            continue
         if each.source == "implicit":
             if not room[each.model]:
                 continue

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from farthing.domain.budget import DAY_US
 from farthing.domain.pricing import NANO
 from farthing.ports import Clock, Source
-from farthing.ports.learning import Lesson, Opinions, Rated, Rating
+from farthing.ports.learning import Finding, Lesson, Opinions, Rated, Rating
 from farthing.store.deleting import delete_all
 from farthing.store.engine import Engines
-from farthing.store.learning.schema import lessons, response_feedback
+from farthing.store.learning.schema import comparisons, lessons, response_feedback
 from farthing.store.rows import storable
 
 MOST_UNRATED = 100_000
@@ -30,6 +31,14 @@ _BY_REQUEST = _SAID.request_id == _LESSON.request_id
 _BY_ANSWER = sa.and_(
     _SAID.answer_key == _LESSON.cache_key, _SAID.model == _LESSON.model, _SAID.created_at >= _LESSON.created_at
 )
+_PAIR = comparisons.c
+_GAVE_WAY = (
+    sa.select(_PAIR.other_quality)
+    .where(_PAIR.request_id == _LESSON.request_id, _PAIR.other_request_id == _LESSON.request_id)
+    .scalar_subquery()
+    .label("gave_way")
+)
+"""What a judge made of a first answer that gave way to the one that was served (0..1)."""
 
 
 class Lessons:
@@ -53,6 +62,7 @@ class Lessons:
                 "asker": storable(lesson.asker) if lesson.asker else None,
                 "context": lesson.context,
                 "answered_at": lesson.answered_us,
+                "checked": None if lesson.checked is None else msgspec.to_builtins(lesson.checked),
             }
             for lesson in noted
         ]
@@ -87,17 +97,17 @@ class Lessons:
         found: dict[str, list[Any]] = {}
         async with self._engines.reading("analysis") as connection:
             for said in (_BY_REQUEST, _BY_ANSWER):
-                statement = sa.select(lessons, *told).where(said).order_by(*newest).limit(MOST_RATED)
+                statement = sa.select(lessons, _GAVE_WAY, *told).where(said).order_by(*newest).limit(MOST_RATED)
                 for row in await connection.execute(statement):
                     found.setdefault(row.request_id, []).append(row)
         answers = sorted(found.values(), key=lambda rows: (rows[0].created_at, rows[0].request_id))
-        return [_rated(rows) for rows in answers[-MOST_RATED:]]
+        return [each for rows in answers[-MOST_RATED:] for each in _rated(rows)]
 
     async def ratings(self, *, after: int, since_us: int) -> Sequence[Rating]:
         """The newest after this one, but for what nobody said in words, the oldest first. Raises `Unavailable`."""
         told = _SAID.quality, _SAID.is_correct, _SAID.is_helpful
         newest = (
-            sa.select(_SAID.feedback_id, *told, _LESSON.prompt, _LESSON.model)
+            sa.select(_SAID.feedback_id, *told, _LESSON.prompt, _LESSON.model, _LESSON.checked, _GAVE_WAY)
             .select_from(response_feedback.outerjoin(lessons, _BY_REQUEST))
             .where(_SAID.feedback_id > after, _SAID.created_at > since_us, _SAID.source != "implicit")
             .order_by(_SAID.feedback_id.desc())
@@ -105,7 +115,7 @@ class Lessons:
         )
         async with self._engines.reading("refresh") as connection:
             rows = (await connection.execute(newest)).all()
-        return [Rating(row.feedback_id, row.prompt or "", row.model or "", _mean(_told(row))) for row in rows[::-1]]
+        return [each for row in rows[::-1] for each in _followed(row)]
 
     async def opinions(self, from_us: int, to_us: int) -> Opinions:
         """What people thought in this time, the first moment included and the second not. Raises `Unavailable`."""
@@ -142,11 +152,37 @@ def together(said: Sequence[Any]) -> tuple[float, Source]:
     return _mean(_mean(_told(row)) for row in said if row.source == source), source
 
 
-def _rated(rows: Sequence[Any]) -> Rated:
-    first, (quality, source) = rows[0], together(rows)
-    cost = None if first.cost is None else first.cost / NANO
-    rated_us = max(row.rated_at for row in rows if row.source == source)
-    return Rated(first.prompt, first.model, quality, cost, rated_us, source)
+def _rated(rows: Sequence[Any]) -> Iterator[Rated]:
+    """The answer that was rated; and the first one, where that gave way to it."""
+    row, (quality, source) = rows[0], together(rows)
+    rated_us = max(each.rated_at for each in rows if each.source == source)
+    yield Rated(row.prompt, row.model, quality, _usd(row.cost), rated_us, source)
+    # Who asks again tells of bad answers only, and so would this.
+    first = None if source == "implicit" else _gave_way(row)
+    if first is not None:
+        is_guess = row.gave_way is None
+        found = first.belief if is_guess else row.gave_way
+        yield Rated(
+            row.prompt, first.model, found, _usd(first.cost), rated_us, source if is_guess else "judge", is_guess
+        )
+
+
+def _followed(row: Any) -> Iterator[Rating]:  # noqa: ANN401 (a row)
+    yield Rating(row.feedback_id, row.prompt or "", row.model or "", _mean(_told(row)))
+    first = _gave_way(row)
+    if first is not None:
+        found = first.belief if row.gave_way is None else row.gave_way
+        yield Rating(row.feedback_id, row.prompt, first.model, found)
+
+
+def _gave_way(row: Any) -> Finding | None:  # noqa: ANN401 (a row)
+    """The first answer of a cascade, if another's was served."""
+    found = None if row.checked is None else msgspec.convert(row.checked, Finding)
+    return None if found is None or found.is_served else found
+
+
+def _usd(cost: int | None) -> float | None:
+    return None if cost is None else cost / NANO
 
 
 def _lesson(row: Any) -> Lesson:  # noqa: ANN401 (a row)
@@ -161,6 +197,7 @@ def _lesson(row: Any) -> Lesson:  # noqa: ANN401 (a row)
         asker=row.asker,
         context=row.context,
         answered_us=row.answered_at,
+        checked=None if row.checked is None else msgspec.convert(row.checked, Finding),
     )
 
 

@@ -52,15 +52,24 @@ lessons = sa.Table(
     sa.Column("cache_key", sa.Text),
     # What was asked last, of a long text both ends.
     sa.Column("prompt", sa.Text, nullable=False),
-    # Whose next question may tell that the answer was no good: session or user; NULL where that cannot be told.
+    # Whose next question may tell that the answer was no good: key, and session or user; NULL where that cannot be
+    # told.
     sa.Column("asker", sa.Text),
     # Digest of all that was said before the question.
     sa.Column("context", sa.Text),
     # When the answer was there in full.
     sa.Column("answered_at", Moment),
+    # `farthing.ports.learning.Finding`; NULL where no first answer was checked.
+    sa.Column("checked", Json),
     sa.Index("ix_lessons_created", "created_at"),
     sa.Index("ix_lessons_cache_key", "cache_key"),
     sa.Index("ix_lessons_asker", "asker", "answered_at"),
+    sa.Index(
+        "ix_lessons_checked",
+        "created_at",
+        sqlite_where=sa.column("checked").is_not(None),
+        postgresql_where=sa.column("checked").is_not(None),
+    ),
 )
 
 learning_snapshots = sa.Table(

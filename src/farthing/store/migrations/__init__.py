@@ -13,7 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from farthing.domain.errors import Unavailable
 from farthing.store.engine import Engines
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0011", "0010", "0012")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0011",
+    "0010",
+    "0012",
+    "0013",
+)
 """Every revision this release knows, in order."""
 HEAD = REVISIONS[-1]
 

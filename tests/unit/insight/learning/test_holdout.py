@@ -132,6 +132,19 @@ def test_questions_asked_again_teach_little_and_test_nothing() -> None:
     assert qualities[1] - qualities[0] > 0.02 < qualities[2] - qualities[1]
 
 
+def test_guesses_teach_as_much_as_ratings_and_test_nothing() -> None:
+    """Answers that passed a check are rated, those that did not are guessed: together they tell what to expect."""
+    answers = [Rated(f"Write a poem about tide {number}.", "small", 1.0, None, 0) for number in range(80)]
+    passed, others = answers[::2], answers[1::2]
+    guesses = [replace(one, quality=0.0, is_guess=True) for one in others]
+    found, flattered = train([*passed, *guesses]), train(passed)
+    assert (found.summary["labels"], found.summary["guessed"], found.summary["held_out"]) == (40, 40, 40)
+    assert found.summary["models"]["small"]["quality"] == 1.0
+    poem = "Write a poem about wind."
+    qualities = [unpacked(each.payload).predict(poem)["small"].quality for each in (found, flattered)]
+    assert [round(quality, 1) for quality in qualities] == [0.5, 1.0]
+
+
 def test_one_answer_that_was_rated_and_asked_again_is_weighed() -> None:
     """As the mean of both, the rating five times as heavy."""
     answers = [Rated("Why?", "small", 1.0, 0.001, 0), Rated("Why?", "small", 0.25, 0.003, 0, "implicit")]

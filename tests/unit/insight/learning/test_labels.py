@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from farthing.insight.learning.labels import (
     FOLDS,
@@ -128,3 +129,11 @@ def test_no_model_has_more_answers_asked_again_than_rated_ones() -> None:
     said = [rated(1, "small", "explicit"), rated(2, "large", "judge")]
     again = [rated(number, model, "implicit") for number in (3, 4) for model in ("small", "large", "unrated")]
     assert believed([*again, *said]) == [*again[3:5], *said]
+
+
+def test_nothing_is_guessed_of_models_that_nobody_has_rated() -> None:
+    """And no guess makes room for what was only asked again."""
+    said, again = rated(1, "small", "explicit"), rated(2, "small", "implicit")
+    guesses = [replace(rated(number, model, "explicit"), is_guess=True) for number, model in ((3, "small"), (4, "new"))]
+    assert believed([again, *guesses, said]) == [again, guesses[0], said]
+    assert believed([again, again, guesses[0], said]) == [again, guesses[0], said]
