@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import accumulate
+from random import Random
+
 import pytest
 
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.ids import uuid7
 from farthing.ports import Filter
 from farthing.store import Store
+from farthing.store.aggregates import MINUTE_US
 from tests.conformance.store.samples import DAY_US, NOON_US, exchange
 
 
@@ -113,3 +118,54 @@ async def test_an_unknown_request_is_not_found(store: Store, unknown: str) -> No
     """Whether it looks like an id or not."""
     with pytest.raises(NotFound):
         await store.queries.request(None, unknown)
+
+
+VALUES: Mapping[str, tuple[str | None, ...]] = {
+    "status": ("ok", "error"),
+    "model": ("small", "large"),
+    "key_id": ("key-1", "key-2"),
+    "team": (None, "sales"),
+    "user": ("ann", "bob", "x" * 300, "x" * 301),
+    "session": (None, "s-1"),
+    "tenant": ("acme", "bolt"),
+}
+FIELDS = {"key_id": "key"}
+"""How a filter calls them, where it is another name."""
+
+
+async def test_every_row_is_found_that_is_like_the_filter(store: Store) -> None:
+    """Rare values and common ones, alone and together, page by page, however far the rows lie from one another."""
+    dice = Random(7)
+    gaps = (1, MINUTE_US, 59 * MINUTE_US, DAY_US, 40 * DAY_US)
+    moments = accumulate([-dice.choice(gaps) for _ in range(40)], initial=NOON_US)
+    batch = [
+        exchange(
+            created_at_us=moment,
+            tags={"feature": dice.choice(("a", "b"))},
+            **{name: dice.choices(some, range(len(some), 0, -1))[0] for name, some in VALUES.items()},
+        )
+        for moment in moments
+    ]
+    await store.ingest.write(batch)
+    newest = sorted(batch, key=lambda one: (one.created_at_us, one.request_id), reverse=True)
+    for _ in range(12):
+        like = dice.choice(batch)
+        names = dice.sample(["status", "model", "key_id", "team", "user", "session"], dice.randrange(3))
+        begin = like.created_at_us if dice.random() < 0.5 else None
+        tag = f"feature={like.tags['feature']}" if dice.random() < 0.3 else None
+        tenant = dice.choice((None, like.tenant))
+        values = {name: value for name in names if (value := getattr(like, name)) is not None}
+        wanted = Filter(from_us=begin, tag=tag, **{FIELDS.get(name, name): value for name, value in values.items()})
+        found, cursor, pages = [], None, 0
+        while pages == 0 or cursor:
+            rows = await store.queries.requests(tenant, wanted, limit=7, cursor=cursor)
+            found += [row["request_id"] for row in rows.data]
+            cursor, pages = rows.next_cursor, pages + 1
+        assert found == [
+            one.request_id
+            for one in newest
+            if all(getattr(one, name) == value for name, value in values.items())
+            and (begin is None or one.created_at_us >= begin)
+            and (tag is None or one.tags == like.tags)
+            and tenant in (None, one.tenant)
+        ]

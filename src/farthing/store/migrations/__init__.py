@@ -26,6 +26,7 @@ REVISIONS = (
     "0011",
     "0010",
     "0012",
+    "0014",
     "0013",
 )
 """Every revision this release knows, in order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from contextlib import aclosing
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from farthing.domain.exchange import Attempt, Exchange
 from farthing.domain.pricing import TOKEN_CLASSES
 from farthing.ports import Filter, Rows
 from farthing.store.columns import Identifier, Moment
+from farthing.store.queries.narrowing import spans
 from farthing.store.queries.quality import of_tenant
 from farthing.store.rows import tools_of
 from farthing.store.schema import requests
@@ -49,16 +51,19 @@ async def page(
 
     Raises `InvalidRequest` for a cursor that was not given out for this tenant and filter.
     """
-    where = [*_conditions(connection, wanted), *of_tenant(requests.c.tenant, tenant)]
+    where, until_us = [*_conditions(connection, wanted), *of_tenant(requests.c.tenant, tenant)], None
     if cursor is not None:
-        where.append(_older_than(*_read_cursor(cursor, tenant, wanted)))
-    statement = (
-        sa.select(*_COLUMNS)
-        .where(*where)
-        .order_by(requests.c.created_at.desc(), requests.c.request_id.desc())
-        .limit(limit + 1)
-    )
-    found = list((await connection.execute(statement)).mappings())
+        last_us, last = _read_cursor(cursor, tenant, wanted)
+        where.append(_older_than(last_us, last))
+        until_us = last_us + 1
+    ordered = sa.select(*_COLUMNS).where(*where).order_by(requests.c.created_at.desc(), requests.c.request_id.desc())
+    found: list[sa.RowMapping] = []
+    async with aclosing(spans(connection, tenant, wanted, until_us)) as parts:
+        async for start_us, end_us in parts:
+            part = ordered.where(requests.c.created_at >= start_us, requests.c.created_at < end_us)
+            found += (await connection.execute(part.limit(limit + 1 - len(found)))).mappings()
+            if len(found) > limit:
+                break
     more = found[limit - 1] if len(found) > limit else None
     return Rows(
         [_summary(row) for row in found[:limit]],
@@ -119,11 +124,8 @@ async def find(connection: AsyncConnection, tenant: str | None, request_id: str)
 
 
 def _conditions(connection: AsyncConnection, wanted: Filter) -> list[sa.ColumnElement[bool]]:
+    """All but the moments."""
     found = [column == value for name, column in _EQUAL.items() if (value := getattr(wanted, name)) is not None]
-    if wanted.from_us is not None:
-        found.append(requests.c.created_at >= wanted.from_us)
-    if wanted.to_us is not None:
-        found.append(requests.c.created_at < wanted.to_us)
     if wanted.tag is not None:
         name, _, value = wanted.tag.partition("=")
         each = sa.func.json_each if connection.dialect.name == "sqlite" else sa.func.jsonb_each_text
