@@ -112,6 +112,26 @@ def test_a_forecast_stands_beside_its_budget(visit: Visit) -> None:
     )
 
 
+def test_each_candidate_has_its_interval(visit: Visit) -> None:
+    """As a band with its ends in words, and where enough is; of what nothing is known none is drawn."""
+    known = {"model": "demo/small", "estimated_cost": 0.001, "estimated_quality": 0.93, "reason": "good enough"}
+    unknown = {"model": "new", "estimated_cost": 0.01, "estimated_quality": None, "reason": "not known"}
+    candidates = [{**known, "quality_interval": [0.85, 0.97]}, {**unknown, "quality_interval": None}]
+    change = {"model": "demo/small", "decision": {"candidates": candidates, "metadata": {"least": 0.9}}}
+    page = opened(visit, v1__requests__=change)
+    shown = page.locator(".why .candidates li")
+    expect(shown.first).to_contain_text("● demo/small")
+    expect(shown.first).to_contain_text("chosen: good enough (95%: 0.85 to 0.97)")
+    places = "(all) => all.map((one) => [one.className, one.style.left, one.style.width])"
+    assert shown.first.locator(".scale i").evaluate_all(places) == [
+        ["band", "85%", "12%"],
+        ["least", "90%", ""],
+        ["", "93%", ""],
+    ]
+    expect(shown.last).to_contain_text("quality unknown")
+    expect(page.locator(".why")).to_contain_text("Band: its 95% interval")
+
+
 def test_little_data_is_called_so(visit: Visit) -> None:
     """One request makes no trend."""
     page = opened(visit)

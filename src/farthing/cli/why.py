@@ -49,9 +49,15 @@ def _candidates(found: dict[str, Any]) -> list[dict[str, Any]]:
 def _row(candidate: dict[str, Any], *, is_expected: bool) -> list[str]:
     rank = candidate.get("rank")
     place = "lost" if rank is None else str(rank + 1)
-    quality = candidate.get("estimated_quality")
-    expected = ["unknown" if quality is None else f"{quality:.2f}"] if is_expected else []
+    expected = [_quality(candidate)] if is_expected else []
     return [place, candidate["model"], usd(candidate.get("estimated_cost")), *expected, candidate.get("reason") or ""]
+
+
+def _quality(candidate: dict[str, Any]) -> str:
+    quality, interval = candidate.get("estimated_quality"), candidate.get("quality_interval")
+    if quality is None:
+        return "unknown"
+    return f"{quality:.2f}" + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "")
 
 
 def _call(one: dict[str, Any]) -> list[str]:

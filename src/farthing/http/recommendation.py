@@ -74,5 +74,6 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "rank": candidate.rank,
         "estimated_cost": usd(candidate.estimated_cost),
         "estimated_quality": candidate.estimated_quality,
+        "quality_interval": candidate.quality_interval,
         "reason": candidate.reason,
     }

@@ -88,6 +88,13 @@ EXPECTED = {
     "decision": {
         "candidates": [
             {"model": "small", "estimated_cost": 0.025, "estimated_quality": 0.8125, "reason": "the best", "rank": 0},
+            {
+                "model": "mid",
+                "estimated_quality": 0.75,
+                "quality_interval": [0.6569, 0.8245],
+                "reason": "dearer",
+                "rank": 2,
+            },
             {"model": "new", "estimated_cost": None, "estimated_quality": None, "reason": "not known", "rank": 1},
         ]
     },
@@ -259,12 +266,13 @@ def test_why_lists_every_call(farthing: Farthing, url: str) -> None:
 
 
 def test_why_shows_what_is_expected_of_candidates(farthing: Farthing, url: str) -> None:
-    """A column more, where anything is expected of any."""
+    """A column more, where anything is expected of any, with its interval where that was kept."""
     said = farthing("why", "01b", "--url", url, FARTHING_MASTER_KEY=KEY)
-    assert said.out.splitlines()[-3:] == [
-        "place  model  estimated cost  expected quality  reason",
-        "1      small       $0.025000              0.81  the best",
-        "2      new           unknown           unknown  not known",
+    assert said.out.splitlines()[-4:] == [
+        "place  model  estimated cost     expected quality  reason",
+        "1      small       $0.025000                 0.81  the best",
+        "2      new           unknown              unknown  not known",
+        "3      mid           unknown  0.75 (0.66 to 0.82)  dearer",
     ]
 
 

@@ -82,6 +82,9 @@ async def test_what_is_expected_of_each_model_is_shown(
     assert answer["metadata"]["expected"] == told
     expected = {candidate["model"]: candidate["estimated_quality"] for candidate in answer["candidates"]}
     assert expected == told | {"demo/medium": None}
+    intervals = {candidate["model"]: candidate["quality_interval"] for candidate in answer["candidates"]}
+    assert intervals == {"demo/small": [0.657, 0.8245], "demo/large": [0.8256, 0.9448], "demo/medium": None}
+    assert answer["metadata"]["least"] == (0.88 if floor is None else 0.7)
     decision = (await open_client.get(f"/routing/decision?prompt={EASY}&auto_route=true", headers)).json
     assert decision["decision"]["model"] == model
 

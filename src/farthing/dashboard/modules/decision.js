@@ -1,22 +1,33 @@
 // Why this model: every candidate with its price, what is expected of it, and why it was not taken.
 
 import { el } from "./dom.js";
-import { dollars } from "./words.js";
+import { dollars, percent } from "./words.js";
 
-function quality(expected) {
+const share = (part) => percent(Math.min(Math.max(part, 0), 1), 1);
+
+function quality({ estimated_quality: expected, quality_interval: interval }, least) {
   if (expected === null || expected === undefined) return el("span", { class: "unknown" }, "quality unknown");
-  const mark = el("i", { style: { left: `${100 * Math.min(Math.max(expected, 0), 1)}%` } });
-  return el("span", { class: "quality" }, el("span", { class: "scale", "aria-hidden": "true" }, mark), el("span", { title: "expected quality, 0 to 1" }, expected.toFixed(2)));
+  const band = interval ? el("i", { class: "band", style: { left: share(interval[0]), width: share(interval[1] - interval[0]) } }) : null;
+  const enough = least === undefined ? null : el("i", { class: "least", style: { left: share(least) } });
+  return el("span", { class: "quality" },
+    el("span", { class: "scale", "aria-hidden": "true" }, band, enough, el("i", { style: { left: share(expected) } })),
+    el("span", { title: "expected quality, 0 to 1" }, expected.toFixed(2)));
 }
 
-const entry = (candidate, served) =>
+function reason(candidate, served) {
+  const interval = candidate.quality_interval;
+  const why = candidate.model === served ? `chosen: ${candidate.reason}` : candidate.reason;
+  return interval ? `${why} (95%: ${interval[0].toFixed(2)} to ${interval[1].toFixed(2)})` : why;
+}
+
+const entry = (candidate, served, least) =>
   el(
     "li",
     { class: candidate.model === served ? "taken" : null },
     el("span", { class: "name" }, candidate.model === served ? "● " : "○ ", candidate.model),
-    quality(candidate.estimated_quality),
+    quality(candidate, least),
     el("span", { class: "number" }, dollars(candidate.estimated_cost)),
-    el("span", { class: "reason" }, candidate.model === served ? `chosen: ${candidate.reason}` : candidate.reason)
+    el("span", { class: "reason" }, reason(candidate, served))
   );
 
 // What is told of a request with its decision, or why there was none.
@@ -24,10 +35,12 @@ export function decision(request) {
   const candidates = request.decision?.candidates ?? [];
   if (request.cache_hit) return el("p", {}, "No model was asked: a kept answer to the same question was served.");
   if (!candidates.length) return el("p", {}, request.reason ?? "The caller named this model, and a model that is named is never changed.");
+  const isMeasured = candidates.some((candidate) => candidate.quality_interval);
   return el(
     "div",
     {},
     request.reason ? el("p", {}, `${request.reason.replace(/\.$/, "")}.`) : null,
-    el("ul", { class: "candidates" }, candidates.map((candidate) => entry(candidate, request.model)))
+    el("ul", { class: "candidates" }, candidates.map((candidate) => entry(candidate, request.model, request.decision.metadata?.least))),
+    isMeasured ? el("p", { class: "note" }, "Mark: expected quality, 0 to 1. Band: its 95% interval, by how many answers to prompts like this one are rated. Dashed: good enough from here on.") : null
   );
 }

@@ -12,7 +12,7 @@ const CLASSES = {
   cache_write_1h: "Written to its cache, 1 h", audio_in: "Audio in", image_in: "Images in", completion: "Answer", reasoning: "of it reasoning",
   audio_out: "Audio out", image_out: "Images out",
 };
-const US_PER_MS = 1000;
+const OUTCOMES = { served: "served", unserved: "not served", check: "checked another", failed: "failed" };
 
 let shown = null;
 
@@ -64,7 +64,7 @@ function about(request) {
     card("Why this model?", null, decision(request)),
     card("Where the time went", null, timeline(request)),
     card("Tokens", null, tokens(request.usage ?? {})),
-    request.attempts?.length ? card("Attempts", null, attempts(request.attempts)) : null,
+    request.calls?.length ? card("Calls", null, calls(request.calls)) : null,
     request.cache_key ? card("The answer", null, vote(request.cache_key)) : null,
   ].filter(Boolean);
 }
@@ -90,9 +90,9 @@ function tokens(usage) {
   return table("Tokens by class", [["Class", false], ["Tokens", true]], used.map(([name, title]) => [title, count(usage[name])]));
 }
 
-const attempts = (list) =>
-  table("Attempts", [["Model", false], ["Provider", false], ["Outcome", false], ["Took", true]],
-    list.map((one) => [one.model, one.provider, one.error ? chip(one.error, "bad") : "answered", duration(one.duration_us / US_PER_MS)]));
+const calls = (list) =>
+  table("Calls", [["Model", false], ["Came of it", false], ["Cost", true], ["Took", true], ["Why", false]],
+    list.map((one) => [one.model, one.error ? chip(one.error, "bad") : OUTCOMES[one.outcome], dollars(one.cost), duration(one.latency_ms), one.why]));
 
 export function vote(cacheKey) {
   const said = el("p", { role: "status" });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import sqrt
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 MEDIUM_FROM, HIGH_FROM = 5, 10
 """Rated answers to prompts like the one that is asked about; a model with fewer than the first of any is not known."""
+_Z = 1.96
+"""Standard errors that a 95 % interval reaches to either side."""
 _MOST_TIMES = 8
 """An answer is expected to be at most so many times longer or shorter than what is likely of its tier."""
 
@@ -42,6 +45,17 @@ class Expected(Struct, frozen=True):
     """Nano-dollars; None where the model is unpriced."""
     near: float
     """Its rated answers to prompts like this one."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where its mean quality on prompts like this one lies, by how many of its answers to them are rated: 95 %.
+
+        Wilson's score interval (1927). It holds for any ratings of 0..1, since none vary more than all or nothing.
+        """
+        count, square = self.near, _Z * _Z
+        middle = (count * self.quality + square / 2) / (count + square)
+        half = _Z / (count + square) * sqrt(count * self.quality * (1 - self.quality) + square / 4)
+        return round(max(0.0, middle - half), 4), round(min(1.0, middle + half), 4)
 
 
 class Foresight:

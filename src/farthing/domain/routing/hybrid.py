@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from farthing.domain.catalogue import TIERS, Catalogue
 from farthing.domain.chat import ChatRequest
 from farthing.domain.routing.learned import NOTHING_OF_THESE, Learned
-from farthing.domain.routing.plan import Plan, Strategy
+from farthing.domain.routing.plan import Candidate, Plan, Strategy
 from farthing.domain.routing.unlearned import unlearned
 
 _FARTHEST = 1
@@ -48,11 +48,15 @@ def _held(found: Plan, plan: Plan) -> Plan:
         return found
     else:
         why = f"{first.name} of tier {first.tier} is not known well enough for this"
-    expected = found.metadata["expected"]
+    told = {one.model: one for one in found.candidates}
     return replace(
         plan,
         reason=f"{plan.reason.removesuffix('.')}; {why}.",
         confidence=found.confidence,
-        candidates=tuple([replace(one, estimated_quality=expected.get(one.model)) for one in plan.candidates]),
+        candidates=tuple([_with_quality(one, told[one.model]) for one in plan.candidates]),
         metadata=found.metadata | {"decided_by": plan.strategy},
     )
+
+
+def _with_quality(candidate: Candidate, told: Candidate) -> Candidate:
+    return replace(candidate, estimated_quality=told.estimated_quality, quality_interval=told.quality_interval)

@@ -82,6 +82,7 @@ class Learned:
                 "decided_by": self.name,
                 "pattern": pattern_of(text),
                 "floor": bar.floor,
+                "least": round(bar.quality - bar.floor, 4),
                 "expected": {one.model.name: round(one.quality, 4) for one in known},
             },
         )
@@ -111,5 +112,6 @@ def _behind(offers: Sequence[Offer], expected: Mapping[str, Expected], places: i
             candidates.append(candidate_of(offer, _UNKNOWN, place))
         else:
             reason = f"expected quality {found.quality:.2f}, but no price, so priced models come first"
-            candidates.append(replace(candidate_of(offer, reason, place), estimated_quality=round(found.quality, 4)))
+            quality = {"estimated_quality": round(found.quality, 4), "quality_interval": found.interval}
+            candidates.append(replace(candidate_of(offer, reason, place), **quality))
     return candidates

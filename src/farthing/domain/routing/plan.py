@@ -25,6 +25,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     """0..1; None where nothing is known."""
     reason: str
     rank: int | None = None
+    quality_interval: tuple[float, float] | None = None
+    """The 95 % interval of `estimated_quality`: 0..1, wide where few answers to prompts like this one are rated."""
 
 
 class Needs(Struct, frozen=True, kw_only=True):

@@ -64,6 +64,7 @@ def candidates_of(groups: Sequence[Sequence[Expected]], bar: Bar) -> list[Candid
             tier=one.model.tier,
             estimated_cost=one.cost,
             estimated_quality=round(one.quality, 4),
+            quality_interval=one.interval,
             reason=f"expected quality {one.quality:.2f}, {reason}",
             rank=place,
         )

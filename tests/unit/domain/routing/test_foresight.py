@@ -41,6 +41,31 @@ def test_confidence_is_that_of_the_model_with_the_fewest_answers_to_such_prompts
     assert confidence_in([Expected(SMALL, 0.5, 1, one) for one in near]) == confidence
 
 
+@pytest.mark.parametrize(
+    ("quality", "near", "interval"),
+    [
+        (0.7, 0, (0.0, 1.0)),
+        (0.5, 100, (0.4038, 0.5962)),
+        (0.9, 10, (0.5958, 0.9821)),
+        (1.0, 10, (0.7225, 1.0)),
+        (0.0, 10, (0.0, 0.2775)),
+    ],
+)
+def test_the_interval_is_wilsons(quality: float, near: float, interval: tuple[float, float]) -> None:
+    """Of so many rated answers to such prompts; without any it says nothing."""
+    assert Expected(SMALL, quality, 1, near).interval == interval
+
+
+@given(st.floats(min_value=0, max_value=1), st.floats(min_value=0, max_value=1e6))
+def test_the_interval_holds_what_is_expected(quality: float, near: float) -> None:
+    """Within 0..1, and narrower with more answers."""
+    low, high = Expected(SMALL, quality, 1, near).interval
+    assert 0 <= low <= quality + 1e-4
+    assert quality - 1e-4 <= high <= 1
+    nearer = Expected(SMALL, quality, 1, near + 100).interval
+    assert nearer[1] - nearer[0] <= high - low + 1e-4
+
+
 def test_how_many_answers_speak_for_it_is_told_of_each_model() -> None:
     """As the predictor says."""
     told = Told({"small": 0.8, "large": 0.9})

@@ -100,7 +100,7 @@ def test_a_known_model_without_a_price_comes_behind_those_with_one() -> None:
     plan = decide({"free": 0.9, "large": 0.8}, catalogue(free, LARGE), chat=HARD)
     assert names(plan) == ["large", "free"]
     assert reasons(plan)["free"] == "expected quality 0.90, but no price, so priced models come first"
-    assert plan.candidates[1].estimated_quality == 0.9
+    assert (plan.candidates[1].estimated_quality, plan.candidates[1].quality_interval) == (0.9, (0.8256, 0.9448))
     assert names(decide({"free": 0.9}, catalogue(free, LARGE), chat=EASY)) == ["free", "large"]
 
 
@@ -193,6 +193,9 @@ def test_the_hybrid_says_why_it_did_not_go_by_what_was_learned(near: float, why:
         "small": 0.82,
         "medium": None,
     }
+    intervals = {one.model: one.quality_interval for one in plan.candidates}
+    assert intervals["medium"] is None
+    assert intervals["large"] == intervals["small"] != (0.0, 1.0)
 
 
 def test_learning_itself_decides_also_where_it_is_not_sure() -> None:
