@@ -13,7 +13,14 @@ from farthing.cli import PROGRAM
 from farthing.domain import errors
 from farthing.domain.errors import FarthingError
 from farthing.http.routes import ROUTES
-from farthing.settings.sections import Document, ModelSettings, PlanSettings, ProviderSettings, RouteSettings
+from farthing.settings.sections import (
+    Document,
+    ModelSettings,
+    PlanSettings,
+    ProviderSettings,
+    ReportSettings,
+    RouteSettings,
+)
 from farthing.telemetry.exposition import registry_of
 from farthing.telemetry.prometheus import PrometheusSink
 from tests.architecture.source import ROOT, package_modules
@@ -103,12 +110,14 @@ def test_every_command_is_told() -> None:
 
 
 def test_every_setting_is_told() -> None:
-    """By its path in docs/configuration.md; those of a plan, provider, model or route by the name within."""
+    """By its path in docs/configuration.md; those of a plan, provider, model, route or report by the name within."""
     text = page("configuration.md")
-    names = [name for name in settings_of(Document) if name not in {"plans", "providers", "models", "routes"}]
+    names = [
+        name for name in settings_of(Document) if name not in {"plans", "providers", "models", "routes", "reports"}
+    ]
     names += [
         name
-        for section in (PlanSettings, ProviderSettings, ModelSettings, RouteSettings)
+        for section in (PlanSettings, ProviderSettings, ModelSettings, RouteSettings, ReportSettings)
         for name in settings_of(section)
     ]
     assert missing(names, text) == []

@@ -13,8 +13,8 @@ from secrets import token_bytes
 from typing import Any
 
 from farthing.app.brought import build_seal
-from farthing.app.channels import build_channels
 from farthing.app.learning import TEND_EVERY_S, WATCH_EVERY_S, Learning
+from farthing.app.notices import Notices
 from farthing.app.people import build_sign_on
 from farthing.app.replaying import Replayer
 from farthing.app.reporting import Reporter
@@ -41,7 +41,6 @@ from farthing.http.hub import BEAT_S, Caps, Hub
 from farthing.http.overload import Overload
 from farthing.http.services import Services
 from farthing.http.sockets import text_frame
-from farthing.insight.alerting import Alerting
 from farthing.insight.experiments import Analyses
 from farthing.insight.routing_metrics import RoutingMetrics
 from farthing.money.bookkeeper import Bookkeeper
@@ -63,7 +62,6 @@ REFRESH_EVERY_S = 0.5
 """A key revoked elsewhere is refused here within a second."""
 LEASE_EVERY_S = 0.25
 LATE_EVERY_S = 5.0
-ALERT_EVERY_S = 1.0
 KEEP_EVERY_S = 1.0
 LIMIT_EVERY_S = 1.0
 RENEW_EVERY_S = 5.0
@@ -96,13 +94,14 @@ class Gateway:
         )
         self._breakers = Breakers(self._clock)
         self._prometheus = PrometheusSink(version)
-        self._prometheus.watch_pools(self._pools)
-        self._prometheus.watch_holds(lambda: self._ledger.open_holds)
-        self._prometheus.watch_corrupt(self._storage.corrupt)
-        self._prometheus.watch_dropped(lambda: self._learning.remarks.dropped)
-        self._alerting = Alerting(
-            outbox=self._storage.store.outbox,
-            channels=[*build_channels(settings, transport=self._transport, clock=self._clock)],
+        self._notices = Notices(
+            settings=settings,
+            storage=self._storage,
+            refresher=self._refresher,
+            ledger=self._ledger,
+            reporting=Reporter(settings.database.url.get_secret_value()),
+            transport=self._transport,
+            clock=self._clock,
         )
         self._learning = Learning(
             settings=settings,
@@ -110,7 +109,7 @@ class Gateway:
             clock=self._clock,
             new_id=self.new_id,
             spawn=self._supervisor.spawn,
-            announce=self._alerting.announce,
+            announce=self._notices.alerting.announce,
             is_lost=lambda: self._refresher.has_lost_what_was_learned,
             in_force=self._refresher.in_force,
         )
@@ -128,6 +127,7 @@ class Gateway:
         self._sign_on = self._build_sign_on(settings)
         self._hot: DataPlane | None = None
         self._reloading = asyncio.Lock()
+        self._watch()
 
     def new_id(self) -> str:
         """A fresh request id."""
@@ -143,7 +143,6 @@ class Gateway:
             try:
                 found = await asyncio.to_thread(load, self._settings.config_path)
                 settings, waiting = self._settings.taken_over(found)
-                channels = [*build_channels(settings, transport=self._transport, clock=self._clock)]
                 sign_on = self._build_sign_on(settings)
                 await self._refresher.configure(settings)
             except (SettingsError, ValueError) as error:
@@ -152,7 +151,7 @@ class Gateway:
                 self._late_rows.configure(settings)
                 self._replayer.configure(settings)
                 self._learning.configure(settings)
-                self._alerting.configure(channels)
+                self._notices.configure(settings)
                 self._sign_on = sign_on
                 logger.info("the configuration was taken over")
                 if waiting:
@@ -228,6 +227,12 @@ class Gateway:
         spawn = self._supervisor.spawn
         return Purse(lessor=self._storage.store.leases, worker=worker, clock=self._clock, spawn=spawn)
 
+    def _watch(self) -> None:
+        self._prometheus.watch_pools(self._pools)
+        self._prometheus.watch_holds(lambda: self._ledger.open_holds)
+        self._prometheus.watch_corrupt(self._storage.corrupt)
+        self._prometheus.watch_dropped(lambda: self._learning.remarks.dropped)
+
     def _pools(self) -> dict[str, Mapping[str, int]]:
         upstream = {
             f"{origin.host}:{origin.port}": {"leased": pool.leased, "kept": pool.kept, "waiting": pool.waiting}
@@ -295,11 +300,6 @@ class Gateway:
         async with bookkeeper.paused() as is_certain:
             await self._refresher.refresh_spending(is_certain=is_certain)
 
-    async def _alert(self) -> None:
-        budgets, spent, at_us = self._refresher.spending
-        await self._alerting.consider(budgets, spent, at_us, self._ledger.used_up(at_us))
-        await self._alerting.deliver()
-
     async def _look(self, analyses: Analyses) -> None:
         trials = self._refresher.snapshots.current.trials
         if trials.is_known:
@@ -316,7 +316,7 @@ class Gateway:
         every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
         every(LATE_EVERY_S, self._late_rows.price, "pricing requests whose price was not known")
         every(LEARN_EVERY_S, self._storage.learn_answers, "learning which answers are kept")
-        every(ALERT_EVERY_S, self._alert, "telling of budgets")
+        self._notices.start(self._supervisor)
         every(LIMIT_EVERY_S, self._limiter.beat, "agreeing on limits")
         every(RENEW_EVERY_S, self._once.beat, "keeping idempotency keys")
         if self._settings.redis.url:
@@ -351,7 +351,7 @@ class Gateway:
         analyses = Analyses(
             store=store.experiments,
             shared=self._storage.shared,
-            announce=self._alerting.announce,
+            announce=self._notices.alerting.announce,
             tell=live.tell,
             clock=self._clock,
         )
@@ -382,7 +382,8 @@ class Gateway:
             flush=partial(self._catch_up, bookkeeper),
             reprice=self._late_rows.reprice,
             replay=self._replayer,
-            reporting=Reporter(self._settings.database.url.get_secret_value()),
+            reporting=self._notices.reporting,
+            deliveries=store.report_outbox.track,
             health=self._storage.health,
             metrics_text=self._prometheus.text,
             version=self._version,

@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -118,10 +117,9 @@ class Printing:
 
 def check_installed(name: str) -> None:
     """Raises `NotInstalled` where the format of this name lacks what it needs."""
-    from farthing.reports import FORMATS
+    from farthing.reports import lacking
 
-    module = FORMATS[name].needs
-    if module is not None and find_spec(module) is None:
+    if lacking(name):
         raise NotInstalled(
             f"Reports as {name.upper()} need an extra: install `farthing[{name}]`, or ask for another format.",
             param="format",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def report(
     *,
     month: Month,
-    as_format: Annotated[str, typer.Option("--format", help="csv, json, pdf or focus.")] = "json",
+    as_format: Annotated[str, typer.Option("--format", help="csv, json, summary, pdf or focus.")] = "json",
     tenant: Annotated[str | None, typer.Option(help="Whose report.", show_default="everybody's")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write.", show_default="standard output")

@@ -1,9 +1,9 @@
-"""The monthly report as a file."""
+"""The monthly report as a file, and how those stand that are sent each month."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
 from fastapi.responses import StreamingResponse
@@ -12,12 +12,14 @@ from starlette.types import Send
 
 from farthing.domain.budget import span
 from farthing.domain.errors import InvalidRequest, NotFound
-from farthing.http.moments import parse_moment
+from farthing.http.moments import parse_moment, rfc3339
 from farthing.http.policy import tenant_of
 from farthing.http.reports import caught_up
 from farthing.http.services import services_of
-from farthing.ports import Stretch
+from farthing.ports import Stretch, Tracked
 from farthing.ports.reports import Document, Order
+
+MOST_DELIVERIES = 200
 
 Month = Annotated[str, Path(pattern=r"^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])$")]
 
@@ -71,3 +73,32 @@ async def monthly_report(request: Request, month: Month, query: Annotated[Report
     chosen = formats[query.format]
     document = await services.reporting(order)
     return Download(document, media_type=chosen.media_type, name=f"farthing-{month}{chosen.suffix}")
+
+
+async def deliveries(request: Request) -> dict[str, Any]:
+    """The last reports that went out by themselves, and those that wait, of the caller's tenant or, for an admin, all.
+
+    Raises `Unavailable`.
+    """
+    seen = tenant_of(request)
+    found = await services_of(request).deliveries(limit=MOST_DELIVERIES)
+    return {"data": [_shown(one) for one in found if seen in (None, one.notice.data["tenant"])]}
+
+
+def _shown(one: Tracked) -> dict[str, Any]:
+    return {
+        **one.notice.data,
+        "channel": one.channel.rpartition(":")[2],
+        "status": _status(one),
+        "attempts": one.attempts,
+        "failure": one.failure,
+        "announced_at": rfc3339(one.announced_us),
+        "next_try_at": rfc3339(one.due_us) if one.delivered_us is None else None,
+        "sent_at": None if one.delivered_us is None else rfc3339(one.delivered_us),
+    }
+
+
+def _status(one: Tracked) -> str:
+    if one.delivered_us is not None:
+        return "sent"
+    return "waiting" if one.failure is None else "failing"

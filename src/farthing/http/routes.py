@@ -44,6 +44,7 @@ ROUTES = (
     Route("GET", "/v1/savings/what-if", KEY, whatif.what_if),
     Route("GET", "/v1/forecast", KEY, forecast.forecast),
     Route("GET", "/v1/replay", AUDIT, replay.replay),
+    Route("GET", "/reports", AUDIT, monthly.deliveries),
     Route("GET", "/reports/{month}", AUDIT, monthly.monthly_report),
     Route("GET", "/v1/requests", KEY, reports.requests),
     Route("GET", "/v1/requests/{request_id}", KEY, reports.one_request),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from farthing.http.stores import BudgetStore, CredentialStore, KeyStore, Tenancy
 from farthing.insight.experiments import Analyses
 from farthing.insight.learning.promising import Promising
 from farthing.insight.learning.retraining import Retraining
-from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch
+from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch, Tracked
 from farthing.ports.experiments import Experiments
 from farthing.ports.learning import Grades
 from farthing.ports.replay import Replay
@@ -70,6 +70,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """What another policy would have done."""
     reporting: Reporting
     """Writes what a month came to."""
+    deliveries: Callable[..., Awaitable[Sequence[Tracked]]]
+    """How the last so many (`limit`) reports that were sent by themselves stand, the newest first."""
     health: Callable[[], Awaitable[dict[str, Any]]]
     metrics_text: Callable[[], bytes]
     version: str

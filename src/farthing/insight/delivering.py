@@ -58,15 +58,16 @@ class Postman:
         if self._channels:
             await self._outbox.announce(notices, [*(self._channels if channels is None else channels)])
 
-    async def deliver(self) -> None:
-        """One round: hands what is due to its channels."""
+    async def deliver(self) -> int:
+        """One round: hands what is due to its channels; how many notices that were."""
         if not self._channels:
-            return
+            return 0
         try:
             due = await self._outbox.claim(limit=self._pace.at_once, lease_us=self._pace.lease_us)
             await asyncio.gather(*map(self._hand_over, due))
         except Unavailable:
-            return
+            return 0
+        return len(due)
 
     async def _hand_over(self, delivery: Delivery) -> None:
         channel = self._channels.get(delivery.channel)

@@ -1,10 +1,12 @@
-"""Sends notices as plain mail."""
+"""Sends notices by mail."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Literal
 
@@ -17,6 +19,8 @@ from farthing.ports import Clock
 PATIENCE_S = 15.0
 """For a whole delivery."""
 LONGEST_SUBJECT = 150
+_SEVEN_BITS = SMTP.clone(cte_type="7bit")
+"""Which every mail server takes."""
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -29,6 +33,14 @@ class MailServer(Struct, frozen=True, kw_only=True):
     security: Security
     username: str | None
     password: Secret[str] | None
+
+
+class File(Struct, frozen=True):
+    """Something attached to a mail."""
+
+    name: str
+    media_type: str
+    content: bytes
 
 
 class Email:
@@ -45,6 +57,10 @@ class Email:
 
     async def send(self, notice: Notice) -> None:
         """Returns when the mail server has taken it. Raises `NotDelivered`."""
+        await self.hand_in(self.content(notice))
+
+    async def hand_in(self, content: bytes) -> None:
+        """Returns when the mail server has taken this mail. Raises `NotDelivered`."""
         # Only a gateway that sends mail pays for the library.
         from aiosmtplib import SMTPException, send
 
@@ -53,7 +69,9 @@ class Email:
             # The library's own patience is for each of a dozen words that pass between the two.
             async with asyncio.timeout(PATIENCE_S):
                 await send(
-                    self.message(notice),
+                    content,
+                    sender=self._sender,
+                    recipients=list(self._recipients),
                     hostname=server.host,
                     port=server.port,
                     username=server.username,
@@ -65,13 +83,16 @@ class Email:
         except (SMTPException, OSError) as error:
             raise NotDelivered(f"the mail server did not take it: {type(error).__name__}") from error
 
-    def message(self, notice: Notice) -> EmailMessage:
+    def content(self, notice: Notice, files: Sequence[File] = ()) -> bytes:
         """The mail. Names that others have chosen stand in it as text, never as a header of their own."""
-        message = EmailMessage()
+        message = EmailMessage(_SEVEN_BITS)
         message["From"] = self._sender
         message["To"] = ", ".join(self._recipients)
         message["Subject"] = " ".join(notice.text.split(":")[0].split())[:LONGEST_SUBJECT]
         message["Date"] = format_datetime(datetime.fromtimestamp(self._clock.now_us() // 1_000_000, UTC))
         message["Message-ID"] = f"<{notice.event_id.replace(':', '.')}@farthing>"
         message.set_content(f"{notice.text}\n")
-        return message
+        for file in files:
+            maintype, _, subtype = file.media_type.partition(";")[0].partition("/")
+            message.add_attachment(file.content, maintype=maintype, subtype=subtype, filename=file.name)
+        return message.as_bytes()

@@ -14,6 +14,15 @@ _NAMES = {"name", "label"}
 
 def tree(report: Report) -> dict[str, Any]:
     """What the JSON file says, and the PDF shows."""
+    return {
+        **summary(report),
+        **{f"by_{dimension}": [*map(_line, lines)] for dimension, lines in report.groups.items()},
+        "experiments": [*map(_decided, report.experiments)],
+    }
+
+
+def summary(report: Report) -> dict[str, Any]:
+    """The month in all."""
     total = report.total
     return {
         "month": report.month,
@@ -35,8 +44,6 @@ def tree(report: Report) -> dict[str, Any]:
             "percent": round(report.saved_percent, 2),
             "by_source": {source: decimal(nano) for source, nano in report.by_source.items()},
         },
-        **{f"by_{dimension}": [*map(_line, lines)] for dimension, lines in report.groups.items()},
-        "experiments": [*map(_decided, report.experiments)],
     }
 
 

@@ -18,7 +18,12 @@ Source = Callable[[Place], str]
 
 def incomplete(document: Document, source: Source, environ: Mapping[str, str]) -> list[Mistake]:
     """What would look switched on and do nothing, or do it so that nobody could trust it."""
-    found = [*_mute(document.alerts, environ), *_half_open(document.oidc, environ), *_untested(document)]
+    found = [
+        *_mute(document.alerts, environ),
+        *_undeliverable(document),
+        *_half_open(document.oidc, environ),
+        *_untested(document),
+    ]
     return [Mistake(source(place), key_of(place), problem) for place, problem in found]
 
 
@@ -62,6 +67,14 @@ def _mute(alerts: AlertSettings, environ: Mapping[str, str]) -> Iterator[tuple[P
             yield ("alerts", "webhook_url"), f"{name} holds the secret that signs: {error}"
     if alerts.email_to and alerts.smtp.host is None:
         yield ("alerts", "email_to"), "expected alerts.smtp.host beside it"
+
+
+def _undeliverable(document: Document) -> Iterator[tuple[Place, str]]:
+    for position, report in enumerate(document.reports):
+        if report.email_to and document.alerts.smtp.host is None:
+            yield ("reports", position, "email_to"), "expected alerts.smtp.host, the server that takes the mail"
+        if report.webhook and document.alerts.webhook_url is None:
+            yield ("reports", position, "webhook"), "expected alerts.webhook_url, where it is posted"
 
 
 def _untested(document: Document) -> Iterator[tuple[Place, str]]:

@@ -28,9 +28,9 @@ ALIASES = {
 """Names that platforms set by themselves. The same setting under its own FARTHING_… name wins over them."""
 
 
-LISTS = {("models",), ("routes",)}
+LISTS = {("models",), ("routes",), ("reports",)}
 """Settings that are in no section."""
-STRUCTURED = {"models", "routes", "headers", "email_to", "admins", "roles"}
+STRUCTURED = {"models", "routes", "reports", "headers", "email_to", "admins", "roles"}
 """Settings that are lists or tables: JSON in the environment."""
 
 

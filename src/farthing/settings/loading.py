@@ -69,6 +69,7 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
         prices=document.prices,
         log=document.log,
         alerts=alerts_of(document.alerts, environ),
+        reports=document.reports,
         oidc=sign_on_of(document.oidc, environ),
         plans={name: _plan(name, plan) for name, plan in document.plans.items()},
         providers={} if demo else _providers(document, vendors, environ),
@@ -197,7 +198,11 @@ def _contradictions(document: Document, vendors: Mapping[str, Vendor], source: _
             hint = nearest(model.provider, known)
             problem = f'expected a configured provider or a known vendor, got "{model.provider}"{hint}'
             note(("models", position, "provider"), problem)
-    for table, named in (("models", document.models), ("routes", document.routes)):
+    for table, named in (
+        ("models", document.models),
+        ("routes", document.routes),
+        ("reports", document.reports),
+    ):
         for position, name in _repeated([one.name for one in named]):
             note((table, position, "name"), f'expected every name once: "{name}" stands above already')
     return found

@@ -25,6 +25,7 @@ from farthing.settings.sections import (
     ModelSettings,
     PriceSettings,
     RedisSettings,
+    ReportSettings,
     RoutingSettings,
     ServerSettings,
 )
@@ -115,6 +116,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: LogSettings
     plans: Mapping[str, TenantPlan]
     alerts: AlertAccess
+    reports: tuple[ReportSettings, ...]
+    """Sent each month; names are unique."""
     oidc: SignOnAccess | None
     """None without single sign-on."""
     providers: Mapping[str, ProviderAccess]

@@ -247,6 +247,40 @@ class AlertSettings(Section):
     smtp: MailSettings = MailSettings()
 
 
+class ReportSettings(Section):
+    """A report that is sent each month, over the mail server and the webhook of alerts."""
+
+    name: Name
+    email_to: tuple[Address, ...] = ()
+    webhook: bool = False
+    tenant: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """Whose month it tells; None is everybody's."""
+    formats: Annotated[tuple[str, ...], Field(min_length=1, validate_default=True)] = ("pdf",)
+    """What a mail has attached, and a webhook's message points to."""
+    day: Annotated[int, Field(ge=1, le=28)] = 1
+    """Of the month after."""
+    hour: Annotated[int, Field(ge=0, le=23)] = 6
+    """In UTC."""
+
+    @field_validator("formats")
+    @classmethod
+    def _can_be_written(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        # Only a gateway that sends reports pays for the import.
+        from farthing.reports import FORMATS, lacking
+
+        if unknown := [name for name in names if name not in FORMATS]:
+            raise ValueError(f'expected formats among {", ".join(FORMATS)}, got "{unknown[0]}"')
+        if missing := [name for name in names if lacking(name)]:
+            raise ValueError(f"expected what {missing[0]} needs to be installed: run uv sync --extra {missing[0]}")
+        return names
+
+    @model_validator(mode="after")
+    def _somebody_gets_it(self) -> Self:
+        if not self.email_to and not self.webhook:
+            raise ValueError("expected email_to or webhook = true: nobody would get it")
+        return self
+
+
 class LogSettings(Section):
     """What the process writes to standard error."""
 
@@ -316,6 +350,7 @@ class Document(Section):
     prices: PriceSettings = PriceSettings()
     log: LogSettings = LogSettings()
     alerts: AlertSettings = AlertSettings()
+    reports: tuple[ReportSettings, ...] = ()
     oidc: SignOnSettings = SignOnSettings()
     plans: dict[Name, PlanSettings] = Field(default_factory=dict)
     providers: dict[ProviderName, ProviderSettings] = Field(default_factory=dict)

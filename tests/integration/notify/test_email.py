@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Iterator
 from contextlib import suppress
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from farthing.background.clock import ManualClock
 from farthing.domain.alerts import NotDelivered, Notice
 from farthing.domain.secrecy import Secret
 from farthing.notify.email import Email, MailServer
+from tests.integration.notify.letterbox import Letterbox
 
 NOTICE = Notice(
     event_id="budget:b1:0:10:50",
@@ -25,37 +22,6 @@ NOTICE = Notice(
     occurred_at_us=0,
     data={},
 )
-
-
-class Letterbox:
-    """Keeps what it is handed."""
-
-    def __init__(self) -> None:
-        self.envelopes: list[Envelope] = []
-        self.reply = "250 OK"
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's)
-        """Takes a mail, or says why not."""
-        self.envelopes.append(envelope)
-        return self.reply
-
-
-@pytest.fixture
-def letterbox() -> Letterbox:
-    """Nothing in it."""
-    return Letterbox()
-
-
-@pytest.fixture
-def port(letterbox: Letterbox) -> Iterator[int]:
-    """A mail server on the loopback interface."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = int(probe.getsockname()[1])
-    controller = Controller(letterbox, hostname="127.0.0.1", port=free)
-    controller.start()
-    yield free
-    controller.stop()
 
 
 def email(port: int) -> Email:

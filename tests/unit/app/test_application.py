@@ -70,7 +70,7 @@ async def test_sign_on_and_alerts_come_and_go_with_the_file(
         file.write_text(LOCAL)
         await application.reload()
         assert (await client.post("/logout", {})).status == 404
-    assert told == [["webhook"], []]
+    assert told == [[], ["webhook"], []]
     assert [line[-7:] for line in capsys.readouterr().err.splitlines() if "restart" in line] == [": [log]"]
 
 

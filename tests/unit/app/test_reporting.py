@@ -68,7 +68,7 @@ async def test_the_process_writes_what_is_written_here(url: str) -> None:
     assert [(key["name"], key["label"], key["cost"]) for key in found["by_key"]] == [
         ("key-1", "Support desk", 0.0000006)
     ]
-    assert set(reporter.formats) == {"csv", "json", "pdf", "focus"}
+    assert set(reporter.formats) == {"csv", "json", "summary", "pdf", "focus"}
 
 
 def program(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
@@ -126,7 +126,7 @@ async def test_the_process_ends_with_an_error_where_the_database_is_away(
 
 async def test_a_format_whose_extra_is_missing_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a process is started, with what to install."""
-    monkeypatch.setattr(reporting, "find_spec", lambda name: None)
+    monkeypatch.setattr("farthing.reports.find_spec", lambda name: None)
     with pytest.raises(NotInstalled, match=r"install `farthing\[pdf\]`"):
         await Reporter(url)(replace(ORDER, format="pdf"))
     check_installed("csv")

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from farthing.app.reporting import Reporter
+from farthing.domain.alerts import Notice
 from farthing.domain.errors import NotInstalled
 from farthing.ports.reports import Order
 from farthing.reports import FORMATS
+from farthing.store import Store
 from tests.servers.asgi import Client
 from tests.unit.http.conftest import SECRETS
 
@@ -121,3 +123,33 @@ async def test_a_missing_extra_is_told(client: Client, press: Press) -> None:
     press.error = NotInstalled("Reports as PDF need an extra.", param="format")
     refused = await client.with_key(SECRETS.admin).get(f"{NOVEMBER}?format=pdf")
     assert (refused.status, refused.json["error"]["code"]) == (501, "not_installed")
+
+
+async def test_it_tells_how_reports_stand_that_went_out_by_themselves(
+    client: Client, auditor: str, store: Store
+) -> None:
+    """Sent, waiting, or failing and why; to a tenant of its own alone, and to a plain key of none."""
+    outbox = store.report_outbox
+    for name, tenant in (("whole", None), ("acme", "acme")):
+        data = {"report": name, "month": "2026-10", "tenant": tenant}
+        event = f"report:{name}:2026-10"
+        notice = Notice(event_id=event, kind="report.monthly", text="", occurred_at_us=0, data=data)
+        await outbox.announce([notice], [f"{name}:email", f"{name}:webhook"])
+    for delivery in await outbox.claim(limit=4, lease_us=1):
+        if delivery.channel == "whole:email":
+            await outbox.delivered(delivery)
+        if delivery.channel == "acme:webhook":
+            await outbox.postpone(delivery, 60_000_000, "the webhook answered 500")
+    told = (await client.with_key(SECRETS.admin).get("/reports")).json["data"]
+    shown = [(one["report"], one["channel"], one["status"], one["attempts"], one["failure"]) for one in told]
+    assert shown == [
+        ("acme", "email", "waiting", 1, None),
+        ("acme", "webhook", "failing", 1, "the webhook answered 500"),
+        ("whole", "email", "sent", 1, None),
+        ("whole", "webhook", "waiting", 1, None),
+    ]
+    assert [one["next_try_at"] is None for one in told] == [one["sent_at"] is not None for one in told]
+    assert {one["month"] for one in told} == {"2026-10"}
+    own = (await client.with_key(auditor).get("/reports")).json["data"]
+    assert [one["report"] for one in own] == ["acme", "acme"]
+    assert (await client.with_key(SECRETS.acme).get("/reports")).status == 403

@@ -22,6 +22,7 @@ from farthing.settings.sections import (
     ModelSettings,
     PlanSettings,
     ProviderSettings,
+    ReportSettings,
     RouteSettings,
     Section,
     TimeoutSettings,
@@ -315,6 +316,7 @@ def every_setting() -> list[str]:
     sections = {name: field.annotation for name, field in Document.model_fields.items()}
     owners = {**sections, "plans.team": PlanSettings, "providers.local": ProviderSettings, "models.0": ModelSettings}
     owners["routes.0"] = RouteSettings
+    owners["reports.0"] = ReportSettings
     owners["providers.local.timeouts"] = TimeoutSettings
     owners["alerts.smtp"] = MailSettings
     return [
@@ -335,7 +337,9 @@ def _value(data: dict[str, Any], key: str) -> object:
 def test_every_setting_is_documented() -> None:
     """docs/configuration.md names each key."""
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    keys = {re.sub(r"^(plans\.team|providers\.local|models\.0|routes\.0)\.", "", key) for key in every_setting()}
+    keys = {
+        re.sub(r"^(plans\.team|providers\.local|models\.0|routes\.0|reports\.0)\.", "", key) for key in every_setting()
+    }
     keys -= {"timeouts", "alerts.smtp"}
     assert {key for key in keys if f"`{key}`" not in text} == set()
 

@@ -39,7 +39,7 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
             "master_key = 'x'",
             (
                 "1: master_key: unknown key, expected one of alerts, cache, database, learning, log, models, oidc, "
-                "plans, prices, providers, redis, routes, routing, server"
+                "plans, prices, providers, redis, reports, routes, routing, server"
             ),
         ),
         ("server = 1", "1: server: expected a table, got 1"),
@@ -208,6 +208,26 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
             ),
         ),
         ('[alerts]\nemail_to = ["a@b.example"]', "2: alerts.email_to: expected alerts.smtp.host beside it"),
+        (
+            '[[reports]]\nname = "finance"\nformats = ["csv"]\nemail_to = ["a@b.example"]',
+            "4: reports[0].email_to: expected alerts.smtp.host, the server that takes the mail",
+        ),
+        (
+            '[[reports]]\nname = "finance"\nformats = ["csv"]\nwebhook = true',
+            "4: reports[0].webhook: expected alerts.webhook_url, where it is posted",
+        ),
+        (
+            '[[reports]]\nname = "finance"\nformats = ["csv"]',
+            "1: reports[0]: expected email_to or webhook = true: nobody would get it",
+        ),
+        (
+            '[[reports]]\nname = "finance"\nwebhook = true\nformats = ["csv", "xls"]',
+            '4: reports[0].formats: expected formats among csv, json, summary, focus, pdf, got "xls"',
+        ),
+        (
+            '[alerts.smtp]\nhost = "mail.example"\n' + 2 * '[[reports]]\nname = "f"\nemail_to = ["a@b.example"]\n',
+            '7: reports[1].name: expected every name once: "f" stands above already',
+        ),
         (
             '[oidc]\nissuer = "https://x"\nclient_id = "f"\npublic_url = "https://y"\ndefault_role = "member"',
             "2: oidc.issuer: expected FARTHING_OIDC_CLIENT_SECRET or FARTHING_MASTER_KEY to be set",
