@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import re
 import time
-from contextlib import suppress
+from base64 import b64encode
+from contextlib import closing, suppress
 
 import pytest
 
 from tests.faults.rig.books import check
 from tests.faults.rig.cluster import vitals, workers
-from tests.faults.rig.load import Ask, Holder, Load, percentile, send, standard, until
-from tests.faults.rig.site import Rig
-from tests.faults.rig.words import Wish
+from tests.faults.rig.load import Ask, Holder, Load, percentile, send, standard, together, until
+from tests.faults.rig.site import Rig, Site
+from tests.faults.rig.words import Wish, whole
 from tests.faults.test_kill import kill_one
+from tests.faultserver.server import FaultServer, Peer, answer
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
 
 ANSWER_CHUNKS = 40_000
+PICTURE_BYTES = 7_500_000
+"""In base64 10 MB."""
+MASTER = "the-master-key-of-this-row"
+LATE_S = 0.1
 MEMORY_MOST = 150 * 1024 * 1024
 SOAK_S = 60.0
 
@@ -100,6 +108,61 @@ async def test_slow_readers_hold_up_the_vendor_and_not_the_gateway(rig: Rig) -> 
     )
     rig.gate("readers that were not let in", number - readers.reading, 0)
     rig.gate("bytes it grew by", grown, MEMORY_MOST)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+async def test_large_pictures_hold_up_nobody_for_long(rig: Rig) -> None:
+    """F30: 20 prompts with a picture of 10 MB at once: they are taken in one by one, and others in between."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(answer(whole(Wish(nonce="picture"))))
+
+    async with FaultServer(script) as vendor:
+        ports = {"a": rig.vendors.port, "b": vendor.port}
+        site = await rig.start(keys=1, text={"ports": ports}, environment={"FARTHING_MASTER_KEY": MASTER})
+        [holder] = site.holders
+        picture = b64encode(rig.dice.randbytes(PICTURE_BYTES)).decode()
+        wishes = [Wish(nonce=f"p{place}") for place in range(20)]
+        shown = [
+            Ask(user=wish.nonce, wish=wish, holder=holder, stream=False, model="model-b", picture=picture)
+            for wish in wishes
+        ]
+
+        def usual(place: int, _dice: object) -> Ask:
+            return Ask(user=f"o{place}", wish=Wish(nonce=f"o{place}", chunks=3, first_ms=1), holder=holder)
+
+        others = Load(site.ports, usual, rate=20, seed=rig.seed)
+        late_s = await asyncio.to_thread(lateness, site)
+        small = vitals(workers(site.gateway)).memory
+        async with others.running():
+            heard = asyncio.ensure_future(together(shown, site.ports))
+            while not heard.done():
+                late_s = max(late_s, await asyncio.to_thread(lateness, site))
+                await asyncio.sleep(0.2)
+        grown = vitals(workers(site.gateway)).memory - small
+    failed = [each for each in [*await heard, *others.heard] if not each.is_complete]
+    assert [(each.ask.user, each.status, each.problem, each.body[:100]) for each in failed] == []
+    await site.books.settled(len(shown) + len(others.heard))
+    beside = [each.seconds for each in others.heard]
+    rig.tell(
+        "F30 pictures",
+        f"20 pictures of 10 MB at once: all answered within {max(each.seconds for each in await heard):.1f} s; loop "
+        f"late by {1000 * late_s:.0f} ms at most; {len(beside)} others answered, median "
+        f"{1000 * percentile(beside, 0.5):.0f} ms, slowest {1000 * max(beside):.0f} ms; "
+        f"memory {grown / 2**20:+.0f} MiB",
+    )
+    rig.gate("seconds of lateness", late_s, LATE_S)
+
+
+def lateness(site: Site) -> float:
+    """The most that the loop was late of late, in seconds."""
+    headers = {"authorization": f"Bearer {MASTER}"}
+    with closing(http.client.HTTPConnection("127.0.0.1", site.gateway.port, timeout=10)) as connection:
+        connection.request("GET", "/metrics", headers=headers)
+        text = connection.getresponse().read().decode()
+    return max(float(found) for found in re.findall(r"^farthing_loop_lag_seconds\S* (\S+)", text, re.MULTILINE))
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -43,6 +44,8 @@ MISWRITTEN = {
 }
 """The commonest mistakes in a base URL: answered, with a warning that says how to mend it."""
 
+LARGE_BYTES = 1024 * 1024
+"""Of a body: to read so much takes the loop some hundredths of a second, and a picture of 10 MB a tenth."""
 LONGEST_FACT = 256
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
@@ -72,6 +75,7 @@ class Desk:
         )
         self._clock = clock
         self.new_id = new_id
+        self._turns = asyncio.Lock()
         self.refusals: dict[tuple[str, int], tuple[object, list[bytes]]] = {}
         """By route and seconds, the headers that a refusal was written with, and its bytes around the request's id."""
 
@@ -95,6 +99,11 @@ class Desk:
     def turns_away(self, head: Head) -> float:
         """Seconds after which a request for which there is no room now may be sent again, 0 where there is room."""
         return self.overload.refuses(head.credential, self._clock.monotonic())
+
+    async def turn(self) -> None:
+        """Returns when a request of `LARGE_BYTES` may begin, one in a turn of the loop: others come in between."""
+        async with self._turns:
+            await asyncio.sleep(0)
 
     def call(self, route: str, head: Head, body: bytes, arrival: Arrival, *, is_in: bool = False) -> Call:
         """The request as the pipeline wants it. Raises `Overloaded` for one that is not let in, and not `is_in`."""

@@ -12,7 +12,7 @@ from farthing.gateway.call import Arrival, Call
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
 from farthing.http.bodies import CLOSE, has_body, unpacked
-from farthing.http.desk import HOT, MISWRITTEN, Desk, miswritten
+from farthing.http.desk import HOT, LARGE_BYTES, MISWRITTEN, Desk, miswritten
 from farthing.http.errors import Message, Pairs, Send, guarded, send_error
 from farthing.http.head import understand
 from farthing.http.headers import Headers, check_length, check_media_type, is_local, is_packed, not_local, too_large
@@ -116,7 +116,10 @@ class _Answering:
 
     async def _answer(self, task: asyncio.Task[Any] | None) -> None:
         """Lets go of the upstream when the client leaves."""
-        begun = self._desk.pipeline.begin(await self._read())
+        call = await self._read()
+        if len(call.body) >= LARGE_BYTES:
+            await self._desk.turn()
+        begun = self._desk.pipeline.begin(call)
         if not isinstance(begun, Order):
             await self._reply(begun)
             return

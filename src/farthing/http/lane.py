@@ -7,6 +7,7 @@ whatever is not whole at once, goes the server's usual way and ends at the same 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from math import ceil
 from typing import Any
 
@@ -19,7 +20,7 @@ from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
 from farthing.http.bodies import CLOSE, late_body
 from farthing.http.connection import Connection
-from farthing.http.desk import HOT, Desk
+from farthing.http.desk import HOT, LARGE_BYTES, Desk
 from farthing.http.errors import Guard, Pairs, error_answer
 from farthing.http.facts import Head
 
@@ -148,6 +149,18 @@ class Passage:
         self._refuse(late_body())
 
     def _begin(self, body: bytes) -> None:
+        if len(body) >= LARGE_BYTES:
+            self._start(self._wait_and_answer(body))
+        elif (begun := self._take_in(body)) is not None:
+            self._start(self._finish(begun))
+
+    async def _wait_and_answer(self, body: bytes) -> None:
+        await self._desk.turn()
+        if (begun := self._take_in(body)) is not None:
+            await self._finish(begun)
+
+    def _take_in(self, body: bytes) -> Order | StreamReply | None:
+        """What remains to be done, None where it was answered at once."""
         with Guard(self._arrival.request_id) as guard:
             call = self._desk.call(self._head.path, self._head, body, self._arrival, is_in=self._is_in)
             begun = self._desk.pipeline.begin(call)
@@ -155,12 +168,13 @@ class Passage:
                 self._say(begun)
             else:
                 self._order = begun if isinstance(begun, Order) else None
-                self._start(begun)
+                return begun
         if guard.error is not None:
             self._refuse(guard.error)
+        return None
 
-    def _start(self, begun: Order | StreamReply) -> None:
-        self._task = task = self._desk.spawn(self._finish(begun), "answer")
+    def _start(self, answering: Coroutine[Any, Any, None]) -> None:
+        self._task = task = self._desk.spawn(answering, "answer")
         self._lane.tasks.add(task)
         task.add_done_callback(self._finished)
 

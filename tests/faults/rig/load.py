@@ -41,6 +41,8 @@ class Ask(Struct, frozen=True, kw_only=True):
     leave_after_s: float | None = None
     """When the client hangs up without waiting for the end, by RST."""
     host: str = "127.0.0.1"
+    picture: str = ""
+    """That goes before the question, in base64."""
 
     def head_and_body(self) -> bytes:
         """The request as it goes out."""
@@ -48,6 +50,9 @@ class Ask(Struct, frozen=True, kw_only=True):
             "model": self.model,
             "messages": [{"role": "user", "content": encode(self.wish).decode()}],
         }
+        if self.picture:
+            shown = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{self.picture}"}}
+            body["messages"].insert(0, {"role": "user", "content": [shown]})
         if self.max_tokens is not None:
             body["max_tokens"] = self.max_tokens
         if self.stream:
