@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,9 +16,11 @@ from farthing.http.policy import tenant_of
 from farthing.http.presentation import as_object, presented
 from farthing.http.services import Services, services_of
 from farthing.insight.savings import measured_savings
-from farthing.ports import Filter, GroupBy, Stretch
+from farthing.ports import Dimension, Filter, GroupBy, Period, Stretch
 
 DEFAULT_SPAN_US = 30 * DAY_US
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+PERIODS: tuple[Period, ...] = get_args(Period)
 
 Moment = Annotated[str | None, Field(max_length=40)]
 Name = Annotated[str | None, Field(pattern=r"^[^\x00]+$", max_length=256)]
@@ -46,18 +48,56 @@ class StretchQuery(BaseModel):
     until: Annotated[Moment, Field(alias="to")] = None
 
 
-class UsageQuery(StretchQuery):
+class NarrowedQuery(StretchQuery):
+    """Of which requests it is asked."""
+
+    model: Name = None
+    provider: Name = None
+    key: Name = None
+    team: Name = None
+    user: Name = None
+    tag: Annotated[str | None, Field(pattern=r"^[^=\x00]+=[^\x00]+$", max_length=256)] = None
+
+
+class UsageQuery(NarrowedQuery):
     """What is asked of the usage."""
 
     group_by: GroupBy = "model"
 
+    def of_one(self) -> tuple[Period, tuple[Dimension, str]] | None:
+        """The dimension and its one value that is asked for, and by what. Raises `InvalidRequest` for sums not kept."""
+        given = [(name, value) for name in DIMENSIONS if (value := getattr(self, name)) is not None]
+        if len(given) > 1:
+            names = " and ".join(f"`{name}`" for name, _ in given)
+            raise InvalidRequest(
+                f"Sums are kept by one of {', '.join(DIMENSIONS)} at a time, so not by {names}: send one of them, or "
+                "page through `GET /v1/requests`, which takes all.",
+                code="invalid_parameter",
+                param=given[1][0],
+            )
+        if not given:
+            return None
+        if self.group_by not in PERIODS:
+            raise InvalidRequest(
+                f"Of one {given[0][0]} sums are kept by hour and by day: send `group_by=hour` or `group_by=day`.",
+                code="invalid_parameter",
+                param="group_by",
+            )
+        return self.group_by, given[0]
+
 
 async def usage(request: Request, query: Annotated[UsageQuery, Query()]) -> dict[str, Any]:
     """Requests, tokens and money by group; the last 30 days unless said otherwise."""
-    stretch = stretch_of(request, query)
+    stretch, of_one = stretch_of(request, query), query.of_one()
     services = await caught_up(request)
-    figures = as_object(await services.queries.usage(tenant_of(request), query.group_by, stretch))
-    if query.group_by in ("day", "hour"):
+    tenant, queries = tenant_of(request), services.queries
+    if of_one is None:
+        found = await queries.usage(tenant, query.group_by, stretch)
+    else:
+        period, only = of_one
+        found = await queries.usage_of(tenant, period, stretch, only)
+    figures = as_object(found)
+    if query.group_by in PERIODS:
         figures["rows"] = [{**row, "group": rfc3339(row["group"])} for row in figures["rows"]]
     return {**figures, **shown_stretch(stretch), "group_by": query.group_by, "demo": _is_demo(services)}
 
@@ -77,19 +117,13 @@ async def savings(request: Request, query: Annotated[StretchQuery, Query()]) -> 
     return {**figures, **more, **shown_stretch(stretch)}
 
 
-class LedgerQuery(StretchQuery):
+class LedgerQuery(NarrowedQuery):
     """Which page of the ledger is wanted."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
     cursor: Annotated[str | None, Field(max_length=512)] = None
     status: Status | None = None
-    model: Name = None
-    provider: Name = None
-    key: Name = None
-    team: Name = None
-    user: Name = None
     session: Name = None
-    tag: Annotated[str | None, Field(pattern=r"^[^=\x00]+=[^\x00]+$", max_length=256)] = None
 
     def filter(self) -> Filter:
         """The rows wanted. Raises `InvalidRequest` for a moment that is none."""

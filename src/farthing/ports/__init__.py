@@ -327,7 +327,9 @@ class Stretch(Struct, frozen=True):
     to_us: int | None = None
 
 
-GroupBy = Literal["model", "provider", "key", "team", "user", "tag", "hour", "day"]
+Dimension = Literal["model", "provider", "key", "team", "user", "tag"]
+Period = Literal["hour", "day"]
+GroupBy = Literal[Dimension, Period]
 
 
 class Queries(Protocol):
@@ -344,6 +346,11 @@ class Queries(Protocol):
 
     async def usage(self, tenant: str | None, group_by: GroupBy, stretch: Stretch) -> Mapping[str, Any]:
         """`{rows, total}` for the whole minutes that the stretch touches."""
+
+    async def usage_of(
+        self, tenant: str | None, period: Period, stretch: Stretch, only: tuple[Dimension, str]
+    ) -> Mapping[str, Any]:
+        """As `usage`, of the requests that have this value, the second, of a dimension, the first."""
 
     async def savings(self, tenant: str | None, stretch: Stretch) -> Mapping[str, Any]:
         """What was saved against the baseline, and by what."""

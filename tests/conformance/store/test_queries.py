@@ -180,6 +180,19 @@ async def test_usage_by_tag_counts_a_request_under_each(store: Store) -> None:
     assert usage["total"]["requests"] == 3
 
 
+async def test_usage_of_one_value(store: Store) -> None:
+    """Of its own tenant, by the same buckets as that of all; a long value is found under what is kept of it."""
+    long = "t" * 300
+    rows = [exchange(team="a", cost=100), exchange(team="a", tenant="bolt"), exchange(team="b"), exchange(team=long)]
+    await store.ingest.write(rows)
+    found = await store.queries.usage_of("acme", "day", EVER, ("team", "a"))
+    assert groups(found, "cost") == {NOON_US - 12 * HOUR_US: 100}
+    assert found["total"]["requests"] == 1
+    assert (await store.queries.usage_of(None, "hour", EVER, ("team", "a")))["total"]["requests"] == 2
+    assert (await store.queries.usage_of("acme", "hour", EVER, ("team", long)))["total"]["requests"] == 1
+    assert (await store.queries.usage_of("acme", "hour", EVER, ("user", "a")))["rows"] == []
+
+
 async def test_usage_by_hour_and_day(store: Store) -> None:
     """Groups are the starts of the buckets in order; those at the ends are as full as the stretch makes them."""
     moments = [NOON_US - 13 * HOUR_US, NOON_US, NOON_US + 59 * MINUTE_US, NOON_US + HOUR_US, NOON_US + 2 * HOUR_US]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, get_args
+from urllib.parse import quote
 
 import pytest
 
-from farthing.ports import GroupBy
+from farthing.ports import Dimension, GroupBy
 from farthing.store import Store
 from tests.conformance.store.samples import HOUR_US, NOON_US, TOKENS_IN, TOKENS_OUT, exchange
 from tests.servers.asgi import Client
@@ -60,6 +61,35 @@ async def test_usage_by_every_group(open_client: Client, group_by: str) -> None:
         "2025-12-01T00:00:00.000Z",
         "2025-12-02T00:00:00.000Z",
     )
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("dimension", get_args(Dimension))
+async def test_usage_of_one_value(open_client: Client, dimension: str) -> None:
+    """By hour, of every value of every dimension as much as the dimension itself says; of unknown ones nothing."""
+    for value, (requests, cost) in GROUPS[dimension].items():
+        if value is not None:
+            answer = (await open_client.get(f"/v1/usage?group_by=hour&{dimension}={quote(value)}&{FROM_TO}")).json
+            assert (answer["total"]["requests"], answer["total"]["cost"]) == (requests, pytest.approx(cost))
+            assert sum(row["requests"] for row in answer["rows"]) == requests
+    unknown = (await open_client.get(f"/v1/usage?group_by=day&{dimension}=x%3Dy&{FROM_TO}")).json
+    assert (unknown["rows"], unknown["total"]["requests"]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "param", "words"),
+    [
+        ("group_by=day&team=a&user=b", "user", "so not by `team` and `user`"),
+        ("group_by=model&team=a", "group_by", "Of one team sums are kept by hour and by day"),
+        ("team=a", "group_by", "send `group_by=hour` or `group_by=day`"),
+    ],
+)
+async def test_sums_that_are_not_kept_are_refused(open_client: Client, asked: str, param: str, words: str) -> None:
+    """In words that tell what is."""
+    answer = await open_client.get(f"/v1/usage?{asked}")
+    error = answer.json["error"]
+    assert (answer.status, error["code"], error["param"]) == (400, "invalid_parameter", param)
+    assert words in error["message"]
 
 
 @pytest.mark.usefixtures("ledger")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from farthing.domain.budget import DAY_US, Budget, span
-from farthing.ports import Filter, GroupBy, Rows, Stretch
+from farthing.ports import Dimension, Filter, GroupBy, Period, Rows, Stretch
 from farthing.store.engine import Engines
 from farthing.store.queries import cache, quality, requests, routing, savings, spend, stats, sums, usage
 
@@ -44,6 +44,13 @@ class Queries:
         """`{rows, total}` for the whole minutes that the stretch touches."""
         async with self._engines.reading() as connection:
             return await usage.usage(connection, tenant, group_by, stretch)
+
+    async def usage_of(
+        self, tenant: str | None, period: Period, stretch: Stretch, only: tuple[Dimension, str]
+    ) -> dict[str, Any]:
+        """As `usage`, of the requests that have this value, the second, of a dimension, the first."""
+        async with self._engines.reading() as connection:
+            return await usage.usage_of(connection, tenant, period, stretch, only)
 
     async def savings(self, tenant: str | None, stretch: Stretch) -> dict[str, Any]:
         """What was saved against the baseline, and by what."""

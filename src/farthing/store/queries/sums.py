@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from farthing.domain.budget import DAY_US
 from farthing.ports import Stretch
-from farthing.store.aggregates import GRAINS, MINUTE_US
+from farthing.store.aggregates import GRAINS, LONGEST_VALUE, MINUTE_US, TOTAL
 from farthing.store.schema import COUNTERS, value_metrics
 
 HOUR_MINUTES = 60
@@ -83,23 +83,28 @@ class Sums(Struct, frozen=True):
         }
 
 
-def covered(dimensions: Iterable[str], tenant: str | None, covers: Sequence[tuple[int, int, int]]) -> sa.Subquery:
-    """The rows of `value_metrics` in these pieces of time; tenant None means all tenants.
+def covered(
+    dimensions: Iterable[str],
+    tenant: str | None,
+    covers: Sequence[tuple[int, int, int]],
+    *,
+    value: str | None = None,
+) -> sa.Subquery:
+    """The rows of `value_metrics` in these pieces of time; None means all tenants, and every value.
 
     Each piece is a select of its own. As alternatives in one condition they would be looked for among every bucket that
     a dimension has, because SQLite uses an index only for what all alternatives share.
     """
-    names = list(dimensions)
-    selects = [_piece(names, tenant, grain, start, end) for grain, start, end in covers]
+    where: list[sa.ColumnElement[bool]] = [value_metrics.c.dimension.in_(list(dimensions))]
+    where += [] if tenant is None else [value_metrics.c.tenant == tenant]
+    where += [] if value is None else [value_metrics.c.value == value]
+    selects = [_piece(where, grain, start, end) for grain, start, end in covers]
     return sa.union_all(*selects or [sa.select(value_metrics).where(sa.false())]).subquery("covered")
 
 
-def _piece(names: list[str], tenant: str | None, grain: int, start: int, end: int) -> sa.Select[Any]:
+def _piece(where: Sequence[sa.ColumnElement[bool]], grain: int, start: int, end: int) -> sa.Select[Any]:
     table = value_metrics.c
-    found = sa.select(value_metrics).where(
-        table.dimension.in_(names), table.grain == grain, table.bucket >= start, table.bucket < end
-    )
-    return found if tenant is None else found.where(table.tenant == tenant)
+    return sa.select(value_metrics).where(*where, table.grain == grain, table.bucket >= start, table.bucket < end)
 
 
 def _summed(rows: sa.Subquery) -> list[sa.Label[int]]:
@@ -124,9 +129,21 @@ async def by_value(
     return found
 
 
-async def by_bucket(connection: AsyncConnection, minutes: int, tenant: str | None, stretch: Stretch) -> dict[int, Sums]:
-    """Sums of all requests for each bucket of so many minutes, by its start in µs, ascending."""
-    rows = covered(["total"], tenant, pieces(stretch, [grain for grain in GRAINS if grain <= minutes]))
+async def by_bucket(
+    connection: AsyncConnection,
+    minutes: int,
+    tenant: str | None,
+    stretch: Stretch,
+    *,
+    only: tuple[str, str] | None = None,
+) -> dict[int, Sums]:
+    """Sums for each bucket of so many minutes, by its start in µs, ascending.
+
+    Of all requests, or `only` of those that have this value, the second, of a dimension, the first.
+    """
+    dimension, value = only or (TOTAL, "")
+    covers = pieces(stretch, [grain for grain in GRAINS if grain <= minutes])
+    rows = covered([dimension], tenant, covers, value=value[:LONGEST_VALUE])
     statement = sa.select(rows.c.bucket, *_summed(rows)).group_by(rows.c.bucket, rows.c.grain).order_by(rows.c.bucket)
     found: dict[int, Sums] = {}
     for bucket, *sums in await connection.execute(statement):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from farthing.ports import GroupBy, Stretch
+from farthing.ports import Dimension, GroupBy, Period, Stretch
 from farthing.store.queries.sums import DAY_MINUTES, HOUR_MINUTES, Sums, by_bucket, by_value
 
-_PERIODS = {"hour": HOUR_MINUTES, "day": DAY_MINUTES}
+_PERIODS: Mapping[str, int] = {"hour": HOUR_MINUTES, "day": DAY_MINUTES}
 
 
 async def usage(connection: AsyncConnection, tenant: str | None, group_by: GroupBy, stretch: Stretch) -> dict[str, Any]:
@@ -29,6 +30,14 @@ async def usage(connection: AsyncConnection, tenant: str | None, group_by: Group
     if group_by != "tag" and rest.requests:
         rows.append((None, rest))
     return _answer(rows, total)
+
+
+async def usage_of(
+    connection: AsyncConnection, tenant: str | None, period: Period, stretch: Stretch, only: tuple[Dimension, str]
+) -> dict[str, Any]:
+    """As `usage` by `hour` or `day`, of the requests that have this value, the second, of a dimension, the first."""
+    buckets = await by_bucket(connection, _PERIODS[period], tenant, stretch, only=only)
+    return _answer(list(buckets.items()), sum(buckets.values(), Sums()))
 
 
 def _answer(rows: list[tuple[Any, Sums]], total: Sums) -> dict[str, Any]:
