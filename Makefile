@@ -65,12 +65,14 @@ ifneq ($(COUNTED),)
 endif
 endif
 
-# `make faults FAULT_ROWS=tests/faults/test_kill.py SEED=42` plays a part, or a failed row again.
+# `make faults FAULT_ROWS=tests/faults/test_kill.py SEED=42` plays a part, or a failed row again. `LONGER=30` plays rows with rounds,
+# and the soak of a minute, so many times longer.
 FAULT_ROWS ?= tests/faults tests/security/test_s38_tenants.py
 SEED ?=
+LONGER ?= 1
 faults: dev servers ## the long fault matrix, 25 minutes at most, into benchmarks/results
 	@$(if $(filter tests/faults,$(FAULT_ROWS)),rm -f benchmarks/results/faults.txt)
-	@$(BIN)/pytest --faults --session-timeout 1500 $(SEED:%=--seed %) $(FAULT_ROWS)
+	@$(BIN)/pytest --faults --session-timeout $$((1500 * $(LONGER))) --longer $(LONGER) $(SEED:%=--seed %) $(FAULT_ROWS)
 
 # The compiled folder is as new as the last build; a module that changed, or joined the list, makes another.
 $(FASTER)/farthing: pyproject.toml tools/compile.py $(shell find src/farthing -type f ! -name '*.pyc') | dev

@@ -55,7 +55,8 @@ async def rig(
         return Site(made, url, known)
 
     missed: list[str] = []
-    yield Rig(vendors, start, tell, seed, bool(request.config.getoption("--faults")), missed)
+    option = request.config.getoption
+    yield Rig(vendors, start, tell, seed, option("--faults"), option("--longer"), missed)
     for each in started:
         await asyncio.to_thread(each.stop)
         shutil.rmtree(each.folder, ignore_errors=True)

@@ -214,7 +214,8 @@ async def test_a_release_is_rolled_out_and_back_under_load(
     old_revision, has_lame_duck = await known_to(earlier)
     old = Release(earlier, has_lame_duck)
     assert old_revision != migrations.HEAD
-    for _ in range(ROLLOUTS):
+    times = ROLLOUTS * rig.longer
+    for _ in range(times):
         await migrate(postgres_database, "base")
         await migrate(postgres_database, old_revision)
         balancer, waits = Balancer(), list[float]()
@@ -233,7 +234,7 @@ async def test_a_release_is_rolled_out_and_back_under_load(
         longest = max(longest, *waits)
     rig.tell(
         "F04 releases",
-        f"{ROLLOUTS} times 2 instances N, N+1, N (schema {old_revision} to {migrations.HEAD}) at {RATE:g} requests/s: "
+        f"{times} times 2 instances N, N+1, N (schema {old_revision} to {migrations.HEAD}) at {RATE:g} requests/s: "
         f"{answers} answers, 0 other than 200, 0 cut off; longest wait for a lock {longest * 1000:.0f} ms",
     )
 

@@ -16,8 +16,11 @@ _CHOSEN = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--faults` and `--seed`."""
+    """`--faults`, `--seed` and `--longer`."""
     parser.addoption("--faults", action="store_true", help="the whole fault matrix, which takes half an hour at most")
+    parser.addoption(
+        "--longer", type=int, default=1, help="how many times longer than usual the fault rows with rounds are played"
+    )
     parser.addoption("--seed", type=int, help="the seed that a failed fault row has printed")
 
 
@@ -36,7 +39,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the long rows out unless all were asked for."""
+    """Leaves the long rows out unless all were asked for; those that are to last longer may."""
+    longer = config.getoption("--longer")
+    for item in items:
+        if longer > 1 and (limit := item.get_closest_marker("timeout")):
+            item.add_marker(pytest.mark.timeout(longer * limit.args[0]), append=False)
     if not config.getoption("--faults"):
         items[:] = [item for item in items if item.get_closest_marker("long") is None]
 

@@ -51,6 +51,8 @@ class Rig(Struct, frozen=True):
     seed: int
     is_full: bool
     """Whether the whole matrix runs, or the short part that belongs to all tests."""
+    longer: int
+    """How many times longer than usual rows with rounds are played."""
     missed: list[str]
     """The gates that it has missed."""
 
