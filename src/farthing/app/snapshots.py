@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 
 from farthing.app.brought import BroughtKeys
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
+from farthing.app.checks import FollowedChecks
 from farthing.app.embedding import build_embedder
 from farthing.app.keyring import Keyring
 from farthing.app.learned import FollowedLearning
@@ -68,6 +69,7 @@ class Refresher:
         self._learned = FollowedLearning(storage.store.runs, self._ratings, self._embedder)
         self._has_learned = asyncio.Event()
         self._pace = FollowedPace(storage.store.queries, clock)
+        self._checks = FollowedChecks(storage.store.lessons, clock)
         self._promises = FollowedPromises(storage.store.promises)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
@@ -157,6 +159,8 @@ class Refresher:
             self._is_due = True
         if await self._pace.refresh(self._settings.routing.pace_usd_per_request):
             self._is_due = True
+        if await self._checks.refresh(is_wanted=any(rule.cascade for rule in self._settings.rules)):
+            self._is_due = True
         await self._learned.look()
         await self._ratings.look()
         with suppress(Unavailable):
@@ -235,6 +239,7 @@ class Refresher:
             exploration=settings.routing.exploration,
             hold_back=settings.routing.hold_back if settings.routing.baseline else 0.0,
             pace=self._pace.pace,
+            check_weights=self._checks.weights,
             keys=keyring.keys,
             plans=settings.plans,
             keys_known=keyring.is_known and not keyring.is_away,

@@ -70,8 +70,9 @@ def _pair_for(order: Order, plan: Plan) -> Pair | None:
         return None
     if draft.is_thrifty or call.directives.max_cost is not None or call.dialect.name in NEVER_KEPT:
         return None
-    is_bound = call.directives.quality_floor is not None
-    return pair_of(plan, is_bound=is_bound) if may_cascade(chat) else None
+    if not may_cascade(chat):
+        return None
+    return pair_of(plan, is_bound=call.directives.quality_floor is not None, weights=order.snapshot.check_weights)
 
 
 def _led(pair: Pair, plan: Plan) -> Plan:

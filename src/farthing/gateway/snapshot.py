@@ -13,6 +13,7 @@ from farthing.domain.plans import TenantPlan
 from farthing.domain.routing.pace import Pace
 from farthing.domain.routing.plan import Strategy
 from farthing.domain.routing.rules import Rule
+from farthing.domain.routing.weighing import Weights
 from farthing.gateway.call import Call
 from farthing.gateway.trials import Trials
 from farthing.ports import Provider
@@ -39,6 +40,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """What holds for some routes, the first that covers a request first."""
     exploration: float = 0.0
     """Share of the requests decided by what is learned that another model answers."""
+    check_weights: Weights = Weights()
+    """How much the checks of cheap answers count."""
     hold_back: float = 0.0
     """Share of the users' days, or requests of no user, that the baseline answers to measure what routing saves."""
     pace: Pace | None = None

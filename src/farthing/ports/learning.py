@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from farthing.domain.routing.checking import Check
 from farthing.domain.routing.rules import Promise
+from farthing.domain.routing.weighing import Tried
 from farthing.ports import Source
 
 Outcome = Literal["running", "kept", "not_better", "dry_run", "failed", "interrupted"]
@@ -226,6 +227,16 @@ class LessonStore(Protocol):
 
     async def opinions(self, from_us: int, to_us: int) -> Opinions:
         """What people thought in this time, the first moment included and the second not."""
+
+
+class CheckStore(Protocol):
+    """First answers of cascades."""
+
+    async def tried(self) -> Sequence[Tried]:
+        """The newest of which somebody, or a judge, has said how good they were.
+
+        Raises `Unavailable` while the database is away.
+        """
 
 
 class Comparisons(Protocol):

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.background.clock import ManualClock
+from farthing.domain.routing.weighing import Tried
 from farthing.ports.learning import Finding, Lesson, Opinions, Pair, Rated
 from farthing.store import Store, deleting
 from farthing.store.learning import lessons as module
@@ -162,6 +163,24 @@ async def test_where_an_answer_gave_way_the_rating_of_the_other_also_tells_of_it
     ]
     assert await store.lessons.ratings(after=found[-1].id, since_us=since_us) == []
     assert await store.lessons.counts() == {"small": 1, "large": 2}
+
+
+async def test_checked_answers_tell_how_good_they_were(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What people say of those that were served, what a judge says of those that gave way; the newest opinions."""
+    served = replace(gave_way(1).checked, score=1.0, is_served=True)  # type: ignore[type-var]
+    passed, judged, unjudged, unrated = lesson(1, checked=served), gave_way(2), gave_way(3), gave_way(4)
+    await bought(store, passed, judged, unjudged, unrated, lesson(5))
+    await rate(store, passed, 5, by="ann")
+    await rate(store, passed, 4, by="bob")
+    await judge(store, judged, served=1.0, first=0.125)
+    await rate(store, unjudged, 5)
+    await mark(store, unrated, 2, source="implicit", by="implicit")
+    await rate(store, lesson(5), 5)
+    facts: dict[str, Any] = {"model": "small", "check": "agreement", "expected": 0.5}
+    tried = [Tried(score=0.0, quality=0.125, **facts), Tried(score=1.0, quality=0.875, **facts)]
+    assert await store.lessons.tried() == tried
+    monkeypatch.setattr(module, "MOST_TRIED", 2)
+    assert await store.lessons.tried() == tried[:1]
 
 
 async def test_what_somebody_has_asked_is_found(store: Store) -> None:

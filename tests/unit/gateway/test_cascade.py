@@ -96,6 +96,7 @@ async def test_two_answers_that_agree_are_enough() -> None:
         "check": "agreement",
         "score": 1.0,
         "expected": 0.5,
+        "weight": 0.5,
         "belief": 0.8134,
         "least": 0.7,
         "served": "small",

@@ -1,4 +1,4 @@
-"""A cheap answer that gave way to a better model's is compared with it, and not bought again."""
+"""What becomes of checked answers: they are compared, not bought again, and tell what a check is worth."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.routing.rules import Rule
+from farthing.domain.routing.weighing import Weights
 from farthing.domain.scope import Scope
 from farthing.ports.learning import Finding, Pair
 from farthing.providers.fake import Behaviour, answer, overload
@@ -126,3 +127,14 @@ async def test_an_answer_that_is_served_after_all_is_compared_with_the_baselines
     await rig.ask(ASKED)
     found = await rig.shadows.next()
     assert (found.exchange.model, found.other.name, found.bought) == ("small", "large", None)
+
+
+@pytest.mark.parametrize(("weight", "model"), [(0.5, "small"), (0.2, "middle")])
+async def test_a_check_counts_for_what_it_has_been_worth(weight: float, model: str) -> None:
+    """Of a model whose answers were hardly better where both were the same, both being the same is not enough."""
+    rig = Doubted("Nice")
+    weights = Weights({"agreement": weight})
+    rig.snapshots.swap(replace(rig.snapshots.current, check_weights=weights))
+    await rig.ask(ASKED)
+    [row] = rig.journal.settled
+    assert (row.model, json.loads(str(row.decision))["metadata"]["cascade"]["weight"]) == (model, weight)

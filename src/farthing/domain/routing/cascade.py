@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import exp, log
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,6 +12,7 @@ from farthing.domain.catalogue import TIERS, Model
 from farthing.domain.chat import ChatRequest, Reasoning, Text
 from farthing.domain.routing.checking import Check
 from farthing.domain.routing.plan import Candidate, Plan
+from farthing.domain.routing.weighing import Weights, revised
 
 STRATEGIES = frozenset({"learning", "hybrid"})
 """Those whose choice may be made better by a look at a cheap model's answer."""
@@ -21,9 +21,8 @@ ENOUGH = 0.7
 _LEAST_TIMES = 3
 """A second model must cost so many times what the first does: the answer and its check must pay."""
 _UNKNOWN = 0.5
-_WEIGHT = 0.5
-"""Of a check's log-odds: models say that they are sure, and repeat their mistakes, more often than they are right."""
-_SUREST = 0.95
+_CHECKS: tuple[Check, ...] = get_args(Check)
+_UNLEARNED = Weights()
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -35,10 +34,16 @@ class Pair(Struct, frozen=True, kw_only=True):
     """The chance (0..1) that the first one's answer is good, before it is given."""
     least: float
     """The chance with which it is served."""
+    weights: Weights = _UNLEARNED
+    """How much checks count."""
 
-    def belief(self, score: float) -> float:
+    def weight(self, check: Check) -> float:
+        """How much this check of the first one's answer counts."""
+        return self.weights.of(self.first.name, check)
+
+    def belief(self, check: Check, score: float) -> float:
         """The chance that the first one's answer is good, after a check that gave it this score (0..1)."""
-        return _chance(_log_odds(self.expected) + _WEIGHT * _log_odds(min(max(score, 1 - _SUREST), _SUREST)))
+        return revised(self.expected, score, self.weight(check))
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -55,22 +60,28 @@ class Verdict(Struct, frozen=True, kw_only=True):
     @property
     def passes(self) -> bool:
         """Whether the answer will do."""
-        return self.score is not None and self.pair.belief(self.score) >= self.pair.least
+        return self.belief is not None and self.belief >= self.pair.least
+
+    @property
+    def belief(self) -> float | None:
+        """The chance that the answer is good; None where it could not be checked."""
+        return None if self.check is None or self.score is None else self.pair.belief(self.check, self.score)
 
     def told(self, plan: Plan) -> Plan:
         """The plan with it: in a sentence, and in its metadata as `cascade`."""
-        pair, score = self.pair, self.score
+        pair, check, score = self.pair, self.check, self.score
         first, then = pair.first.name, pair.then.name
-        belief = None if score is None else round(pair.belief(score), 4)
-        chances = "" if belief is None else f" ({self.check} {score:.2f}: {belief:.2f} to be good, of {pair.least:.2f})"
+        belief = None if self.belief is None else round(self.belief, 4)
+        chances = "" if belief is None else f" ({check} {score:.2f}: {belief:.2f} to be good, of {pair.least:.2f})"
         last = f"{then} was asked" if self.obstacle is None else f"{then} could not answer ({self.obstacle})"
         ending = f"passed its check{chances}" if self.passes else f"did not pass a check{chances}: {last}"
         told = {
             "first": first,
             "then": then,
-            "check": self.check,
+            "check": check,
             "score": score,
             "expected": round(pair.expected, 4),
+            "weight": None if check is None else round(pair.weight(check), 4),
             "belief": belief,
             "least": round(pair.least, 4),
             "served": first if self.passes or self.obstacle else then,
@@ -89,7 +100,7 @@ def may_cascade(chat: ChatRequest) -> bool:
     return is_plain and all(isinstance(part, Text | Reasoning) for message in chat.messages for part in message.parts)
 
 
-def pair_of(plan: Plan, *, is_bound: bool = False) -> Pair | None:
+def pair_of(plan: Plan, *, is_bound: bool = False, weights: Weights = _UNLEARNED) -> Pair | None:
     """The plan's cheapest model, and its choice or, where that is the cheapest, the next that is better.
 
     None where no such pair pays, where the best of checks could not make the first one's answer good enough, where the
@@ -114,9 +125,10 @@ def pair_of(plan: Plan, *, is_bound: bool = False) -> Pair | None:
         return None
     if is_bound and None in {_quality(first, known), _quality(then, known)}:
         return None
-    pair = _pair(first, then, known, plan.metadata)
-    tells_nothing = plan.models[0] == first and pair.belief(0.0) >= pair.least
-    return pair if pair.belief(1.0) >= pair.least and not tells_nothing else None
+    pair = replace(_pair(first, then, known, plan.metadata), weights=weights)
+    may_pass = any(pair.belief(check, 1.0) >= pair.least for check in _CHECKS)
+    may_fail = any(pair.belief(check, 0.0) < pair.least for check in _CHECKS)
+    return pair if may_pass and (may_fail or plan.models[0] != first) else None
 
 
 def _then(models: tuple[Model, ...], first: Model, known: Mapping[str, Candidate]) -> Model | None:
@@ -147,12 +159,3 @@ def _pair(first: Model, then: Model, known: Mapping[str, Candidate], metadata: M
         return Pair(first=first, then=then, expected=_UNKNOWN, least=ENOUGH)
     best = max([thens, *metadata.get("expected", {}).values()])
     return Pair(first=first, then=then, expected=expected, least=min(thens, best - metadata.get("floor", 0.0)))
-
-
-def _log_odds(chance: float) -> float:
-    kept = min(max(chance, 1e-3), 1 - 1e-3)
-    return log(kept / (1 - kept))
-
-
-def _chance(log_odds: float) -> float:
-    return 1 / (1 + exp(-log_odds))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 
 from farthing.domain.budget import DAY_US
 from farthing.domain.pricing import NANO
+from farthing.domain.routing.weighing import Tried
 from farthing.ports import Clock, Source
 from farthing.ports.learning import Finding, Lesson, Opinions, Rated, Rating
 from farthing.store.deleting import delete_all
@@ -23,6 +26,8 @@ MOST_RATED = 100_000
 """Lessons that are learned from, the newest."""
 MOST_FOLLOWED = 1_500
 """Ratings that are followed: of the weight of earlier ones a hundredth is left."""
+MOST_TRIED = 1_500
+"""Opinions of checked answers that are read, the newest."""
 LONGEST_US = 90 * DAY_US
 """For how long a question is kept."""
 _BEST_FIRST: tuple[Source, ...] = ("explicit", "judge", "implicit")
@@ -31,6 +36,7 @@ _BY_REQUEST = _SAID.request_id == _LESSON.request_id
 _BY_ANSWER = sa.and_(
     _SAID.answer_key == _LESSON.cache_key, _SAID.model == _LESSON.model, _SAID.created_at >= _LESSON.created_at
 )
+_TOLD = _SAID.quality, _SAID.is_correct, _SAID.is_helpful, _SAID.source, _SAID.created_at.label("rated_at")
 _PAIR = comparisons.c
 _GAVE_WAY = (
     sa.select(_PAIR.other_quality)
@@ -42,7 +48,7 @@ _GAVE_WAY = (
 
 
 class Lessons:
-    """Implements `farthing.ports.learning.LessonStore`."""
+    """Implements `farthing.ports.learning.LessonStore`, `RatingStore` and `CheckStore`."""
 
     def __init__(self, engines: Engines, clock: Clock) -> None:
         self._engines = engines
@@ -91,13 +97,12 @@ class Lessons:
 
     async def rated(self) -> Sequence[Rated]:
         """The newest answers that were rated, the oldest first. Raises `Unavailable`."""
-        told = _SAID.quality, _SAID.is_correct, _SAID.is_helpful, _SAID.source, _SAID.created_at.label("rated_at")
         # Sorted by what is the same whichever rating is read first.
         newest = [_LESSON.created_at.desc(), _LESSON.request_id.asc(), _SAID.created_at.asc()]
         found: dict[str, list[Any]] = {}
         async with self._engines.reading("analysis") as connection:
             for said in (_BY_REQUEST, _BY_ANSWER):
-                statement = sa.select(lessons, _GAVE_WAY, *told).where(said).order_by(*newest).limit(MOST_RATED)
+                statement = sa.select(lessons, _GAVE_WAY, *_TOLD).where(said).order_by(*newest).limit(MOST_RATED)
                 for row in await connection.execute(statement):
                     found.setdefault(row.request_id, []).append(row)
         answers = sorted(found.values(), key=lambda rows: (rows[0].created_at, rows[0].request_id))
@@ -116,6 +121,19 @@ class Lessons:
         async with self._engines.reading("refresh") as connection:
             rows = (await connection.execute(newest)).all()
         return [each for row in rows[::-1] for each in _followed(row)]
+
+    async def tried(self) -> Sequence[Tried]:
+        """The newest checked answers of which it is known how good they were. Raises `Unavailable`."""
+        statement = (
+            sa.select(lessons, _GAVE_WAY, *_TOLD)
+            .where(_LESSON.checked.is_not(None), _BY_REQUEST, _SAID.source != "implicit")
+            .order_by(_LESSON.created_at.desc(), _LESSON.request_id.asc(), _SAID.created_at.asc())
+            .limit(MOST_TRIED)
+        )
+        async with self._engines.reading("analysis") as connection:
+            rows = (await connection.execute(statement)).all()
+        answers = [list(its) for _, its in groupby(rows, key=attrgetter("request_id"))]
+        return [found for its in answers if (found := _tried(its)) is not None]
 
     async def opinions(self, from_us: int, to_us: int) -> Opinions:
         """What people thought in this time, the first moment included and the second not. Raises `Unavailable`."""
@@ -173,6 +191,16 @@ def _followed(row: Any) -> Iterator[Rating]:  # noqa: ANN401 (a row)
     if first is not None:
         found = first.belief if row.gave_way is None else row.gave_way
         yield Rating(row.feedback_id, row.prompt, first.model, found)
+
+
+def _tried(rows: Sequence[Any]) -> Tried | None:
+    """The first answer of a cascade, if it is known how good that was."""
+    row = rows[0]
+    found = msgspec.convert(row.checked, Finding)
+    quality = together(rows)[0] if found.is_served else row.gave_way
+    if quality is None:
+        return None
+    return Tried(model=found.model, check=found.check, expected=found.expected, score=found.score, quality=quality)
 
 
 def _gave_way(row: Any) -> Finding | None:  # noqa: ANN401 (a row)

@@ -14,6 +14,7 @@ from farthing.domain.chat import ChatRequest, Image, Message, Part, Text, Tool
 from farthing.domain.routing import strategies_with
 from farthing.domain.routing.cascade import ENOUGH, Pair, Verdict, may_cascade, pair_of
 from farthing.domain.routing.plan import Candidate, Needs, Plan
+from farthing.domain.routing.weighing import Weights
 from tests.unit.domain.routing.foretelling import Told, often
 from tests.unit.domain.routing.samples import THREE, ask
 
@@ -95,8 +96,8 @@ def test_where_nothing_is_known_a_fixed_chance_is_enough() -> None:
     found = pair_of(plan(CHEAP, DEAR))
     assert found is not None
     assert (found.expected, found.least) == (0.5, ENOUGH)
-    assert round(found.belief(0.85), 3) == 0.704
-    assert round(found.belief(0.84), 3) == 0.696
+    assert round(found.belief("self_check", 0.85), 3) == 0.704
+    assert round(found.belief("self_check", 0.84), 3) == 0.696
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_what_is_expected_of_both_says_what_is_enough() -> None:
     found = pair_of(plan(("dear", "complex", 50, 0.9), ("cheap", "simple", 10, 0.8), metadata={"floor": 0.02}))
     assert found is not None
     assert (found.expected, found.least) == (0.8, 0.88)
-    assert round(found.belief(0.5), 9) == 0.8
+    assert round(found.belief("self_check", 0.5), 9) == 0.8
 
 
 def test_the_floor_is_not_given_up_twice() -> None:
@@ -127,6 +128,29 @@ def test_the_floor_is_not_given_up_twice() -> None:
         found = pair_of(plan(*offers, metadata={"floor": floor, "expected": expected}))
         assert found is not None
         assert round(found.least, 9) == least
+
+
+@pytest.mark.parametrize(
+    ("of_models", "found"),
+    [
+        ({("cheap", "agreement"): 0.1}, ("cheap", "dear")),
+        ({("cheap", "agreement"): 0.1, ("cheap", "self_check"): 0.1}, None),
+        ({("dear", "agreement"): 0.1, ("dear", "self_check"): 0.1}, ("cheap", "dear")),
+    ],
+)
+def test_a_model_whose_checks_have_told_little_does_not_answer_first(
+    of_models: Any, found: tuple[str, str] | None
+) -> None:
+    """As long as any check could still pass its answer, it does."""
+    assert names(pair_of(plan(CHEAP, DEAR), weights=Weights({}, of_models))) == found
+
+
+def test_a_cheapest_choice_is_checked_as_long_as_any_check_could_fail_it() -> None:
+    """One that is known to tell nothing passes all."""
+    cheap: Offer = ("cheap", "simple", 10, 0.8)
+    offered = plan(cheap, ("dear", "complex", 50, 0.81), metadata={"floor": 0.02})
+    assert names(pair_of(offered, weights=Weights({"agreement": 0.0}))) == ("cheap", "dear")
+    assert pair_of(offered, weights=Weights({"agreement": 0.0, "self_check": 0.0})) is None
 
 
 def test_a_cheapest_choice_that_any_check_would_pass_is_not_checked() -> None:
@@ -152,7 +176,7 @@ def test_a_plan_by_what_was_learned_says_what_is_enough() -> None:
 def test_a_better_score_never_makes_an_answer_less_likely_good(expected: float, scores: tuple[float, float]) -> None:
     """And no score makes it certain."""
     pair = Pair(first=model("cheap"), then=model("dear"), expected=expected, least=0.5)
-    low, high = (pair.belief(score) for score in sorted(scores))
+    low, high = (pair.belief("self_check", score) for score in sorted(scores))
     assert 0 < low <= high < 1
 
 
@@ -171,7 +195,8 @@ def test_a_verdict_tells_its_reason(score: float | None, obstacle: str | None, s
     verdict = Verdict(pair=pair, check="self_check", score=score, obstacle=obstacle)
     told = verdict.told(plan(CHEAP, DEAR, metadata={"floor": 0.0}))
     assert told.reason == f"So. cheap was asked first, and its answer {ending}"
-    assert (told.metadata["floor"], told.metadata["cascade"]["served"]) == (0.0, served)
+    cascade = told.metadata["cascade"]
+    assert (told.metadata["floor"], cascade["served"], cascade["weight"]) == (0.0, served, 0.5)
 
 
 @pytest.mark.parametrize(
