@@ -255,4 +255,6 @@ async def test_hits_are_booked_to_the_answer_that_made_them(store: Store) -> Non
     hit = {"status": "cached", "cache": "hit", "cache_level": "memory", "cost": 0}
     await store.ingest.write([exchange(**hit), exchange(**hit), exchange(), exchange(**hit, cache_key="other")])
     stats = await store.queries.cache_stats("acme", NOON_US)
-    assert stats["popular_queries"] == [{"query": "What is a farthing?", "model": "small", "hits": 2, "savings": 2000}]
+    assert stats["popular_queries"] == [
+        {"cache_key": "aa", "query": "What is a farthing?", "model": "small", "hits": 2, "savings": 2000}
+    ]

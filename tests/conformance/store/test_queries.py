@@ -313,8 +313,8 @@ async def test_cache_stats(store: Store) -> None:
         "hit_rate_percent": 75.0,
         "by_level": {"memory": 2, "sql": 1},
         "popular_queries": [
-            {"query": "often", "model": "small", "hits": 2, "savings": 20},
-            {"query": "once", "model": "small", "hits": 1, "savings": 10},
+            {"cache_key": "aa", "query": "often", "model": "small", "hits": 2, "savings": 20},
+            {"cache_key": "bb", "query": "once", "model": "small", "hits": 1, "savings": 10},
         ],
     }
 

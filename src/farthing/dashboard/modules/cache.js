@@ -1,7 +1,7 @@
 // What the answer cache is worth, what is asked most, and what people think of kept answers.
 
 import { card, el, facts, refill, table } from "./dom.js";
-import { vote } from "./drawer.js";
+import { removal, vote } from "./drawer.js";
 import { ask } from "./gateway.js";
 import { count, dollars, percent, plural } from "./words.js";
 
@@ -29,7 +29,8 @@ function told(stats) {
 
 const popular = (list) =>
   card("Asked most", null, list.length
-    ? table("Asked most", [["Question", false], ["Model", false], ["Hits", true], ["Saved", true]], list.map((one) => [el("span", { class: "prompt" }, one.query), one.model, count(one.hits), dollars(one.savings)]))
+    ? table("Asked most", [["Question", false], ["Model", false], ["Hits", true], ["Saved", true], ["Is it wrong?", false]],
+      list.map((one) => [el("span", { class: "prompt" }, one.query), one.model, count(one.hits), dollars(one.savings), removal(one.cache_key)]))
     : el("p", { class: "waiting" }, "No kept answer was asked for again yet."));
 
 const judged = ({ worst, invalidated }) =>

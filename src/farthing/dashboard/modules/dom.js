@@ -39,6 +39,23 @@ export function table(caption, columns, rows) {
 export const facts = (pairs) =>
   el("dl", { class: "facts" }, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value ?? "–"))));
 
+// A button that acts once it is pressed a second time, with what `act` or its refusal says beside it.
+export function sureButton(title, question, act) {
+  const said = el("span", { role: "status" });
+  const button = el("button", { type: "button", on: { click: async () => {
+    if (button.textContent !== question) return (button.textContent = question);
+    button.disabled = true;
+    try {
+      said.textContent = ` ${await act()}`;
+      button.remove();
+    } catch (error) {
+      said.textContent = ` ${error.message}`;
+      button.disabled = false;
+    }
+  } } }, title);
+  return el("p", {}, button, said);
+}
+
 const shown = new WeakMap();
 
 // Fills a place anew where what it shows has changed, so that whoever reads or points there is not disturbed.

@@ -1,6 +1,6 @@
 // One request from all sides, over the page.
 
-import { byId, card, chip, el, facts, table } from "./dom.js";
+import { byId, card, chip, el, facts, sureButton, table } from "./dom.js";
 import { decision } from "./decision.js";
 import { ask, send } from "./gateway.js";
 import { teamOf } from "./ledger.js";
@@ -105,5 +105,11 @@ export function vote(cacheKey) {
       wrong.disabled = false;
     }
   } } }, "This answer is wrong");
-  return el("div", {}, el("p", {}, "It is kept for the same question. From three votes on, one whose score is under 0.3 is never served again."), wrong, said);
+  return el("div", {}, el("p", {}, "It is kept for the same question. From three votes on, one whose score is under 0.3 is never served again."), wrong, said, removal(cacheKey));
 }
+
+export const removal = (cacheKey) =>
+  sureButton("Remove it", "Nobody is served it again. Sure?", async () => {
+    await send("DELETE", `/cache/${encodeURIComponent(cacheKey)}`);
+    return "It is out of service on every worker.";
+  });

@@ -1,6 +1,6 @@
 // Experiments: begun, watched, ended.
 
-import { card, el, refill } from "./dom.js";
+import { card, el, refill, sureButton } from "./dom.js";
 import { ask, send } from "./gateway.js";
 import { asked, changed, go } from "./place.js";
 import { trial, verdictChip } from "./trials.js";
@@ -30,28 +30,11 @@ const caveats = (results) => (results.verdict.caveats.length ? el("ul", { class:
 
 function ending(experiment, refresh) {
   if (experiment.status !== "running") return null;
-  const said = el("p", { role: "status" });
-  const end = el("button", { type: "button" }, "End it without a verdict");
-  end.addEventListener("click", async () => {
-    if (!end.classList.contains("sure")) {
-      end.classList.add("sure");
-      end.textContent = "End it: nothing is decided by it then. Sure?";
-      return;
-    }
-    await told(said, async () => {
-      await send("POST", `/experiments/${encodeURIComponent(experiment.id)}/stop`);
-      await refresh();
-    });
+  return sureButton("End it without a verdict", "End it: nothing is decided by it then. Sure?", async () => {
+    await send("POST", `/experiments/${encodeURIComponent(experiment.id)}/stop`);
+    await refresh();
+    return "It has ended.";
   });
-  return el("div", {}, end, said);
-}
-
-async function told(place, act) {
-  try {
-    await act();
-  } catch (error) {
-    place.textContent = error.message;
-  }
 }
 
 function beginning() {
@@ -64,13 +47,15 @@ function beginning() {
     field("Test: what may be cheaper", input("test_strategy", { value: "hybrid" })),
     field("Results of both", input("sample_size", { type: "number", min: String(FEWEST), value: "1000" })),
     el("button", { type: "submit" }, "Begin"), said);
-  form.addEventListener("submit", (event) => {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const given = Object.fromEntries(new FormData(form));
-    told(said, async () => {
+    try {
       const made = await send("POST", "/experiments", { ...given, sample_size: Number(given.sample_size) });
       go(changed({ experiment: made.id }));
-    });
+    } catch (error) {
+      said.textContent = error.message;
+    }
   });
   return card("Begin one", null, form);
 }

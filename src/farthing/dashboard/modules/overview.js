@@ -6,7 +6,7 @@ import { decision } from "./decision.js";
 import { ask, askIfAllowed, save } from "./gateway.js";
 import { keysHint, showRows, step, teamOf } from "./ledger.js";
 import * as notices from "./notices.js";
-import { address, asked, changed, span, stretch } from "./place.js";
+import { address, asked, changed, filters, only, span, stretch, unfiltered } from "./place.js";
 import { figure, term } from "./terms.js";
 import { trial, verdictChip } from "./trials.js";
 import { count, dollars, duration, monthName, percent, plural, signed, timeOfDay } from "./words.js";
@@ -24,10 +24,10 @@ export function overview(host) {
     host.replaceChildren(places.first, places.answer, places.figures, pair("wide", places.paid, places.sources), pair("even", places.trial, places.why), pair("wide", card("Live requests", hint, places.rows), places.groups));
   const latest = async () => {
     if (state.paused) return;
-    const { data } = await ask("/v1/requests", { limit: SHOWN });
+    const { data } = await ask("/v1/requests", { limit: SHOWN, ...filters() });
     places.added = added(data);
     showRows(places.rows, data, { caption: "The last requests" });
-    await Promise.all([beginnings(host, places.first, data.length === 0), why(places.why, data)]);
+    await Promise.all([beginnings(host, places.first, data.length === 0 && !Object.keys(filters()).length), why(places.why, data)]);
   };
   return {
     async refresh() {
@@ -46,22 +46,33 @@ export function overview(host) {
 const pair = (kind, ...parts) => el("div", { class: `pair ${kind}` }, parts);
 
 async function money(places) {
-  const time = stretch();
-  const [saved, usage, budgets] = await Promise.all([
-    ask("/v1/savings", span(time)),
-    ask("/v1/usage", { group_by: time.by, ...span(time) }),
+  const [time, one] = [stretch(), only()];
+  const [usage, all, budgets] = await Promise.all([
+    ask("/v1/usage", { group_by: time.by, ...span(time), ...filtered() }),
+    one ? null : ask("/v1/savings", span(time)),
     askIfAllowed("/admin/budgets", { limit: 100 }),
   ]);
-  notices.isDemo(saved.demo);
+  const saved = all ?? savedOf(usage.total);
+  notices.isDemo(usage.demo);
   notices.unpriced(saved.unpriced_requests);
   notices.budgets(budgets?.data ?? []);
-  const words = time.words ?? `${monthName(time.from)} so far`;
-  places.told = { words, saved: amounts(saved), total: usage.total, budgets: budgets?.data ?? [], month: time.words ? null : time.from.slice(0, 7) };
+  const words = `${time.words ?? `${monthName(time.from)} so far`}${one ? `, ${one.by} ${one.value}` : ""}`;
+  const bounds = (budgets?.data ?? []).filter((budget) => !one || (budget.scope === one.by && budget.subject === one.value));
+  places.told = { words, saved: amounts(saved), total: usage.total, one, budgets: bounds, month: time.words ? null : time.from.slice(0, 7), ignored: one ? [] : Object.keys(filters()) };
   showAnswer(places);
   refill(places.figures, { saved: amounts(saved), total: usage.total, added: places.added }, figures);
   refill(places.sources, amounts(saved), sources);
   await paid(places.paid, usage, time);
 }
+
+function filtered() {
+  const one = only();
+  return one ? { [one.by]: one.value } : {};
+}
+
+// What was saved as the sums of one value tell it: what it was saved by, and what was measured, is kept of all alone.
+const savedOf = ({ cost, baseline_cost, savings, unpriced_requests }) =>
+  ({ actual_cost: cost, baseline_cost, saved: savings, unpriced_requests, percent: baseline_cost ? (100 * savings) / baseline_cost : 0, by_source: null, measured: null });
 
 const showAnswer = (places) => places.told && refill(places.answer, { ...places.told, forecast: places.forecast ?? null }, answer);
 
@@ -80,15 +91,17 @@ async function lookAhead(places) {
 // What is told of savings but for the moments, which are others each time.
 const amounts = ({ from, to, ...rest }) => rest;
 
-function answer({ words, saved, total, budgets, forecast, month }) {
+function answer({ words, saved, total, one, budgets, forecast, month, ignored }) {
   const lead = total.requests === 0 ? [`${words}: nothing was asked, so nothing was spent.`]
     : saved.saved > 0 ? [`${words}: `, el("span", { class: "saved" }, `${dollars(saved.saved)} saved`), `, ${percent(saved.percent / 100)} less than you would have paid.`]
     : [`${words}: ${dollars(saved.actual_cost)} spent, and nothing saved yet.`];
   return el(
     "section",
     { class: "card hero" },
-    el("div", {}, el("h1", {}, lead), el("p", {}, proof(saved, total)), el("p", {}, measured(saved.measured)), month ? reports(month) : null),
-    budgetOf(budgets, forecast)
+    el("div", {}, el("h1", {}, lead), el("p", {}, proof(saved, total)),
+      ignored.length ? el("p", {}, `These are the sums of all requests: they are kept by one filter at a time, and here are ${ignored.join(" and ")}. `, el("a", { href: changed(unfiltered), "data-goes": true }, "Clear")) : null,
+      saved.measured ? el("p", {}, measured(saved.measured)) : null, month && !one ? reports(month) : null),
+    budgetOf(budgets, forecast, one)
   );
 }
 
@@ -113,12 +126,13 @@ function reports(month) {
   return el("p", { class: "reports" }, "This month as a report: ", take("pdf", "pdf"), " ", take("csv", "csv"), " ", take("focus", "focus.csv"), said);
 }
 
-function budgetOf(budgets, forecast) {
+function budgetOf(budgets, forecast, one) {
   const open = budgets.filter((budget) => budget.limit > 0).sort((one, other) => other.spent / other.limit - one.spent / one.limit);
+  if (!open.length && one) return el("div", { class: "budget" }, el("p", { class: "note" }, `No budget of its own bounds ${one.by} ${one.value}.`));
   if (!open.length) return el("div", { class: "budget" }, ...ahead(forecast), el("p", { class: "note" }, "No budget is set: ", el("code", {}, "farthing budgets create")));
   const [budget] = open;
   const share = budget.spent / budget.limit;
-  const told = forecast?.budgets.find((one) => one.budget_id === budget.budget_id) ?? forecast;
+  const told = forecast?.budgets.find((known) => known.budget_id === budget.budget_id) ?? (one ? null : forecast);
   const due = told?.limit ? Math.max(0, Math.min(told.forecast / told.limit, 1) - share) : 0;
   const width = (part) => ({ width: percent(Math.min(part, 1), 1) });
   return el(
@@ -150,7 +164,7 @@ function figures({ saved, total, added }) {
   return [
     figure("spend", dollars(saved.actual_cost), { href: rows({}), note: plural(total.requests, "request") }),
     figure("rate", per(saved.actual_cost), { href: rows({}), note: `${per(saved.baseline_cost)} on the baseline` }),
-    figure("hits", percent(share(total.cache_hits), 1), { href: rows({ status: "cached" }), note: `${dollars(saved.by_source.answer_cache)} not spent` }),
+    figure("hits", percent(share(total.cache_hits), 1), { href: rows({ status: "cached" }), note: saved.by_source ? `${dollars(saved.by_source.answer_cache)} not spent` : plural(total.cache_hits, "request") }),
     figure("added", added === undefined ? "–" : duration(added), { href: rows({ status: "error" }), unit: "median", note: `${percent(share(total.errors), 2)} of requests failed` }),
   ];
 }
@@ -159,7 +173,7 @@ async function paid(place, usage, time) {
   let [rows, by] = [filled(usage.rows, time), time.by];
   if (by === "day" && usage.rows.length && usage.rows.length < 3) {
     by = "hour";
-    rows = filled((await ask("/v1/usage", { group_by: "hour", ...span(time), from: usage.rows[0].group })).rows, { by });
+    rows = filled((await ask("/v1/usage", { group_by: "hour", ...span(time), ...filtered(), from: usage.rows[0].group })).rows, { by });
   }
   const cumulative = asked().get("sum") === "1";
   refill(place, { rows: rows.map(({ group, cost, baseline_cost }) => ({ group, cost: cost ?? 0, baseline_cost: baseline_cost ?? 0 })), by, cumulative, isOpen: time.to === undefined }, (told) => {
@@ -186,6 +200,7 @@ export const segments = (label, entries) =>
   el("div", { class: "segments", role: "group", "aria-label": label }, entries.map(([text, isOn, href]) => el("a", { href, "data-goes": true, "aria-current": isOn ? "true" : null }, text)));
 
 function sources(saved) {
+  if (!saved.by_source) return card("Where the savings come from", null, el("p", { class: "waiting" }, "This is kept of all requests together. ", el("a", { href: changed(unfiltered), "data-goes": true }, "See it of all")));
   const whole = Math.max(saved.baseline_cost, saved.actual_cost) || 1;
   let left = saved.baseline_cost;
   const bar = (from, to, kind) => el("span", { class: "track" }, from === to ? null : el("i", { class: kind, style: { left: percent(Math.min(from, to) / whole, 2), width: `max(2px, ${percent(Math.abs(to - from) / whole, 2)})` } }));
@@ -222,10 +237,11 @@ async function why(place, rows) {
 
 async function spending(place) {
   const by = asked().get("group") in GROUPS ? asked().get("group") : "team";
-  const time = stretch();
-  const usage = await ask("/v1/usage", { group_by: by, ...span(time) });
+  const one = only();
+  if (one) return refill(place, one, () => card(`Spend of ${one.by} ${one.value}`, null, el("p", { class: "waiting" }, "Sums are kept by one of these at a time. ", el("a", { href: changed({ ...unfiltered, group: one.by === "team" ? null : one.by }), "data-goes": true }, `See every ${one.by}`))));
+  const usage = await ask("/v1/usage", { group_by: by, ...span(stretch()) });
   const columns = [[by[0].toUpperCase() + by.slice(1), false], ["Requests", true], ["Spend", true], ["Saved", true]];
-  const name = (group) => group === null ? el("span", { class: "unknown" }, `no ${by}`) : el("a", { href: address({ view: "requests", [by]: group }), "data-goes": true }, group);
+  const name = (group) => group === null ? el("span", { class: "unknown" }, `no ${by}`) : el("a", { href: changed({ ...unfiltered, [by]: group }), "data-goes": true }, group);
   refill(place, { rows: usage.rows.slice(0, SHOWN), by }, ({ rows }) => card(`Spend by ${by}`,
     segments("Group by", Object.keys(GROUPS).map((one) => [one, one === by, changed({ group: one === "team" ? null : one })])),
     table(`Spend by ${by}`, columns, rows.map((row) => [name(row.group), count(row.requests), dollars(row.cost), el("span", { class: "saved" }, dollars(row.savings))]))));

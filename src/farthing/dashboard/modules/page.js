@@ -11,7 +11,7 @@ import { listen } from "./live.js";
 import { models } from "./models.js";
 import * as notices from "./notices.js";
 import { overview, segments } from "./overview.js";
-import { RANGES, address, asked, changed, go, viewName } from "./place.js";
+import { RANGES, SUMMED, address, asked, changed, go, only, span, stretch, unfiltered, viewName } from "./place.js";
 import { requests } from "./requests.js";
 
 const VIEWS = { overview: ["Overview", overview], requests: ["Requests", requests], experiments: ["Experiments", experiments], cache: ["Cache", cache], models: ["Models", models], budgets: ["Budgets", budgets] };
@@ -25,7 +25,7 @@ const now = { view: null, place: null, name: null, asking: false, again: false, 
 function show() {
   const name = viewName() in VIEWS ? viewName() : "overview";
   byId("views").replaceChildren(...Object.entries(VIEWS).map(([one, [title]]) => el("a", { href: address({ view: one, request: null }), "data-goes": true, "aria-current": one === name ? "page" : null }, title)));
-  filterBar();
+  filterBar(name);
   const query = asked();
   query.delete("request");
   const place = `${name}?${query}`;
@@ -39,12 +39,32 @@ function show() {
   follow();
 }
 
-function filterBar() {
+function filterBar(view) {
   const query = asked();
   const range = query.get("range") ?? "month";
   const links = Object.entries(RANGES).map(([one, title]) => [title, one === range, changed({ range: one === "month" ? null : one, ...(one === "custom" ? {} : { from: null, to: null }) })]);
   const date = (name) => el("input", { type: "date", "aria-label": name, value: query.get(name), on: { change: (event) => go(changed({ [name]: event.target.value })) } });
-  byId("filters").replaceChildren(segments("Time", links), ...(range === "custom" ? [date("from"), date("to")] : []));
+  byId("filters").replaceChildren(...(view === "overview" ? narrowing() : []), segments("Time", links), ...(range === "custom" ? [date("from"), date("to")] : []));
+}
+
+// Whose figures are shown: everybody's, or those of one of a kind, which is chosen among those that have asked.
+function narrowing() {
+  const one = only();
+  const known = el("datalist", { id: "known" });
+  const name = el("input", { id: "whose", list: "known", autocomplete: "off", value: one?.value, hidden: !one, on: { change: () => go(changed({ ...unfiltered, [kind.value]: name.value.trim() || null })) } });
+  const kind = el("select", { "aria-label": "Whose", on: { change: async () => {
+    if (!kind.value) return go(changed(unfiltered));
+    Object.assign(name, { value: "", hidden: false, placeholder: `which ${kind.value}` });
+    name.focus();
+    try {
+      const { rows } = await ask("/v1/usage", { group_by: kind.value, ...span(stretch()) });
+      known.replaceChildren(...rows.filter((row) => row.group !== null).map((row) => el("option", { value: row.group })));
+    } catch (error) {
+      refused(error);
+    }
+  } } }, el("option", { value: "" }, "All requests"), SUMMED.map((by) => el("option", { value: by, selected: by === one?.by }, `One ${by}`)));
+  name.setAttribute("aria-label", "Which one");
+  return [kind, name, known];
 }
 
 // Asks for everything that is due. While one question is under way the next waits, and only one.

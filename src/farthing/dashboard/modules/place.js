@@ -6,6 +6,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 export const RANGES = { "24h": "24 h", "7d": "7 d", month: "Month", "30d": "30 d", custom: "Custom" };
 export const FILTERS = ["status", "model", "provider", "key", "team", "user", "session", "tag"];
+// Of one of these at a time the gateway keeps sums.
+export const SUMMED = ["team", "key", "tag", "model", "user", "provider"];
 const KEPT = ["range", "from", "to", ...FILTERS];
 
 export const asked = () => new URLSearchParams(location.search);
@@ -60,3 +62,10 @@ export function stretch(now = Date.now()) {
 export const span = ({ from, to }) => (to ? { from, to } : { from });
 
 export const filters = () => kept(FILTERS);
+export const unfiltered = Object.fromEntries(FILTERS.map((name) => [name, null]));
+
+// The one filter whose sums are kept, or null where there is none or another beside it.
+export function only() {
+  const [first, ...more] = Object.entries(filters());
+  return first && !more.length && SUMMED.includes(first[0]) ? { by: first[0], value: first[1] } : null;
+}

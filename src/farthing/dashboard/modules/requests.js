@@ -3,7 +3,7 @@
 import { byId, card, el } from "./dom.js";
 import { ask } from "./gateway.js";
 import { keysHint, showRows, step } from "./ledger.js";
-import { FILTERS, changed, filters, go, span, stretch } from "./place.js";
+import { FILTERS, changed, filters, go, span, stretch, unfiltered } from "./place.js";
 
 const PAGE = 50;
 const STATUSES = ["", "ok", "cached", "error", "cancelled", "interrupted", "rejected"];
@@ -43,7 +43,6 @@ function form() {
   const field = (name) => el("label", {}, name, name === "status"
     ? el("select", { id: "filter-status", on: { change: choose } }, STATUSES.map((one) => el("option", { value: one, selected: one === (now.status ?? "") }, one || "any")))
     : el("input", { id: `filter-${name}`, value: now[name] ?? null, placeholder: name === "tag" ? "name=value" : "any", autocomplete: "off" }));
-  const none = Object.fromEntries(FILTERS.map((name) => [name, null]));
   return el("form", { class: "finder", "aria-label": "Which requests", on: { submit: choose } }, FILTERS.map(field),
-    el("button", { type: "submit" }, "Find"), Object.keys(now).length ? el("a", { href: changed(none), "data-goes": true }, "Clear") : null);
+    el("button", { type: "submit" }, "Find"), Object.keys(now).length ? el("a", { href: changed(unfiltered), "data-goes": true }, "Clear") : null);
 }

@@ -23,7 +23,7 @@ async def cache_stats(connection: AsyncConnection, tenant: str | None, now_us: i
     alive = (answers.expires_at > now_us, answers.invalidated.is_(False), *of_tenant(answers.tenant, tenant))
     entries = await connection.scalar(sa.select(sa.func.count()).select_from(response_cache).where(*alive))
     popular = (
-        sa.select(answers.prompt, answers.model, answers.hits, answers.saved)
+        sa.select(answers.key, answers.prompt, answers.model, answers.hits, answers.saved)
         .where(*alive, answers.hits > 0)
         .order_by(answers.hits.desc(), answers.key)
         .limit(SHOWN)
@@ -36,7 +36,7 @@ async def cache_stats(connection: AsyncConnection, tenant: str | None, now_us: i
         "hit_rate_percent": 100 * total["hit_rate"],
         "by_level": {level: sums.requests for level, sums in found["cache"].items() if level not in {"miss", "off"}},
         "popular_queries": [
-            {"query": row.prompt, "model": row.model, "hits": row.hits, "savings": row.saved}
+            {"cache_key": row.key, "query": row.prompt, "model": row.model, "hits": row.hits, "savings": row.saved}
             for row in await connection.execute(popular)
         ],
     }
