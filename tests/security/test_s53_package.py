@@ -76,13 +76,13 @@ def test_a_wheel_holds_the_tree_and_nothing_else(wheels: tuple[Path, Path]) -> N
 
 
 def test_importing_the_package_does_nothing() -> None:
-    """No file is written, no process is started and no address is looked up by `import farthing.app`."""
+    """No file is written, no process is started and no address is looked up by `import farthing.app.application`."""
     watch = (
         "import sys\n"
         "seen = []\n"
         "bad = {'socket.connect', 'socket.getaddrinfo', 'subprocess.Popen', 'os.exec', 'os.posix_spawn', 'os.fork'}\n"
         "sys.addaudithook(lambda event, arguments: seen.append(event) if event in bad else None)\n"
-        "import farthing.app, farthing.cli\n"
+        "import farthing.app.application, farthing.cli\n"
         "sys.exit(repr(seen) if seen else 0)"
     )
     done = subprocess.run([sys.executable, "-B", "-c", watch], check=False, capture_output=True, text=True)

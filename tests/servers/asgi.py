@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from farthing.app import Application, create_app
+from farthing.app.application import Application, create_app
 from farthing.http.sockets import PUSH
 from farthing.settings import Settings
 

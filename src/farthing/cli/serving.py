@@ -96,7 +96,7 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _serve_alone(settings: Settings, listener: socket.socket, tell_ready: Callable[[], None]) -> None:
-    from farthing.app import create_app
+    from farthing.app.application import create_app
     from farthing.cli.database import make_new
 
     try:

@@ -91,7 +91,7 @@ def work(listener: socket.socket, beats: socket.socket) -> None:
             _say(beats)
 
     try:
-        from farthing.app import create_app
+        from farthing.app.application import create_app
 
         settings = load()
         server = Server(create_app(settings), settings, tell_ready=beat, beat=beat, interrupt=INTERRUPT)

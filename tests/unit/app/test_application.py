@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from farthing.app import from_environment, storage
+from farthing.app import storage
+from farthing.app.application import from_environment
 from farthing.app.storage import Storage
 from farthing.background.clock import ManualClock
 from farthing.domain.errors import Unavailable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farthing.app import VERSION, create_app
+from farthing.app.application import VERSION, create_app
 from farthing.domain.errors import Unavailable
 from farthing.settings import Settings
 from farthing.store import Store
