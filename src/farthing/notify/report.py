@@ -20,8 +20,8 @@ from farthing.notify.webhook import Webhook
 from farthing.ports import Clock, Stretch
 from farthing.ports.reports import Order, Reporting
 
-ATTACHED_MOST = 5 * 1024 * 1024
-"""Bytes of a mail's files together: most servers refuse a mail of 10 MiB, and base64 adds a third."""
+ATTACHED_MOST = 2 * 1024 * 1024
+"""Bytes of a mail's files together: every server takes them, and requests are held up for a blink at worst."""
 PATIENCE_S = 1_500.0
 """For writing and sending, shorter than the lease of a delivery."""
 

@@ -72,15 +72,10 @@ requests = sa.Table(
     sa.Column("attempts", Json),
     sa.Index("ix_requests_created", "created_at", "request_id"),
     sa.Index("ix_requests_tenant_created", "tenant", "created_at", "request_id"),
-    # The sums do not tell sessions apart: there are too many.
-    sa.Index(
-        "ix_requests_session",
-        "session",
-        "created_at",
-        "request_id",
-        sqlite_where=sa.column("session").is_not(None),
-        postgresql_where=sa.column("session").is_not(None),
-    ),
+    # Holds rows with a session only. The sums do not tell sessions apart: there are too many.
+    sa.Index("ix_requests_session", "session", "created_at", "request_id"),
+    # Holds estimates only, which are few; the sums do not tell them apart.
+    sa.Index("ix_requests_estimated", "created_at", "tenant", "cost"),
 )
 
 value_metrics = sa.Table(

@@ -26,8 +26,9 @@ REVISIONS = (
     "0011",
     "0010",
     "0012",
-    "0014",
     "0013",
+    "0014",
+    "0015",
 )
 """Every revision this release knows, in order."""
 HEAD = REVISIONS[-1]

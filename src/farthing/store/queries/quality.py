@@ -14,7 +14,7 @@ SHOWN = 10
 """Answers in each list."""
 
 
-def of_tenant(column: sa.Column[Any], tenant: str | None) -> list[sa.ColumnElement[bool]]:
+def of_tenant(column: sa.ColumnElement[Any], tenant: str | None) -> list[sa.ColumnElement[bool]]:
     """The condition that keeps to one tenant, none for None."""
     return [] if tenant is None else [column == tenant]
 
