@@ -56,12 +56,18 @@ async def page(
         last_us, last = _read_cursor(cursor, tenant, wanted)
         where.append(_older_than(last_us, last))
         until_us = last_us + 1
-    ordered = sa.select(*_COLUMNS).where(*where).order_by(requests.c.created_at.desc(), requests.c.request_id.desc())
+    where += [requests.c.created_at >= sa.bindparam("start"), requests.c.created_at < sa.bindparam("end")]
+    statement = (
+        sa.select(*_COLUMNS)
+        .where(*where)
+        .order_by(requests.c.created_at.desc(), requests.c.request_id.desc())
+        .limit(sa.bindparam("left"))
+    )
     found: list[sa.RowMapping] = []
     async with aclosing(spans(connection, tenant, wanted, until_us)) as parts:
         async for start_us, end_us in parts:
-            part = ordered.where(requests.c.created_at >= start_us, requests.c.created_at < end_us)
-            found += (await connection.execute(part.limit(limit + 1 - len(found)))).mappings()
+            given = {"start": start_us, "end": end_us, "left": limit + 1 - len(found)}
+            found += (await connection.execute(statement, given)).mappings()
             if len(found) > limit:
                 break
     more = found[limit - 1] if len(found) > limit else None
