@@ -20,7 +20,7 @@ MOST_QUEUED: Final = 64
 MOST_QUEUED_BYTES: Final = 1024 * 1024
 SEND_BUFFER: Final = 64 * 1024
 """Bytes that the kernel keeps for a client, so that one which does not read is noticed."""
-PING_S: Final = 10.0
+PING_S: Final = 20.0
 """Between two pings, and for each to be answered."""
 CLOSING_S: Final = 1.0
 """For a client to hear why it is let go, and to close its side."""
