@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from farthing.domain.catalogue import TIERS
 from farthing.domain.chat import ChatRequest, Message, Text
+from farthing.domain.routing.cold import COLD
 from farthing.domain.routing.complexity import score, tier_of
 from farthing.domain.routing.features import read_features
 from farthing.domain.tokens import estimate
@@ -23,9 +24,10 @@ FAILED = 0.5
 
 
 class Row(NamedTuple):
-    """One prompt: its score, its length in tokens, and the quality of both models."""
+    """One prompt: its score, as it is and moved by the prior, its length in tokens, and the quality of both models."""
 
     score: float
+    moved: float
     tokens: int
     cheap: float
     strong: float
@@ -38,12 +40,16 @@ def main() -> None:
     failed = [row.cheap < FAILED for row in rows]
     print(f"{len(rows):,} prompts, {cheap} fails {sum(failed) / len(rows):.1%}")
     print(f"AUC for that failure: score {auc([row.score for row in rows], failed):.3f}", end=", ")
+    print(f"moved by the prior {auc([row.moved for row in rows], failed):.3f}", end=", ")
     print(f"length alone {auc([row.tokens for row in rows], failed):.3f}")
+    gains = [row.strong - row.cheap for row in rows]
+    recovered = [apgr([row[place] for row in rows], gains) for place in range(3)]
+    print("gain recovered (APGR): score {:.3f}, moved by the prior {:.3f}, length alone {:.3f}".format(*recovered))
     print(f"{'tier':10}{'share':>8}{'cheap':>8}{'strong':>8}")
     for tier in TIERS:
         those = [row for row in rows if tier_of(row.score) == tier]
         if those:
-            cheap_mean, strong_mean = (sum(column) / len(those) for column in list(zip(*those, strict=True))[2:])
+            cheap_mean, strong_mean = (sum(column) / len(those) for column in list(zip(*those, strict=True))[3:])
             print(f"{tier:10}{len(those) / len(rows):8.1%}{cheap_mean:8.3f}{strong_mean:8.3f}")
 
 
@@ -58,7 +64,8 @@ def read(path: str, cheap: str, strong: str) -> list[Row]:
                 chat = ChatRequest(model="auto", messages=(Message("user", (Text(prompt),)),))
                 parts, _ = read_features(chat)
                 qualities = models[cheap]["quality"], models[strong]["quality"]
-                rows.append(Row(score(parts.values()), estimate(prompt), *qualities))
+                found = score(parts.values())
+                rows.append(Row(found, COLD.moved(found, len(prompt)), estimate(prompt), *qualities))
     return rows
 
 
@@ -78,6 +85,18 @@ def auc(scores: Sequence[float], positive: Sequence[bool]) -> float:
         total += hits
         place = end
     return wins / (total * negatives)
+
+
+def apgr(scores: Sequence[float], gains: Sequence[float]) -> float:
+    """The share of the strong model's gain that is recovered, on average over all shares of calls to it (RouteLLM).
+
+    Rows of one score stand in the order in which they were recorded.
+    """
+    found = recovered = 0.0
+    for _, gain in sorted(zip(scores, gains, strict=True), key=lambda row: -row[0]):
+        recovered += gain
+        found += recovered
+    return found / recovered / len(gains)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ def main() -> None:
     paths = [Path(argument) for argument in sys.argv[1:]]
     found = [file for path in paths for file in (sorted(path.glob("*.jsonl*")) if path.is_dir() else [path])]
     rows = [row for file in found for row in priced(read_labels(file), {})]
-    raw = priors.packed(priors.fit_prior(rows))
-    Path(priors.__file__).with_name(priors.FILE).write_bytes(raw)
+    prior = priors.fit_prior(rows)
+    Path(priors.__file__).with_name(priors.FILE).write_bytes(priors.packed(prior))
+    print(f"of length alone, for farthing.domain.routing.cold: usual {prior.usual[1]:.4f}, step {prior.steps[1]:.4f}")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ def status(*, url: GatewayUrl = None, config: ConfigFile = None, as_json: AsJson
         return
     active, labels = found["active"], found["labels"]
     if active is None:
-        print("nothing learned yet: models are chosen by complexity")
+        weight = found["prior"]["weight"]
+        print(f"nothing learned yet: models are chosen by complexity, which the prior moves with weight {weight:g}")
     else:
         print(f"in force since {active['created_at']}: {active['id']}")
         if found["unused"] is not None:

@@ -31,6 +31,7 @@ OLDER = {**ACTIVE, "id": "r0", "is_active": False}
 NOTHING: dict[str, Any] = {
     "active": None,
     "unused": None,
+    "prior": {"is_in_force": True, "weight": 0.15, "most": 0.5},
     "labels": {"total": 0, "models": {}},
     "is_enough": False,
     "training": None,
@@ -43,6 +44,7 @@ MUCH = {
     **NOTHING,
     "active": ACTIVE,
     "unused": "it reads embeddings",
+    "prior": {"is_in_force": True, "weight": 0.15, "most": 0.5},
     "labels": {"total": 1446, "models": {"large": 412, "small": 1034}},
     "is_enough": True,
     "last": {**RUN, "reason": None, "outcome": "failed"},
@@ -116,7 +118,7 @@ def test_status_says_what_decides(farthing: Farthing, gateway: Gateway, url: str
     """And from what, and what can be gone back to; before anything is learned it says that."""
     said = farthing("learning", "status", FARTHING_URL=url)
     assert said.out.splitlines() == [
-        "nothing learned yet: models are chosen by complexity",
+        "nothing learned yet: models are chosen by complexity, which the prior moves with weight 0.15",
         "rated answers: none (too few to learn from)",
     ]
     gateway.status = MUCH

@@ -24,7 +24,7 @@ from farthing.domain.routing import STRATEGIES
 from farthing.domain.secrecy import Secret
 from farthing.insight.learning.retraining import Tell, TrainingFailed
 from farthing.money.ledger import Ledger
-from farthing.ports.learning import Run, Trained
+from farthing.ports.learning import Learned, Run, Trained
 from farthing.providers.fake import FakeTransport
 from farthing.store import open_store
 from tests.conformance.store.samples import NOON_US
@@ -173,10 +173,19 @@ async def test_a_start_waits_for_no_more_than_it_must(
         patch.setattr(snapshots, "FIRST_LEARN_S", float("inf"))
         await one.refresher.first_learn()
     await one.run()
-    monkeypatch.setattr(snapshots, "FIRST_LEARN_S", 0.0)
+    runs, is_there = other.storage.store.runs, asyncio.Event()
+    active = runs.active
+
+    async def late() -> Learned | None:
+        await is_there.wait()
+        return await active()
+
+    monkeypatch.setattr(runs, "active", late)
+    monkeypatch.setattr(snapshots, "FIRST_LEARN_S", 0.01)
     await other.refresher.first_refresh()
     await other.refresher.first_learn()
     assert other.refresher.snapshots.current.strategies is STRATEGIES
+    is_there.set()
     assert await other.knows()
 
 

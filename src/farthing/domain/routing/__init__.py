@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from farthing.domain.routing.cold import COLD
 from farthing.domain.routing.complexity import Complexity
 from farthing.domain.routing.foresight import Foresight, Foreteller
 from farthing.domain.routing.hybrid import Hybrid
@@ -16,13 +17,10 @@ from farthing.domain.routing.unlearned import Unlearned
 QUALITY_FLOOR = 0.02
 """The most quality, in points of 0..1, that a cheaper answer may cost where nobody says otherwise."""
 
-_COMPLEXITY = Complexity()
+_COMPLEXITY, _COLD = Complexity(), Complexity(COLD)
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
-    {
-        strategy.name: strategy
-        for strategy in (_COMPLEXITY, Unlearned("learning", _COMPLEXITY), Unlearned("hybrid", _COMPLEXITY))
-    }
+    {strategy.name: strategy for strategy in (_COMPLEXITY, Unlearned("learning", _COLD), Unlearned("hybrid", _COLD))}
 )
 """Every strategy by its name, before anything is learned."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from farthing.domain.catalogue import Catalogue, Tier
 from farthing.domain.chat import ChatRequest
+from farthing.domain.routing.cold import LengthPrior
 from farthing.domain.routing.features import read_features
 from farthing.domain.routing.needs import read_needs
 from farthing.domain.routing.plan import Confidence, Plan
 from farthing.domain.routing.selection import Pool
+from farthing.domain.tokens import last_user_text
 
 WEIGHTS = {
     "length": 0.60,
@@ -78,7 +81,9 @@ class Complexity:
 
     name = "complexity"
 
-    def __init__(self) -> None:
+    def __init__(self, prior: LengthPrior | None = None) -> None:
+        """`prior` moves the score; without it the score is of the documented features alone."""
+        self._prior = prior
         self._pool = Pool(Catalogue(models={}))
 
     def plan(
@@ -99,6 +104,10 @@ class Complexity:
             self._pool = Pool(catalogue)
         parts, extent = read_features(chat)
         complexity = score(parts.values())
+        metadata: dict[str, Any] = {"decided_by": "complexity", "parts": parts, "thresholds": _THRESHOLDS}
+        if self._prior is not None:
+            metadata["before_prior"] = _rounded(complexity)
+            complexity = self._prior.moved(complexity, len(last_user_text(chat.messages)))
         tier = tier_of(complexity)
         needs = read_needs(chat, tier)
         choice = self._pool.choose(needs, tier, allowed)
@@ -110,9 +119,13 @@ class Complexity:
             needs=needs,
             candidates=choice.candidates,
             tier=tier,
-            score=int(complexity * 10_000 + 0.5) / 10_000,
-            metadata={"decided_by": "complexity", "parts": parts, "thresholds": _THRESHOLDS},
+            score=_rounded(complexity),
+            metadata=metadata,
         )
+
+
+def _rounded(complexity: float) -> float:
+    return int(complexity * 10_000 + 0.5) / 10_000
 
 
 def _seen(parts: Mapping[str, float]) -> str:

@@ -9,6 +9,8 @@ from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from farthing.domain.errors import Stopping
+from farthing.domain.routing import STRATEGIES
+from farthing.domain.routing.cold import COLD
 from farthing.domain.routing.pace import Pace
 from farthing.http.moments import rfc3339
 from farthing.http.services import services_of
@@ -37,6 +39,7 @@ async def status(request: Request) -> dict[str, Any]:
     return {
         "active": next((run for run in runs if run["is_active"]), None),
         "unused": snapshot.unused,
+        "prior": {"is_in_force": snapshot.strategies is STRATEGIES, "weight": COLD.weight, "most": COLD.most},
         "labels": {"total": sum(found.labels.values()), "models": dict(found.labels)},
         "is_enough": is_enough(found.labels),
         "training": next((run for run in runs if run["outcome"] == "running"), None),

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from farthing.domain.catalogue import VIRTUAL_MODELS
 from farthing.domain.errors import InvalidRequest
 from farthing.domain.routing import STRATEGIES, concrete, strategy_for
+from farthing.domain.routing.cold import COLD
 from tests.unit.domain.routing.samples import LARGE, SMALL, THREE, ask, catalogue, model, unrouted
 
 
@@ -21,19 +22,17 @@ def test_strategies_are_registered_under_their_own_names() -> None:
 @pytest.mark.parametrize("name", ["learning", "hybrid"])
 @pytest.mark.parametrize("text", ["hi", "Prove that there are infinitely many primes."])
 def test_a_strategy_that_has_learned_nothing_says_so(name: str, text: str) -> None:
-    """It decides as complexity does, under its own name, with low confidence."""
+    """It decides as complexity does, moved by the prior, under its own name, with low confidence."""
     plan = STRATEGIES[name].plan(ask(text), THREE)
     instead = STRATEGIES["complexity"].plan(ask(text), THREE)
     assert plan.strategy == name
     assert plan.confidence == "low"
     assert plan.reason == f"{instead.reason[:-1]}; nothing learned yet."
     assert plan.metadata["decided_by"] == "complexity"
-    assert (plan.models, plan.candidates, plan.tier, plan.score) == (
-        instead.models,
-        instead.candidates,
-        instead.tier,
-        instead.score,
-    )
+    assert (plan.models, plan.candidates, plan.tier) == (instead.models, instead.candidates, instead.tier)
+    assert plan.metadata["before_prior"] == instead.score
+    assert plan.score == pytest.approx(COLD.moved(instead.score or 0, len(text)), abs=1e-4)
+    assert "before_prior" not in instead.metadata
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
