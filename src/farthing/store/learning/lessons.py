@@ -38,12 +38,9 @@ _BY_ANSWER = sa.and_(
 )
 _TOLD = _SAID.quality, _SAID.is_correct, _SAID.is_helpful, _SAID.source, _SAID.created_at.label("rated_at")
 _PAIR = comparisons.c
-_GAVE_WAY = (
-    sa.select(_PAIR.other_quality)
-    .where(_PAIR.request_id == _LESSON.request_id, _PAIR.other_request_id == _LESSON.request_id)
-    .scalar_subquery()
-    .label("gave_way")
-)
+_BOTH_ITS = _PAIR.request_id == _LESSON.request_id, _PAIR.other_request_id == _LESSON.request_id
+"""A comparison of two answers that the request itself has paid for."""
+_GAVE_WAY = sa.select(_PAIR.other_quality).where(*_BOTH_ITS).scalar_subquery().label("gave_way")
 """What a judge made of a first answer that gave way to the one that was served (0..1)."""
 
 
@@ -88,7 +85,8 @@ class Lessons:
         """Answers by model that were rated, not only asked for again. Raises `Unavailable`."""
         is_rated = _SAID.source != "implicit"
         rated = sa.union(
-            *(sa.select(_LESSON.request_id, _LESSON.model).where(said, is_rated) for said in (_BY_REQUEST, _BY_ANSWER))
+            *(sa.select(_LESSON.request_id, _LESSON.model).where(said, is_rated) for said in (_BY_REQUEST, _BY_ANSWER)),
+            sa.select(_LESSON.request_id, _PAIR.other_model).where(*_BOTH_ITS),
         )
         found = rated.subquery()
         statement = sa.select(found.c.model, sa.func.count()).group_by(found.c.model).order_by(found.c.model)

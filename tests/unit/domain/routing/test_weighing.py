@@ -67,6 +67,20 @@ def test_each_model_has_its_own_weight_that_starts_from_that_of_all() -> None:
     assert weights.of("new", "self_check") < 0.1
 
 
+@pytest.mark.parametrize("start", [0.05, 0.5, 0.95])
+def test_what_is_expected_comes_to_what_answers_are_worth(start: float) -> None:
+    """Of a model that is right in 70 of 100, and of whose answers 80 of 100 good ones and 30 of 100 bad ones agree.
+
+    Learned from those that passed alone, 86 of 100 would be expected.
+    """
+    passed, good_passed = 0.7 * 0.8 + 0.3 * 0.3, 0.7 * 0.8 / (0.7 * 0.8 + 0.3 * 0.3)
+    expected = start
+    for _ in range(50):
+        expected = passed * good_passed + (1 - passed) * revised(expected, 0.0, WEIGHT)
+    assert round(good_passed, 2) == 0.86
+    assert expected == pytest.approx(0.7, abs=0.03)
+
+
 @given(st.lists(st.tuples(SHARES, SHARES, SHARES), max_size=20))
 def test_every_weight_is_within_bounds(answers: list[tuple[float, float, float]]) -> None:
     """Whatever the answers, and whatever the order in which they come."""
