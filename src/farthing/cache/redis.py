@@ -25,9 +25,13 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 0.05
-"""For a free connection, for a new one, and for an answer."""
+"""For a new connection, and for an answer."""
 PATIENCE = 1.2
 """How many such timeouts a command may take in all."""
+BACKSTOP = 4
+"""How many times as long the library waits, which knows nothing of a loop that is late."""
+LATE = 0.5
+"""By how much of its time a loop has to come late for a command to be given the time once more."""
 MOST_CONNECTIONS = 16
 WARMING_S = 1.0
 """What all connections may take at the start, when nobody waits for them."""
@@ -69,8 +73,12 @@ class RedisLink:
         from redis.backoff import NoBackoff
         from redis.exceptions import RedisError
 
-        limits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
-        pool = BlockingConnectionPool.from_url(url, max_connections=MOST_CONNECTIONS, timeout=timeout_s)
+        limits = {
+            "socket_timeout": BACKSTOP * timeout_s,
+            "socket_connect_timeout": timeout_s,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        pool = BlockingConnectionPool.from_url(url, max_connections=MOST_CONNECTIONS, timeout=BACKSTOP * timeout_s)
         # After the URL was read: the library lets its options win, and they must not slow requests down.
         pool.connection_kwargs.update(limits)
         self.client: Redis = Redis(connection_pool=pool)
@@ -95,8 +103,7 @@ class RedisLink:
             return None
         self._rests_until = now + REST_S
         try:
-            async with asyncio.timeout(self._deadline_s):
-                answer = await command
+            answer = await self._in_time(command)
         except self._failures as error:
             self._failed(error)
             return None
@@ -104,6 +111,23 @@ class RedisLink:
             self._is_away = False
             logger.info("Redis is back")
         return answer
+
+    async def _in_time(self, command: Awaitable[T]) -> T:
+        """The answer, if it comes in time. A loop that was late has not yet looked whether it has come: it looks."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._deadline_s
+
+        def forgive() -> None:
+            if loop.time() >= due:
+                limit.reschedule(loop.time() + self._deadline_s)
+
+        async with asyncio.timeout_at(due) as limit:
+            # It comes before the limit does, also where both are due by now.
+            looking = loop.call_at(due - LATE * self._deadline_s, forgive)
+            try:
+                return await command
+            finally:
+                looking.cancel()
 
     async def warm_up(self) -> None:
         """Opens all connections, so that the first requests, which come at once, do not wait for each other's."""

@@ -17,7 +17,7 @@ from redis.asyncio.connection import Connection
 
 from farthing.background.clock import ManualClock, SystemClock
 from farthing.cache import RedisLevel, RedisLink, RedisValues
-from farthing.cache.redis import MOST_CONNECTIONS, PACKED_BYTES, REST_S, TIMEOUT_S
+from farthing.cache.redis import BACKSTOP, MOST_CONNECTIONS, PACKED_BYTES, REST_S, TIMEOUT_S
 from farthing.domain.authentic import signed
 from farthing.domain.secrecy import Secret
 from tests.conformance.cache.conftest import SECRET, entry
@@ -52,7 +52,7 @@ async def test_the_timeouts_reach_the_socket(link: RedisLink) -> None:
     """They are what keeps a frozen Redis from freezing us, and have been lost on the way before."""
     connection = await link.client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
     assert isinstance(connection, Connection)
-    assert (connection.socket_timeout, connection.socket_connect_timeout) == (TIMEOUT_S, TIMEOUT_S)
+    assert (connection.socket_timeout, connection.socket_connect_timeout) == (BACKSTOP * TIMEOUT_S, TIMEOUT_S)
     await link.client.connection_pool.release(connection)
 
 
@@ -60,7 +60,7 @@ async def test_the_url_cannot_lengthen_the_timeouts(redis_database: str, clock: 
     """What a request can bear is not for an option in a URL to say."""
     link = RedisLink(f"{redis_database}?socket_timeout=30&socket_connect_timeout=30", clock=clock)
     connection = link.client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-    assert (connection.socket_timeout, connection.socket_connect_timeout) == (TIMEOUT_S, TIMEOUT_S)
+    assert (connection.socket_timeout, connection.socket_connect_timeout) == (BACKSTOP * TIMEOUT_S, TIMEOUT_S)
     await link.aclose()
 
 
@@ -134,6 +134,31 @@ def test_a_connection_that_was_reset_a_moment_ago_is_a_miss(clock: ManualClock) 
 
     with socket.create_server(("127.0.0.1", 0)) as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(play(server.getsockname()[1])) == (None, "away")
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_loop_that_is_late_is_no_fault_of_redis(clock: ManualClock, *, is_answered: bool) -> None:
+    """An answer that came while something else took the loop's time is heard; silence is given up as ever."""
+    ours, theirs = socket.socketpair()
+
+    def answer_and_take_the_time() -> None:
+        if is_answered:
+            theirs.send(b"PONG")
+        time.sleep(2 * TIMEOUT_S)
+
+    async def play() -> tuple[bytes | None, str]:
+        link = RedisLink(f"redis://127.0.0.1:{free_port()}/0", clock=clock)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        asking = asyncio.ensure_future(link.ask(reader.readexactly(4)))
+        await asyncio.sleep(0)
+        answer_and_take_the_time()
+        heard = await asking
+        writer.close()
+        return heard, link.state
+
+    # The loop that serves users.
+    with theirs, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(play()) == ((b"PONG", "ok") if is_answered else (None, "away"))
 
 
 async def test_cancelled_requests_never_get_each_others_answers(redis_database: str, clock: ManualClock) -> None:
