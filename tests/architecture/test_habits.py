@@ -35,7 +35,6 @@ PLAIN_THOUGH_NAMED_LIKE_SECRETS = {
     "src/farthing/gateway/recording.py:Draft.cache_key": "names a kept answer",
     "src/farthing/gateway/snapshot.py:Snapshot.keys": "what stands for keys, by digest",
     "src/farthing/http/facts.py:Head.credential": "made for every request, which a wrapper would slow; repr omits it",
-    "src/farthing/http/feedback.py:FeedbackBody.cache_key": "names a kept answer",
     "src/farthing/http/services.py:Services.new_secret": "makes secrets, and holds none",
     "src/farthing/ports/__init__.py:Filter.key": "a key's id",
     "src/farthing/ports/learning.py:Lesson.cache_key": "names a kept answer",

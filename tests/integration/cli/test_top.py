@@ -132,6 +132,10 @@ def test_a_terminal_follows_what_is_asked(demo: Gateway, top: Callable[..., Term
     assert terminal.sees("ANSWERED BY")
     terminal.press("r")
     assert terminal.sees("ANSWERED BY")
+    terminal.press("/q")
+    assert terminal.sees("/q▏")
+    terminal.press("\r")
+    assert terminal.sees("none of the requests has q")
     assert terminal.settings != terminal.before
     terminal.press("q")
     assert terminal.ended() == 0

@@ -74,13 +74,11 @@ def _print_changes(watch: Watch, *, once: bool) -> None:
 
 
 def _print_once(figures: Figures) -> None:
-    from farthing.cli.top.sections import SECTIONS, budget, numbers, sentence
+    from farthing.cli.top.sections import SECTIONS, month, numbers, sentence
 
     say(sentence(figures))
-    for name, value in numbers(figures):
+    for name, value in [*numbers(figures), *month(figures)]:
         say(f"{name:<12} {value}")
-    if used := budget(figures):
-        say(f"{'Budget':<12} {used}")
     for make in SECTIONS.values():
         section = make(figures)
         print()
@@ -96,23 +94,22 @@ def _show(watch: Watch, url: str) -> None:
     from rich.console import Console
     from rich.live import Live
 
+    from farthing.cli.top.choice import Choice
     from farthing.cli.top.keyboard import keyboard
     from farthing.cli.top.screen import screen
-    from farthing.cli.top.sections import SECTIONS
 
     # The terminal is put in order again on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
-    views = {name[0]: name for name in SECTIONS} | {"a": None}
-    only: str | None = None
+    choice = Choice()
     with keyboard() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         drawn = None
         while True:
             size = console.size
-            if drawn != (size, only) or watch.turn(TURN_S):
-                live.update(screen(watch, url, only=only, width=size.width, height=size.height), refresh=True)
-                drawn = (size, only)
+            if drawn != (size, choice) or watch.turn(TURN_S):
+                live.update(screen(watch, url, choice=choice, width=size.width, height=size.height), refresh=True)
+                drawn = (size, choice)
             key = pressed()
-            if key == "q":
+            if key == "q" and not choice.is_typing:
                 return
-            only = views.get(key, only)
+            choice = choice.after(key)

@@ -19,6 +19,8 @@ LOOK_S = 2.0
 """Between two looks at the gateway at least, however much is asked there."""
 SOON_S, LATEST_S = 0.5, 5.0
 """Between two attempts to be told, the first and the last ones."""
+FORECAST_S = 60.0
+"""Between two questions for the forecast."""
 ROWS = "100"
 """Requests that are looked at."""
 TRIALS = "20"
@@ -37,20 +39,27 @@ class Socket(Protocol):
 class Questions:
     """Asks a gateway for all that is shown."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, *, now: Callable[[], float] = time.monotonic) -> None:
+        """`now` counts seconds."""
         self._gateway = gateway
+        self._now = now
         self._sees_budgets = True
+        self._forecast: Answer = {"forecast": None, "interval": None}
+        self._foretold = -FORECAST_S
 
     def figures(self) -> Figures:
         """What is so now, by the gateway's own clock. Raises `CommandError`."""
         get = self._gateway.get
         metrics = get("/routing/metrics")
         now = datetime.fromisoformat(metrics["generated_at"])
+        month = {"from": now.strftime("%Y-%m-01")}
         day_ago, hour_ago = (_moment(now - timedelta(hours=hours)) for hours in (24, 1))
         return figures_of(
             {
                 "metrics": metrics,
-                "savings": get("/v1/savings", {"from": now.strftime("%Y-%m-01")}),
+                "savings": get("/v1/savings", month),
+                "teams": get("/v1/usage", {"group_by": "team", **month}),
+                "forecast": self._ahead(),
                 "hours": get("/v1/usage", {"group_by": "hour", "from": day_ago}),
                 "models": get("/v1/usage", {"group_by": "model", "from": hour_ago}),
                 "providers": get("/v1/providers"),
@@ -59,6 +68,12 @@ class Questions:
                 "budgets": self._budgets(),
             }
         )
+
+    def _ahead(self) -> Answer:
+        """It takes longest, and is another only tomorrow."""
+        if self._now() >= self._foretold + FORECAST_S:
+            self._forecast, self._foretold = self._gateway.get("/v1/forecast"), self._now()
+        return self._forecast
 
     def _budgets(self) -> Answer:
         """Not everybody may see them."""

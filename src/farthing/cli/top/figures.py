@@ -66,6 +66,24 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     limit: float
 
 
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What the month will have cost at its end, in US dollars, with its 95 % interval where that is known."""
+
+    expected: float
+    interval: tuple[float, float] | None
+
+
+class Team(msgspec.Struct, frozen=True, kw_only=True):
+    """What a team has spent and saved in the month so far, in US dollars; None is unknown."""
+
+    name: str
+    requests: int
+    cost: float | None
+    saved: float | None
+    share: float
+    """Of what was spent, 0 to 1."""
+
+
 class Month(msgspec.Struct, frozen=True, kw_only=True):
     """What was paid and saved in the month so far, in US dollars."""
 
@@ -100,7 +118,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     hours: list[float]
     """What each hour of the last day cost, in US dollars."""
     budget: Budget | None
+    forecast: Forecast | None
     models: list[Model]
+    teams: list[Team]
     experiments: list[Trial]
     requests: list[Asked]
 
@@ -120,6 +140,8 @@ def figures_of(answers: Mapping[str, Answer]) -> Figures:
         today=_today(now, answers["hours"]["rows"]),
         hours=_hours(now, answers["hours"]["rows"]),
         budget=_budget(answers["budgets"]["data"]),
+        forecast=_forecast(answers["forecast"]),
+        teams=_teams(answers["teams"]),
         models=_models(answers["models"]["rows"], answers["providers"]["models"]),
         experiments=[_trial(experiment) for experiment in answers["experiments"]["data"]],
         requests=[_asked(row) for row in rows],
@@ -172,6 +194,29 @@ def _budget(budgets: Sequence[Answer]) -> Budget | None:
     first = max(bounded, key=lambda budget: float(budget["spent"] / budget["limit"]))
     name = first["name"] or first["subject"] or first["tenant"] or first["scope"]
     return Budget(name=name, window=first["window"], spent=first["spent"], limit=first["limit"])
+
+
+def _forecast(told: Answer) -> Forecast | None:
+    expected, interval = told["forecast"], told["interval"]
+    if expected is None:
+        return None
+    return Forecast(expected=expected, interval=interval and (interval[0], interval[1]))
+
+
+def _teams(told: Answer) -> list[Team]:
+    """The dearest first, as they are told; what belongs to none is not shown."""
+    spent = told["total"]["cost"] or 0.0
+    return [
+        Team(
+            name=row["group"],
+            requests=row["requests"],
+            cost=row["cost"],
+            saved=row["savings"],
+            share=(row["cost"] or 0.0) / spent if spent else 0.0,
+        )
+        for row in told["rows"]
+        if row["group"] is not None
+    ]
 
 
 def _models(rows: Sequence[Answer], known: Answer) -> list[Model]:

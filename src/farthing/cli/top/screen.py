@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
+from msgspec.structs import replace
 from rich.box import ROUNDED
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.panel import Panel
@@ -12,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from farthing.cli.terminal import shown
+from farthing.cli.top.choice import Choice
 from farthing.cli.top.feed import Watch
-from farthing.cli.top.sections import BAR_BLOCKS, SECTIONS, USUAL, WIDE, Section, budget, numbers, pace, sentence, spark
+from farthing.cli.top.sections import BAR_BLOCKS, SECTIONS, USUAL, WIDE, Section, month, numbers, pace, sentence, spark
 
-KEYS = "q quit · m models · e experiments · r requests · a all"
+KEYS = "q quit · m models · t teams · e experiments · r requests · a all · / filter"
 LOW = 16
 """Lines from which on there is room for more than the sentence and tables."""
 WIDEST = 120
@@ -34,21 +36,35 @@ STYLES = {
 }
 
 
-def screen(watch: Watch, url: str, *, only: str | None, width: int, height: int) -> Group:
-    """What is to be seen on so many characters and lines; `only` names the table that has them for itself."""
+def screen(watch: Watch, url: str, *, choice: Choice, width: int, height: int) -> Group:
+    """What is to be seen on so many characters and lines."""
     parts: list[RenderableType] = [_title(watch, url), *_paragraph(sentence(watch.figures), width, "bold")]
     if watch.trouble is not None:
         parts += _paragraph(watch.trouble, width, "bold yellow")
-    left = height - len(parts) - len(KEYS.splitlines())
+    left = height - len(parts) - 1
     if height >= LOW:
         lines = _figures(watch, width)
         parts.append(Panel(Group(*lines), box=ROUNDED, border_style="dim", padding=(0, 1), width=min(width, WIDEST)))
         left -= len(lines) + FRAME
-    sections = [SECTIONS[name](watch.figures) for name in ([only] if only is not None else SECTIONS)]
+    names = SECTIONS if choice.only is None else [choice.only]
+    sections = [_narrowed(SECTIONS[name](watch.figures), choice) for name in names]
     tables = [
         _table(section, rows, width) for section, rows in zip(sections, _shares(sections, left), strict=True) if rows
     ]
-    return Group(*parts, *tables, _line(KEYS, "dim"))
+    return Group(*parts, *tables, _line(_bottom(choice), "dim"))
+
+
+def _narrowed(section: Section, choice: Choice) -> Section:
+    if not choice.text:
+        return section
+    rows = [row for row in section.rows if choice.shows(row)]
+    return replace(section, rows=rows, empty=f"none of the {section.name} has {choice.text}")
+
+
+def _bottom(choice: Choice) -> str:
+    if choice.is_typing:
+        return f"/{choice.text}▏ enter keeps it, esc drops it"
+    return f"{KEYS}: {choice.text}" if choice.text else KEYS
 
 
 def _title(watch: Watch, url: str) -> Text:
@@ -74,8 +90,7 @@ def _figures(watch: Watch, width: int) -> list[RenderableType]:
             grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         grid.add_row(*cells[start : start + across])
         lines.append(grid)
-    if used := budget(watch.figures):
-        lines.append(_number("Budget", used))
+    lines += [_number(name, value) for name, value in month(watch.figures)]
     return [*lines, _number("Last 24 hours", spark(watch.figures.hours))]
 
 

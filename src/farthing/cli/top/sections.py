@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from farthing.cli.terminal import usd
-from farthing.cli.top.figures import Asked, Figures, Model, Trial
+from farthing.cli.top.figures import Asked, Budget, Figures, Forecast, Model, Team, Trial
 
 ALWAYS, USUAL, WIDE = 0, 72, 100
 """From how many characters on a column is shown."""
@@ -69,9 +69,20 @@ def pace(figures: Figures) -> str:
     return f"{figures.requests_per_s:.1f} req/s{added}"
 
 
-def budget(figures: Figures) -> str:
-    """How far the budget that is nearest to its end is used up."""
-    found = figures.budget
+def month(figures: Figures) -> list[tuple[str, str]]:
+    """How far the budget that is nearest to its end is used up, and what the month will have cost, where known."""
+    used, ahead = _budget(figures.budget), _forecast(figures.forecast)
+    return [(name, value) for name, value in (("Budget", used), ("Forecast", ahead)) if value]
+
+
+def _forecast(found: Forecast | None) -> str:
+    if found is None:
+        return ""
+    between = "" if found.interval is None else f" (95%: {usd(found.interval[0])} to {usd(found.interval[1])})"
+    return f"{usd(found.expected)} at the end of the month{between}"
+
+
+def _budget(found: Budget | None) -> str:
     if found is None:
         return ""
     share = found.spent / found.limit
@@ -102,6 +113,18 @@ def models(figures: Figures) -> Section:
         Column("state"),
     ]
     return Section("models", columns, [_model_row(model) for model in figures.models], "no model is configured")
+
+
+def teams(figures: Figures) -> Section:
+    """What each team has spent and saved in the month."""
+    columns = [
+        Column("team"),
+        Column("requests", is_number=True, from_width=USUAL),
+        Column("$ this month", is_number=True),
+        Column("of spend", from_width=USUAL),
+        Column("saved", is_number=True),
+    ]
+    return Section("teams", columns, [_team_row(team) for team in figures.teams], "no request was made for a team yet")
 
 
 def experiments(figures: Figures) -> Section:
@@ -135,6 +158,7 @@ def requests(figures: Figures) -> Section:
 
 SECTIONS: dict[str, Callable[[Figures], Section]] = {
     "models": models,
+    "teams": teams,
     "experiments": experiments,
     "requests": requests,
 }
@@ -153,6 +177,10 @@ def _model_row(model: Model) -> list[str]:
         f"{model.error_rate:.1%}" if model.requests else _EMPTY,
         STATES[model.health],
     ]
+
+
+def _team_row(team: Team) -> list[str]:
+    return [team.name, f"{team.requests:,}", usd(team.cost), _bar(team.share), usd(team.saved)]
 
 
 def _trial_row(trial: Trial) -> list[str]:

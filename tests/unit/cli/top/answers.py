@@ -49,18 +49,31 @@ def trial(name: str, **more: Any) -> dict[str, Any]:
     return found | more
 
 
+HOURS = [
+    usage("2026-11-20T23:00:00.000Z", 10, 4.0, 1.0, errors=1),
+    usage("2026-11-21T11:00:00.000Z", 150, 2.0, 3.0, cache_hits=40, errors=1),
+    usage("2026-11-21T12:00:00.000Z", 50, 0.5, 0.5, cache_hits=10),
+]
+TEAMS: dict[str, Any] = {
+    "rows": [
+        usage("support", 60, 3.0, 9.0),
+        usage("search", 4, 1.0, None),
+        usage("", 1, 0.0, 0.0) | {"group": None},
+    ],
+    "total": {"cost": 4.0},
+}
+"""Of which one row belongs to no team."""
+
+
 def answers(**more: Any) -> dict[str, Any]:
     """All answers of a gateway that has something to do; keywords replace some."""
-    hours = [
-        usage("2026-11-20T23:00:00.000Z", 10, 4.0, 1.0, errors=1),
-        usage("2026-11-21T11:00:00.000Z", 150, 2.0, 3.0, cache_hits=40, errors=1),
-        usage("2026-11-21T12:00:00.000Z", 50, 0.5, 0.5, cache_hits=10),
-    ]
     known = {"input_usd_per_mtok": 0.1, "output_usd_per_mtok": 0.4}
     return {
         "metrics": {"generated_at": "2026-11-21T12:00:30.000Z", "age_seconds": 0.2, "demo": False},
         "savings": {"actual_cost": 6823.0, "saved": 4182.0, "percent": 38.0},
-        "hours": {"rows": hours},
+        "hours": {"rows": HOURS},
+        "teams": TEAMS,
+        "forecast": {"forecast": 10080.0, "interval": [9770.0, 10390.0]},
         "models": {
             "rows": [usage("small", 60, 1.0, 3.0), usage("gone", 4, 3.0, None, errors=1), usage("new", 1, None, None)]
         },
@@ -106,6 +119,8 @@ def nothing() -> dict[str, Any]:
     return answers(
         savings={"actual_cost": 0.0, "saved": 0.0, "percent": 0.0},
         hours=none,
+        teams=none | {"total": {"cost": 0.0}},
+        forecast={"forecast": None, "interval": None},
         models=none,
         providers={"models": {}},
         experiments={"data": []},

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
 from websockets.exceptions import ConnectionClosedError
 
+from farthing.cli.client import Denied, Gateway
 from farthing.cli.terminal import CommandError
-from farthing.cli.top.feed import Line, Watch
+from farthing.cli.top.feed import Line, Questions, Watch
 from tests.unit.cli.top.answers import Pipe, Seconds, Told, answers, nothing
 
 
@@ -62,6 +67,38 @@ def test_many_messages_are_one_look() -> None:
     assert len(watch.figures.requests) == 3
     seconds.now = 4.0
     assert watch.turn(0.1) is False
+
+
+class Answering(Gateway):
+    """Answers each question as it would be, and counts them by path."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    def get(self, path: str, query: Mapping[str, str | None] | None = None) -> dict[str, Any]:
+        """The answer; nobody may see budgets."""
+        self.asked[path] += 1
+        if path == "/admin/budgets":
+            raise Denied("not for you")
+        names = {"hour": "hours", "model": "models", "team": "teams"}
+        last = path.rpartition("/")[2]
+        name = names[str((query or {})["group_by"])] if last == "usage" else last
+        found: dict[str, Any] = answers()[name]
+        return found
+
+
+def test_what_changes_seldom_is_asked_seldom() -> None:
+    """The forecast once a minute, budgets never again once they are denied, all else each time."""
+    seconds, gateway = Seconds(), Answering()
+    questions = Questions(gateway, now=seconds)
+    for seconds.now in (0.0, 30.0):
+        questions.figures()
+    seconds.now = 60.0
+    figures = questions.figures()
+    assert figures.forecast is not None
+    assert figures.budget is None
+    assert (gateway.asked["/v1/forecast"], gateway.asked["/admin/budgets"], gateway.asked["/v1/savings"]) == (2, 1, 3)
+    assert [team.name for team in figures.teams] == ["support", "search"]
 
 
 def test_what_was_known_last_stays_while_nobody_answers() -> None:

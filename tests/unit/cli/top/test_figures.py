@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from farthing.cli.top.figures import Budget, Day, Month, figures_of
+from farthing.cli.top.figures import Budget, Day, Forecast, Month, figures_of
+from farthing.cli.top.sections import month
 from tests.unit.cli.top.answers import answers, nothing, request, trial
 
 
@@ -55,6 +56,22 @@ def test_the_budget_shown_is_the_one_nearest_to_its_end() -> None:
     """One without a limit over zero has no share that could be shown."""
     assert figures_of(answers()).budget == Budget(name="gateway", window="month", spent=6823.0, limit=10500.0)
     assert figures_of(nothing()).budget is None
+
+
+def test_a_forecast_may_have_no_interval() -> None:
+    """Nor need there be one at all."""
+    assert figures_of(answers()).forecast == Forecast(expected=10080.0, interval=(9770.0, 10390.0))
+    bare = figures_of(answers(forecast={"forecast": 5.0, "interval": None}))
+    assert month(bare)[1] == ("Forecast", "$5.00 at the end of the month")
+    assert figures_of(nothing()).forecast is None
+
+
+def test_teams_have_their_share_of_all_that_was_spent() -> None:
+    """What belongs to no team is not shown, and counts in the whole."""
+    assert [(team.name, team.requests, team.share) for team in figures_of(answers()).teams] == [
+        ("support", 60, 0.75),
+        ("search", 4, 0.25),
+    ]
 
 
 def test_a_doubt_stands_where_a_verdict_would() -> None:

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from farthing.cli.terminal import CommandError
+from farthing.cli.top.choice import Choice
 from farthing.cli.top.feed import Watch
 from farthing.cli.top.figures import figures_of
 from farthing.cli.top.screen import screen
@@ -16,13 +17,14 @@ from farthing.cli.top.sections import sentence, spark
 from tests.unit.cli.top.answers import HOSTILE, Pipe, answers, nothing, request, trial, usage, watching
 
 URL = "http://127.0.0.1:8000"
+ALL = Choice()
 
 
-def drawn(watch: Watch, width: int, height: int, *, only: str | None = None, color: bool = False) -> list[str]:
+def drawn(watch: Watch, width: int, height: int, *, choice: Choice = ALL, color: bool = False) -> list[str]:
     """Its lines."""
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, force_terminal=color, color_system="256" if color else None)
-    console.print(screen(watch, URL, only=only, width=width, height=height))
+    console.print(screen(watch, URL, choice=choice, width=width, height=height))
     return out.getvalue().splitlines()
 
 
@@ -39,6 +41,7 @@ def test_a_wide_terminal_shows_everything() -> None:
         f"╭{'─' * 118}╮",
         f"│ {four:<117}│",
         f"│ {'Budget  $6,823.00 of $10,500.00 █████████████░░░░░░░ 65% (gateway, month)':<117}│",
+        f"│ {'Forecast  $10,080.00 at the end of the month (95%: $9,770.00 to $10,390.00)':<117}│",
         f"│ {'Last 24 hours  ▁▁▁▁▁▁▁▁▁▁█▁▁▁▁▁▁▁▁▁▁▁▅▂':<117}│",
         f"╰{'─' * 118}╯",
         "",
@@ -48,6 +51,10 @@ def test_a_wide_terminal_shows_everything() -> None:
         "new        1  unknown               0%  unknown      unknown   310 ms    0.0%  ◐ trying",
         "idle       0    $0.00               0%    $0.00     0.1, 0.4        -       -  ○ away",
         "",
+        "TEAM     REQUESTS  $ THIS MONTH  OF SPEND           SAVED",
+        "support        60         $3.00  ████████    75%    $9.00",
+        "search          4         $1.00  ██          25%  unknown",
+        "",
         "EXPERIMENT  ARMS                RESULTS  STATUS   VERDICT",
         "support     large / hybrid  40 of 3,140  running  too early to say",
         "won         large / hybrid  40 of 3,140  running  test",
@@ -56,7 +63,7 @@ def test_a_wide_terminal_shows_everything() -> None:
         "12:00:29  auto       small        hybrid    $0.001900  $0.014700  302 ms  ok",
         "12:00:15  auto       small        hybrid        $0.00  $0.014700  302 ms  cached",
         "12:00:00  auto       small        hybrid    $0.001900  $0.014700  302 ms  error",
-        "q quit · m models · e experiments · r requests · a all",
+        "q quit · m models · t teams · e experiments · r requests · a all · / filter",
     ]
 
 
@@ -83,12 +90,21 @@ def test_a_narrow_terminal_keeps_what_matters() -> None:
     assert "small    $1.00  ● healthy" in lines
 
 
-@pytest.mark.parametrize("name", ["models", "experiments", "requests"])
+@pytest.mark.parametrize("name", ["models", "teams", "experiments", "requests"])
 def test_a_table_can_have_the_room_for_itself(name: str) -> None:
     """The others are not there then."""
-    text = "\n".join(drawn(watching(answers()), 80, 24, only=name))
-    heads = {"models": "OF SPEND", "experiments": "VERDICT", "requests": "ANSWERED BY"}
+    text = "\n".join(drawn(watching(answers()), 80, 24, choice=Choice(only=name)))
+    heads = {"models": "REQ/H", "teams": "THIS MONTH", "experiments": "VERDICT", "requests": "ANSWERED BY"}
     assert [head in text for head in heads.values()] == [name == other for other in heads]
+
+
+def test_a_filter_leaves_the_rows_that_have_its_text() -> None:
+    """In any cell and any case; where none has it that is said, and below stands what is typed or kept."""
+    lines = [line.rstrip() for line in drawn(watching(answers()), 120, 40, choice=Choice(text="SMALL"))]
+    assert [line.split()[0] for line in lines if "small" in line] == ["small", *("12:00:29", "12:00:15", "12:00:00")]
+    assert "none of the teams has SMALL" in lines
+    assert lines[-1].endswith("/ filter: SMALL")
+    assert drawn(watching(answers()), 80, 24, choice=Choice(text="x", is_typing=True))[-1].startswith("/x▏ enter keeps")
 
 
 def test_what_is_wrong_is_told_above_what_was_known_last() -> None:
@@ -133,7 +149,9 @@ def test_an_empty_gateway_tells_what_to_do() -> None:
     assert 'no request yet: send one to /v1/chat/completions with "model": "auto"' in text
     assert "no experiment yet: farthing experiments plan" in text
     assert "no model is configured" in text
+    assert "no request was made for a team yet" in text
     assert "Budget" not in text
+    assert "Forecast" not in text
 
 
 @pytest.mark.parametrize(
