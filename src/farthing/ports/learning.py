@@ -113,13 +113,15 @@ class Pair(Struct, frozen=True, kw_only=True):
     source: Literal["judge"] = "judge"
     cost: int | None
     """Nano-dollars that it took to know: for the other answer and for the judge."""
+    told: float | None = None
+    """What people have said of the served answer since (0..1); None where nobody has."""
 
 
 class Rating(Struct, frozen=True, gc=False):
     """What somebody said of an answer."""
 
     id: int
-    """Rises with each."""
+    """Rises with each opinion; where one tells of two answers, both have it."""
     prompt: str
     """Empty where the question was not kept."""
     model: str
