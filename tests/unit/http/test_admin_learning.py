@@ -12,12 +12,15 @@ from msgspec.structs import replace
 from farthing.app import training
 from farthing.app.training import Trainer
 from farthing.background.clock import SystemClock
+from farthing.domain.routing.rules import Rule
+from farthing.domain.scope import Scope
 from farthing.insight.learning.retraining import Retraining, Tell
 from farthing.ports.learning import Trained
 from farthing.settings import Settings
 from farthing.store import Store, open_store
 from tests.conformance.store.samples import exchange
 from tests.conformance.store.test_comparisons import pair
+from tests.conformance.store.test_lessons import bought, gave_way, judge
 from tests.servers.asgi import Client, running
 from tests.unit.app.lessons import teach
 from tests.unit.http.conftest import SECRETS
@@ -61,7 +64,7 @@ async def test_a_dry_run_tells_what_would_come_of_it(admin: Client) -> None:
     found = (await admin.get(STATUS)).json
     assert (found["active"], found["snapshots"], found["training"]) == (None, [], None)
     assert found["labels"] == {"total": 40, "models": {"large": 20, "small": 20}}
-    assert (found["is_enough"], found["last"]["id"], found["pace"]) == (True, run["id"], None)
+    assert (found["is_enough"], found["last"]["id"], found["pace"], found["checks"]) == (True, run["id"], None, [])
 
 
 async def test_the_pace_of_spending_is_told(settings: Settings, store: Store) -> None:
@@ -73,6 +76,17 @@ async def test_the_pace_of_spending_is_told(settings: Settings, store: Store) ->
     async with running(replace(settings, routing=routing)) as application:
         found = (await Client(application).get(STATUS)).json
     assert found["pace"] == {"target": 0.002, "spent": 0.003, "points_per_usd": pytest.approx(5 * exp(0.5))}
+
+
+async def test_how_much_checks_count_is_told(settings: Settings, store: Store) -> None:
+    """Of each model whose first answers somebody, or a judge, has said the worth of."""
+    first = replace(gave_way(1), created_at_us=SystemClock().now_us())
+    await bought(store, first)
+    await judge(store, first, served=1.0, first=0.0)
+    rule = Rule(name="support", scope=Scope("tag", "team=support"), cascade=True)
+    async with running(replace(settings, rules=(rule,))) as application:
+        found = (await Client(application).get(STATUS)).json
+    assert found["checks"] == [{"model": "small", "check": "agreement", "weight": pytest.approx(0.52, abs=0.01)}]
 
 
 async def test_what_is_learned_decides_and_can_be_taken_back(admin: Client) -> None:

@@ -12,6 +12,7 @@ from farthing.domain.errors import Stopping
 from farthing.domain.routing import STRATEGIES
 from farthing.domain.routing.cold import COLD
 from farthing.domain.routing.pace import Pace
+from farthing.domain.routing.weighing import Weights
 from farthing.http.moments import rfc3339
 from farthing.http.services import services_of
 from farthing.insight.learning.judged import Judged, Standing, judged
@@ -47,6 +48,7 @@ async def status(request: Request) -> dict[str, Any]:
         "snapshots": [run for run in runs if run["is_kept"]],
         "judge": shown_judged(snapshot.judge, await asyncio.to_thread(judged, await services.grades.graded())),
         "pace": shown_pace(snapshot.pace),
+        "checks": shown_weights(snapshot.check_weights),
         "promises": [shown_pledge(pledge) for pledge in await services.promising.pledges()],
     }
 
@@ -82,6 +84,14 @@ def shown_pace(pace: Pace | None) -> dict[str, Any] | None:
         "spent": pace.spent_usd,
         "points_per_usd": pace.points_per_usd,
     }
+
+
+def shown_weights(weights: Weights) -> list[dict[str, Any]]:
+    """How much checks of each model's first answers count, by what those turned out to be worth; empty of none."""
+    return [
+        {"model": model, "check": check, "weight": round(weight, 4)}
+        for (model, check), weight in sorted(weights.of_models.items())
+    ]
 
 
 def shown_pledge(pledge: Pledge) -> dict[str, Any]:
