@@ -51,6 +51,20 @@ def test_a_group_leads_to_its_sums(visit: Visit, teams: Asked) -> None:
     expect(page.locator(".figures")).to_contain_text("5 requests")
 
 
+def test_another_traffic_is_worked_out(visit: Visit, teams: Asked) -> None:
+    """In a sentence with what it rests on; what cannot be is told in the gateway's words."""
+    page = visit()
+    form = page.get_by_role("form", name="What if")
+    form.get_by_label("Requests a month").fill("6000")
+    form.get_by_role("button", name="Work it out").click()
+    expect(page.get_by_text("a month saved")).to_be_visible()
+    expect(page.get_by_text("for 6,000 requests.")).to_be_visible()
+    expect(page.get_by_text("This is counted, by 6 requests.")).to_be_visible()
+    form.get_by_label("Baseline").fill("nobody")
+    form.get_by_role("button", name="Work it out").click()
+    expect(page.get_by_text('There is no price to compare "nobody"')).to_be_visible()
+
+
 def test_two_filters_are_not_summed(visit: Visit, teams: Asked) -> None:
     """The page says so, and that its sums are of all; the rows heed both."""
     page = visit("/?tag=team%3Dsupport&model=demo%2Fsmall")

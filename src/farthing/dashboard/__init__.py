@@ -21,6 +21,7 @@ MODULES = (
     "drawer",
     "notices",
     "trials",
+    "whatif",
     "overview",
     "requests",
     "experiments",

@@ -42,7 +42,7 @@ async def replay(request: Request, query: Annotated[ReplayQuery, Query()]) -> di
     Raises `InvalidRequest`, `Conflict` and `Unavailable`.
     """
     services = await caught_up(request)
-    catalogue, stretch = services.snapshots.current.catalogue, _bounded(stretch_of(request, query))
+    catalogue, stretch = services.snapshots.current.catalogue, bounded(stretch_of(request, query))
     pool = [name.strip() for name in query.pool.split(",")] if query.pool else []
     prices = dict(_prices(query.price))
     known = {name: model.name for name in (*pool, *prices) if (model := catalogue.find(name)) is not None}
@@ -67,7 +67,8 @@ async def replay(request: Request, query: Annotated[ReplayQuery, Query()]) -> di
     }
 
 
-def _bounded(stretch: Stretch) -> Stretch:
+def bounded(stretch: Stretch) -> Stretch:
+    """The stretch, where it is short enough to be replayed. Raises `InvalidRequest`."""
     if (stretch.to_us or 0) - (stretch.from_us or 0) > LONGEST_DAYS * DAY_US:
         raise InvalidRequest(
             f"A replay is about {LONGEST_DAYS} days at most: move `from` and `to` closer together.",

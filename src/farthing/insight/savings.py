@@ -7,6 +7,9 @@ from typing import Any
 
 from farthing.domain.stats.heldback import FEWEST_GROUPS, FEWEST_REQUESTS, Measured, Sides, gained, measured
 
+_OF_REPLAY = "floor", "requests", "sentence", "quality", "warnings"
+"""What is told of a replay beside its costs."""
+
 
 def measured_savings(sides: Sides) -> dict[str, Any]:
     """Money in nano-dollars, shares in per cent; figures are None, and `note` says why, where too little is known."""
@@ -54,25 +57,38 @@ def _note(held: int) -> str:
     )
 
 
-def supposed(sides: Sides, total: Mapping[str, Any], *, requests: int, dearer: float | None) -> dict[str, Any]:
+def supposed(
+    sides: Sides,
+    total: Mapping[str, Any],
+    *,
+    requests: int,
+    dearer: float | None,
+    replayed: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """A month of so many requests like those of the sides; where too few were held back, like all of `total`.
+
+    Another floor is about routed requests alone: they cost as many times what they did as those that were replayed.
 
     Args:
         sides: What was held back, and what was routed.
         total: The sums of all requests, as `GET /v1/usage` has them, in nano-dollars.
         requests: In the supposed month.
         dearer: How many times the present one's cost the supposed baseline's is; None keeps the present one.
+        replayed: The replay under another floor; None keeps the present one.
     """
     found, routed = measured(sides), sum(sides.routed.requests)
     if found is not None:
         paid = sum(sides.routed.cost) / routed
         ends = [paid + end / routed for end in (found.saved, *found.interval)]
+    elif replayed is not None:
+        paid, ends = sum(sides.routed.cost) / routed, [sum(sides.routed.baseline_cost) / routed]
     else:
         routed = total["requests"] - total["unpriced_requests"]
         paid = total["cost"] / max(1, routed)
         ends = [total["baseline_cost"] / max(1, routed)]
     would, *interval = [requests * end * (dearer or 1.0) for end in ends]
-    cost = requests * paid
+    cost = requests * paid * (1.0 if replayed is None else replayed["cost"]["cost"] / replayed["cost"]["actual_cost"])
+    is_supposed = dearer is not None or replayed is not None
     return {
         "requests_per_month": requests,
         "actual_cost": cost,
@@ -80,6 +96,7 @@ def supposed(sides: Sides, total: Mapping[str, Any], *, requests: int, dearer: f
         "saved": would - cost,
         "interval": [end - cost for end in interval] or None,
         "percent": 100 * (would - cost) / would if would else 0.0,
-        "method": "estimated" if dearer is not None else "measured" if found else "counted",
+        "method": "estimated" if is_supposed else "measured" if found else "counted",
         "requests": routed,
+        "floor": None if replayed is None else {name: replayed[name] for name in _OF_REPLAY},
     }

@@ -9,6 +9,7 @@ import * as notices from "./notices.js";
 import { address, asked, changed, filters, only, span, stretch, unfiltered } from "./place.js";
 import { figure, term } from "./terms.js";
 import { trial, verdictChip } from "./trials.js";
+import { whatIf } from "./whatif.js";
 import { count, dollars, duration, monthName, percent, plural, signed, timeOfDay } from "./words.js";
 
 const SHOWN = 12;
@@ -21,7 +22,7 @@ export function overview(host) {
   const places = Object.fromEntries(["first", "answer", "figures", "paid", "sources", "trial", "why", "rows", "groups"].map((name) => [name, el("div", { class: name })]));
   const state = { paused: false };
   const hint = el("div", {}, keysHint(false));
-    host.replaceChildren(places.first, places.answer, places.figures, pair("wide", places.paid, places.sources), pair("even", places.trial, places.why), pair("wide", card("Live requests", hint, places.rows), places.groups));
+  host.replaceChildren(places.first, places.answer, places.figures, pair("wide", places.paid, places.sources), pair("even", places.trial, places.why), pair("wide", card("Live requests", hint, places.rows), places.groups), whatIf());
   const latest = async () => {
     if (state.paused) return;
     const { data } = await ask("/v1/requests", { limit: SHOWN, ...filters() });
