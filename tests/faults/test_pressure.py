@@ -28,6 +28,7 @@ MASTER = "the-master-key-of-this-row"
 LATE_S = 0.1
 MEMORY_MOST = 150 * 1024 * 1024
 SOAK_S = 60.0
+NONE = frozenset[int]()
 
 
 class Readers:
@@ -213,13 +214,17 @@ async def test_everything_at_once_leaves_the_ledger_whole(
                 await asyncio.sleep(2)
                 await asyncio.to_thread(server.mend)
             await asyncio.sleep(dice.random() * 3)
+    refused = [each for each in load.heard if b'"overloaded"' in each.body]
     innocent = [each for each in load.heard if not each.is_complete and each.port not in victims]
+    innocent = [each for each in innocent if each not in refused]
     assert not innocent, f"{innocent[0].problem} {innocent[0].status} {innocent[0].body[:200]!r}"
     await site.books.settled(sum(each.is_complete for each in load.heard))
-    verdict = await check(site.books, load.heard, rig.vendors.entries())
-    cut_off = sum(not each.is_complete for each in load.heard)
+    # A machine that is busy with something else may leave the gateway too little; a quiet one never does.
+    rig.gate("requests refused for want of room", len(refused), 0)
+    verdict = await check(site.books, load.heard, rig.vendors.entries(), allowed=frozenset({503}) if refused else NONE)
+    cut_off = sum(not each.is_complete for each in load.heard) - len(refused)
     rig.tell(
         "F31",
         f"{seconds:.0f} s, {len(played)} faults in an order of the seed: {len(load.heard)} requests, {cut_off} cut off "
-        f"with their worker, 0 others; {verdict.rows} rows, 0 lost, 0 doubled",
+        f"with their worker, {len(refused)} refused for want of room, 0 others; {verdict.rows} rows, 0 lost, 0 doubled",
     )
