@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries bench-reports bench-watchers validate-experiments validate-replay validate-savings eval-routing train-prior scenario scale footprint clean help
+.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries bench-reports bench-watchers validate-experiments validate-focus validate-replay validate-savings eval-routing train-prior scenario scale footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -139,6 +139,14 @@ validate-replay: dev ## replays held against recorded outcomes: do their interva
 MONTHS ?= 1000
 validate-savings: dev ## simulated months whose truth is known: do the intervals of savings and forecasts hold it, into benchmarks/results
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.savings --months $(MONTHS)
+
+# The validator wants an older numpy than ours.
+.benchmarks/focus/synced: tools/focus-validator.txt tools/sync .venv/synced-dev
+	@SYNC_INTO=.benchmarks/focus tools/sync --requirements tools/focus-validator.txt
+	@touch $@
+
+validate-focus: .benchmarks/focus/synced ## a FOCUS report held to version 1.0 by the validator of the specification
+	@$(BIN)/python -m benchmarks.focus
 
 # What is known of prompts before the first rated answer; the file is part of the package.
 train-prior: dev ## the prior of learned routing anew, from the same recorded outcomes

@@ -51,23 +51,27 @@ async def made_different(url: str) -> None:
     await engines.aclose()
 
 
-def measured(url: str, name: str) -> tuple[float, float, int]:
-    """Seconds, peak MiB of the process, and bytes of the file."""
-    month = span("month", NOVEMBER_US)
-    order = Order(
+def month(name: str) -> Order:
+    """What asks for all of it in the format of this name."""
+    within = span("month", NOVEMBER_US)
+    return Order(
         month="2026-11",
-        stretch=Stretch(month.start_us, month.end_us),
+        stretch=Stretch(within.start_us, within.end_us),
         tenant=None,
         format=name,
         is_demo=True,
-        now_us=month.end_us or 0,
+        now_us=within.end_us or 0,
     )
+
+
+def measured(url: str, name: str) -> tuple[float, float, int]:
+    """Seconds, peak MiB of the process, and bytes of the file."""
     program = (
         f"{_PROGRAM}\nimport resource, sys\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
     )
     begun = time.monotonic()
     with tempfile.TemporaryFile() as file:
-        sent = _encode((url, order))
+        sent = _encode((url, month(name)))
         done = subprocess.run([sys.executable, "-c", program], input=sent, stdout=file, stderr=PIPE, check=True)
         return time.monotonic() - begun, int(done.stderr) / 1024, file.tell()
 

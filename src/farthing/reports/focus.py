@@ -128,7 +128,8 @@ def _quantities(charge: Charge) -> dict[str, str]:
         context.prec = DIGITS
         price = format((decimal(charge.cost) / Decimal(quantity)).normalize(), "f")
     return {
-        **dict.fromkeys(("ConsumedQuantity", "PricingQuantity"), str(quantity)),
+        # The specification's validator takes no number for a decimal that has no point.
+        **dict.fromkeys(("ConsumedQuantity", "PricingQuantity"), f"{quantity}.0"),
         **dict.fromkeys(("ConsumedUnit", "PricingUnit"), unit),
         **dict.fromkeys(("ContractedUnitPrice", "ListUnitPrice"), price),
     }
