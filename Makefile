@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries bench-reports bench-watchers validate-experiments validate-focus validate-replay validate-savings eval-routing train-prior scenario scale footprint clean help
+.PHONY: setup dev servers run test compiled check fuzz replay bench bench-micro bench-queries bench-reports bench-watchers bench-page validate-experiments validate-focus validate-replay validate-savings eval-routing train-prior scenario scale footprint clean help
 
 UV_VERSION := 0.13.8
 BIN := .venv/bin
@@ -117,6 +117,11 @@ bench-reports: dev ## peak memory and time of a month's report in every format, 
 ROWS ?= 10000 100000 1000000
 bench-queries: dev servers ## usage, savings and figures over many rows, on both databases, into benchmarks/results
 	@$(BIN)/python -m benchmarks.queries $(ROWS)
+
+# `make bench-page LEDGER=100000` is quicker.
+LEDGER ?= 10000000
+bench-page: dev servers ## every view of the page over ten million rows in a browser, both databases, into benchmarks/results
+	@$(BIN)/python -m benchmarks.page $(LEDGER)
 
 bench-watchers: dev ## what 500 who watch the live figures cost a worker, five minutes, into benchmarks/results
 	@tools/servers taskset=util-linux setpriv=util-linux

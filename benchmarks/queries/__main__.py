@@ -11,12 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import asyncpg
 import sqlalchemy as sa
 
 from benchmarks.machine import store as keep
 from benchmarks.micro.samples import NOON_US
-from benchmarks.queries.days import HOUR_US, fill
+from benchmarks.queries.days import HOUR_US, fill, settle
 from benchmarks.queries.questions import Took, ask, found, questions
 from benchmarks.queries.tables import Filled, told
 from farthing.background.clock import ManualClock
@@ -48,7 +47,7 @@ async def measure(url: str, server: int | None, *, rows: int, days: int) -> tupl
     try:
         begin = time.monotonic()
         await fill(store, engines, midnight_us=MIDNIGHT_US, count=rows // days, days=days)
-        await _settle(engines, url)
+        await settle(engines, url)
         seconds = time.monotonic() - begin
         stats = await store.queries.stats(None)
         assert found(stats) == rows // days * days, "the sums do not count every row"
@@ -70,14 +69,6 @@ async def measure(url: str, server: int | None, *, rows: int, days: int) -> tupl
         load=os.getloadavg()[0],
     )
     return filled, {question.name: question.goal_ms for question in asked}
-
-
-async def _settle(engines: Engines, url: str) -> None:
-    """What PostgreSQL does by itself in the course of time, so that it does not do it while it is being timed."""
-    if engines.backend.name == "postgresql":
-        connection = await asyncpg.connect(url)
-        await connection.execute("VACUUM (ANALYZE)")
-        await connection.close()
 
 
 def main() -> int:

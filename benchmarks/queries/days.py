@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from msgspec.structs import replace
 
@@ -36,10 +37,11 @@ def of_a_day(midnight_us: int, count: int) -> Iterator[list[Exchange]]:
     dice = random.Random(count)
     start, step = midnight_us + FIRST_HOUR * HOUR_US, HOURS * HOUR_US // count
     for first in range(0, count, BATCH):
-        yield [_at(start + number * step, dice) for number in range(first, min(first + BATCH, count))]
+        yield [exchange_at(start + number * step, dice) for number in range(first, min(first + BATCH, count))]
 
 
-def _at(moment_us: int, dice: random.Random) -> Exchange:
+def exchange_at(moment_us: int, dice: random.Random) -> Exchange:
+    """One of the mix at this moment."""
     request_id = uuid7(moment_us, dice.getrandbits(RANDOM_BITS))
     return replace(exchange(dice.randrange(KINDS), dice), request_id=request_id, created_at_us=moment_us)
 
@@ -53,7 +55,7 @@ async def fill(store: Store, engines: Engines, *, midnight_us: int, count: int, 
     for batch in of_a_day(midnight_us, count):
         await store.ingest.write(batch)
     moments = [midnight_us - back * DAY_US for back in range(days)]
-    examples = [_at(moment, random.Random(0)) for moment in moments]
+    examples = [exchange_at(moment, random.Random(0)) for moment in moments]
     if missing := engines.backend.unprepared(examples):
         async with engines.writing("migration") as connection:
             await engines.backend.prepare(connection, missing)
@@ -61,6 +63,14 @@ async def fill(store: Store, engines: Engines, *, midnight_us: int, count: int, 
         async with engines.writing("migration") as connection:
             for statement in copies(engines.backend.name, midnight_us, back):
                 await connection.execute(statement)
+
+
+async def settle(engines: Engines, url: str) -> None:
+    """What PostgreSQL does by itself in the course of time, so that it does not do it while it is being timed."""
+    if engines.backend.name == "postgresql":
+        connection = await asyncpg.connect(url)
+        await connection.execute("VACUUM (ANALYZE)")
+        await connection.close()
 
 
 def copies(kind: str, midnight_us: int, back: int) -> list[sa.Insert]:
