@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from farthing.domain.catalogue import TIERS, Catalogue
+from farthing.domain.catalogue import TIERS, Catalogue, Model
 from farthing.domain.chat import ChatRequest
 from farthing.domain.routing.learned import NOTHING_OF_THESE, Learned
 from farthing.domain.routing.plan import Candidate, Plan, Strategy
@@ -36,7 +36,14 @@ class Hybrid:
         found = self._learned.revised(plan, chat, catalogue, allowed=allowed, floor=floor)
         if found is None:
             return unlearned(plan, self.name, NOTHING_OF_THESE)
-        return replace(found if found.confidence == "high" else _held(found, plan), strategy=self.name)
+        is_learned = found.confidence == "high" or (floor is not None and _is_beneath(plan.models[0], found))
+        return replace(found if is_learned else _held(found, plan), strategy=self.name)
+
+
+def _is_beneath(choice: Model, found: Plan) -> bool:
+    """Whether as much as is known of complexity's choice says that it gives up more than the request allows."""
+    expected: float | None = found.metadata["expected"].get(choice.name)
+    return expected is not None and expected < found.metadata["least"]
 
 
 def _held(found: Plan, plan: Plan) -> Plan:

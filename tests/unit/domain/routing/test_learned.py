@@ -177,6 +177,18 @@ def test_the_hybrid_goes_by_what_was_learned_as_far_as_it_is_sure(
 
 
 @pytest.mark.parametrize(
+    ("floor", "first", "by"), [(None, "small", "complexity"), (0.0, "large", "learning"), (0.42, "small", "complexity")]
+)
+def test_the_hybrid_holds_a_requests_own_floor_by_what_little_is_known(
+    floor: float | None, first: str, by: str
+) -> None:
+    """Where complexity's choice is expected to fall below it; that of the settings waits until more is known."""
+    strategies = strategies_with(Told({"small": 0.4, "large": 0.82}, near=1), rated=often("small", "large"))
+    plan = strategies["hybrid"].plan(EASY, THREE, floor=floor)
+    assert (names(plan)[0], plan.metadata["decided_by"]) == (first, by)
+
+
+@pytest.mark.parametrize(
     ("near", "why"),
     [
         (9, "small of tier simple is not known well enough for this."),
