@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
-from time import perf_counter_ns
+from time import thread_time_ns
 from typing import TypeAlias
 
 import numpy as np
@@ -41,7 +41,7 @@ class Standing(Struct, frozen=True):
 
     figures: Mapping[str, Figure | Mapping[str, Figure]]
     decision_us_p50: float | None
-    """Microseconds for one prompt; `None` where nothing is decided."""
+    """Microseconds of processor time for one prompt; `None` where nothing is decided."""
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
@@ -182,10 +182,10 @@ def _crossed(rows: Sequence[Labelled], scored: Sequence[Labelled], fold_by_promp
 
 
 def _decision_us(fitted: Fitted, rows: Sequence[Labelled]) -> float:
-    """The median time of a decision, in microseconds."""
+    """The median processor time of a decision, in microseconds."""
     taken = []
     for row in rows[:_TIMED]:
-        began = perf_counter_ns()
+        began = thread_time_ns()
         fitted.predict([row])
-        taken.append((perf_counter_ns() - began) / 1000)
+        taken.append((thread_time_ns() - began) / 1000)
     return round(median(taken), 1)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from farthing.domain.routing.learning.forest import Forest
 
-TREES = 80
+TREES = 240
+"""More of them say the same."""
 MOST_ROWS = 4_000
 """For each tree, drawn anew: with more of them trees grow larger and say the same."""
 _QUESTIONS = 32
@@ -158,6 +159,6 @@ def _joined(trees: list[_Tree], values: list[NDArray[Any]]) -> Forest:
         bounds=np.concatenate([tree.bounds for tree in trees]),
         children=children.astype(np.int32),
         leaves=leaves,
-        values=np.concatenate(values)[ends].astype(np.float32),
+        values=np.concatenate(values)[ends].astype(np.float16),
         depth=max(tree.depth for tree in trees),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from farthing.domain.routing.learning.predictor import Predictor
@@ -34,6 +35,9 @@ _QUALITY_RIDGE, _COST_RIDGE = 3.0, 0.5
 """Variance of one answer's quality, and of the logarithm of its cost, to that of what prompts tell of it."""
 _COST_WORTH = 0.3
 """Of questions that tell cost to those that tell quality: lengths tell of cost all that there is to tell."""
+_STRETCH_LINEAR, _STRETCH_FOREST = (1.2, 1.5), (1.2, 1.0)
+"""Of what each says of quality and of cost, before the mean of both is taken: each alone keeps near to the mean for
+errors that the other does not share. Of cost a linear function tells more."""
 _LEAST_COST = 1e-9
 """US dollars: a thousandth of the price of a short answer by the cheapest model."""
 
@@ -58,13 +62,14 @@ def fit(rows: Sequence[Labelled], *, models: Sequence[str] | None = None, embed:
     ridge = np.repeat(np.array([_QUALITY_RIDGE, _COST_RIDGE], dtype=np.float32), len(names))
     centred = ((values - means) * (known > 0)).astype(np.float32)
     of_terms, of_likeness = _weights(design, centred, known, ridge, embeds=embed is not None)
+    forest = grow(design.numbers, centred, known, np.repeat([1.0, _COST_WORTH], len(names)))
     return Predictor(
         models=names,
         vocabulary=words,
         encoder=encoder,
         of_terms=of_terms,
         of_likeness=of_likeness,
-        forest=grow(design.numbers, centred, known, np.repeat([1.0, _COST_WORTH], len(names))),
+        forest=replace(forest, values=(forest.values * _stretch(_STRETCH_FOREST, len(names))).astype(np.float16)),
         nearness=nearness_of(readings, known[:, : len(names)]),
         means=means,
         levels=_levels(rows, names, means[len(names) :]),
@@ -99,13 +104,19 @@ def _weights(
     """By place in the table and by landmark."""
     scales = np.sqrt(_shares(len(values), embeds=embeds))
     blocks = [block * scale for block, scale in zip((design.terms, *design.alike), scales, strict=True)]
+    stretch = _stretch(_STRETCH_LINEAR, values.shape[1] // 2)
     terms, *alike = [
-        weights * scale for weights, scale in zip(solve(blocks, values, known, ridge), scales, strict=True)
+        weights * scale * stretch for weights, scale in zip(solve(blocks, values, known, ridge), scales, strict=True)
     ]
     of_terms = np.zeros((PLACES, values.shape[1]), dtype=np.float16)
     of_terms[design.used] = terms
     turned = [turn @ weights for turn, weights in zip(design.turns, alike, strict=True)]
     return of_terms, np.concatenate(turned).astype(np.float32)
+
+
+def _stretch(of_quality_and_cost: tuple[float, float], models: int) -> NDArray[Any]:
+    """By output."""
+    return np.repeat(np.array(of_quality_and_cost, dtype=np.float32), models)
 
 
 def _shares(prompts: int, *, embeds: bool) -> NDArray[Any]:

@@ -24,14 +24,16 @@ class Forest(Struct, frozen=True):
     leaves: NDArray[Any]
     """int32, by node: its row in `values`; 0 where it is no leaf."""
     values: NDArray[Any]
-    """float32, leaves by outputs."""
+    """float16, leaves by outputs."""
     depth: int
     """Questions that the deepest tree asks."""
 
     def predict(self, numbers: NDArray[Any]) -> NDArray[Any]:
-        """The mean of the trees' outputs for one prompt."""
+        """The mean of the trees' outputs for one prompt, float32."""
+        import numpy as np
+
         nodes = self.roots
         for _ in range(self.depth):
             nodes = self.children[nodes] + (numbers[self.asked[nodes]] > self.bounds[nodes])
-        mean: NDArray[Any] = self.values[self.leaves[nodes]].mean(axis=0)
+        mean: NDArray[Any] = self.values[self.leaves[nodes]].mean(axis=0, dtype=np.float32)
         return mean
