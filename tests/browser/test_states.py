@@ -124,12 +124,12 @@ def test_each_candidate_has_its_interval(visit: Visit) -> None:
     expect(shown.first).to_contain_text("chosen: good enough (95%: 0.85 to 0.97)")
     places = "(all) => all.map((one) => [one.className, one.style.left, one.style.width])"
     assert shown.first.locator(".scale i").evaluate_all(places) == [
-        ["band", "85%", "12%"],
-        ["least", "90%", ""],
-        ["", "93%", ""],
+        ["band", "25%", "60%"],
+        ["least", "50%", ""],
+        ["", "65%", ""],
     ]
     expect(shown.last).to_contain_text("quality unknown")
-    expect(page.locator(".why")).to_contain_text("Band: its 95% interval")
+    expect(page.locator(".why")).to_contain_text("on a scale from 0.8 to 1. Band: its 95% interval")
 
 
 def test_little_data_is_called_so(visit: Visit) -> None:
