@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farthing.app.channels import build_channels, build_report_channels, schedules_of
+from farthing.app.channels import build_channels, build_schedules
 from farthing.app.snapshots import Refresher
 from farthing.app.storage import Storage
 from farthing.background.supervisor import Supervisor
@@ -44,14 +44,14 @@ class Notices:
     def configure(self, settings: Settings) -> None:
         """Tells on the channels of these settings from now on."""
         self.alerting.configure([*build_channels(settings, transport=self._transport, clock=self._clock)])
-        reports = build_report_channels(
+        schedules = build_schedules(
             settings,
             reporting=self.reporting,
             is_demo=lambda: self._refresher.snapshots.current.catalogue.demo,
             transport=self._transport,
             clock=self._clock,
         )
-        self._rounds.configure([*schedules_of(settings)], [*reports])
+        self._rounds.configure([*schedules])
 
     def start(self, supervisor: Supervisor) -> None:
         """From now on, until it stops."""

@@ -29,7 +29,8 @@ class Schedule(Struct, frozen=True, kw_only=True):
     """Of the month after, 1 to 28."""
     hour: int
     """In UTC."""
-    channels: tuple[str, ...]
+    channels: tuple[Channel, ...]
+    """Each of a name that no other report's channel has."""
 
 
 class Rounds:
@@ -44,9 +45,9 @@ class Rounds:
         self._announced: Mapping[str, str] = {}
         """The newest month by the name of the report."""
 
-    def configure(self, schedules: Sequence[Schedule], channels: Sequence[Channel]) -> None:
+    def configure(self, schedules: Sequence[Schedule]) -> None:
         """Sends these from now on."""
-        self._postman.configure(channels)
+        self._postman.configure([channel for schedule in schedules for channel in schedule.channels])
         self._schedules = schedules
         self._announced = {}
 
@@ -72,7 +73,7 @@ class Rounds:
         for schedule in self._schedules:
             months = _since(last.get(schedule.name), due[schedule.name])
             notices = [_notice(schedule, month, now_us) for month in months]
-            await self._postman.announce(notices, schedule.channels)
+            await self._postman.announce(notices, [channel.name for channel in schedule.channels])
 
 
 def _since(last: str | None, newest: str) -> Iterator[str]:

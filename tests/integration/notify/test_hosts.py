@@ -24,8 +24,6 @@ from tests.integration.notify.letterbox import Letterbox
 from tests.servers.application import Served
 from tests.servers.gateway import StartGateway
 
-NAME = "finance:email"
-SCHEDULE = Schedule(name="finance", tenant=None, day=1, hour=6, channels=(NAME,))
 START_US = 1_796_104_800_000_000
 """6 o'clock on 1 December 2026, UTC: the report of November is due."""
 
@@ -33,14 +31,14 @@ START_US = 1_796_104_800_000_000
 class Host:
     """One gateway's rounds, over a store of its own, with a channel that may hang."""
 
-    name = NAME
+    name = "finance:email"
 
     def __init__(self, store: Store, clock: ManualClock) -> None:
         self.heard: list[str] = []
         self.hangs = False
         self.began = asyncio.Event()
         self.rounds = Rounds(outbox=store.report_outbox, tracker=store.report_outbox, clock=clock)
-        self.rounds.configure([SCHEDULE], [self])
+        self.rounds.configure([Schedule(name="finance", tenant=None, day=1, hour=6, channels=(self,))])
 
     async def send(self, notice: Notice) -> None:
         """As a channel does."""
@@ -70,7 +68,7 @@ async def test_of_two_hosts_one_sends(postgres_database: str) -> None:
             for _ in range(3):
                 await asyncio.gather(one.rounds.tend(), other.rounds.tend())
                 clock.advance(3_600)
-            assert (one.heard + other.heard)[-1] == f"report:finance:{month}"
+            assert max(one.heard + other.heard) == f"report:finance:{month}"
             clock.advance(31 * 86_400)
         assert len(one.heard + other.heard) == 2
 
@@ -142,6 +140,8 @@ def standing(url: str) -> list[dict[str, Any]]:
     return found
 
 
+# Reports are written at the lowest priority, so that on a busy machine they take their time.
+@pytest.mark.timeout(300)
 def test_a_gateway_of_two_workers_sends_what_is_due(
     start_gateway: StartGateway, outside: tuple[Receiver, Letterbox, str]
 ) -> None:
@@ -153,8 +153,8 @@ def test_a_gateway_of_two_workers_sends_what_is_due(
         workers=2,
         environment={"FARTHING_DEMO": "1", "FARTHING_WEBHOOK_SECRET": "a secret of the test"},
     )
-    assert receiver.has_some.wait(30)
-    assert letterbox.has_some.wait(30)
+    assert receiver.has_some.wait(250)
+    assert letterbox.has_some.wait(250)
     told = standing(gateway.url)
     while any(one["status"] != "sent" for one in told):
         told = standing(gateway.url)

@@ -13,7 +13,20 @@ from farthing.domain.errors import Unavailable
 from farthing.insight.scheduling import Rounds, Schedule
 from farthing.ports import Delivery, Tracked
 
-FINANCE = Schedule(name="finance", tenant=None, day=2, hour=6, channels=("finance:email", "finance:webhook"))
+
+class Silent:
+    """A channel that is never given anything."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def send(self, notice: Notice) -> None:
+        """Nothing is due."""
+        raise AssertionError(notice)
+
+
+EMAIL, WEBHOOK = Silent("finance:email"), Silent("finance:webhook")
+FINANCE = Schedule(name="finance", tenant=None, day=2, hour=6, channels=(EMAIL, WEBHOOK))
 
 
 def at(text: str) -> int:
@@ -76,21 +89,10 @@ class Table:
         return sorted(self.kept)
 
 
-class Silent:
-    """A channel that is never given anything."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    async def send(self, notice: Notice) -> None:
-        """Nothing is due."""
-        raise AssertionError(notice)
-
-
 def rounds(table: Table, clock: ManualClock, *schedules: Schedule) -> Rounds:
     """Of one worker."""
     made = Rounds(outbox=table, tracker=table, clock=clock)
-    made.configure(schedules, [Silent(channel) for each in schedules for channel in each.channels])
+    made.configure(schedules)
     return made
 
 
@@ -113,7 +115,7 @@ async def test_the_month_that_was_due_last_is_announced_at_once() -> None:
 async def test_each_month_when_it_is_due() -> None:
     """Not a second before; between months nobody asks the database what was announced."""
     table, clock = Table(), ManualClock(at("2026-11-02T06:00:00"))
-    worker = rounds(table, clock, replace(FINANCE, channels=("finance:email",)))
+    worker = rounds(table, clock, replace(FINANCE, channels=(EMAIL,)))
     await worker.tend()
     clock.advance(30 * 86_400 - 1)
     await worker.tend()
@@ -128,7 +130,7 @@ async def test_each_month_when_it_is_due() -> None:
 async def test_months_in_which_everybody_was_away_are_made_up_for() -> None:
     """At the next start, those since the last one that was announced; a year of them at most."""
     table = Table()
-    schedule = replace(FINANCE, channels=("finance:email",))
+    schedule = replace(FINANCE, channels=(EMAIL,))
     await rounds(table, ManualClock(at("2026-01-15")), schedule).tend()
     await rounds(table, ManualClock(at("2026-04-15")), schedule).tend()
     months = [event[-7:] for event, _ in table.announced]
@@ -157,7 +159,7 @@ async def test_a_new_channel_gets_the_month_that_was_due_last() -> None:
     worker = rounds(table, clock)
     await worker.tend()
     assert (table.announced, table.asked) == ([], 0)
-    for channels in (("finance:email",), ("finance:email", "finance:webhook")):
-        worker.configure([replace(FINANCE, channels=channels)], [Silent(name) for name in channels])
+    for channels in ((EMAIL,), (EMAIL, WEBHOOK)):
+        worker.configure([replace(FINANCE, channels=channels)])
         await worker.tend()
     assert [channel for _, channel in table.announced] == ["finance:email", "finance:webhook"]
