@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from farthing.background.clock import ManualClock
@@ -181,6 +183,14 @@ async def test_checked_answers_tell_how_good_they_were(store: Store, monkeypatch
     assert await store.lessons.tried() == tried
     monkeypatch.setattr(module, "MOST_TRIED", 2)
     assert await store.lessons.tried() == tried[:1]
+
+
+async def test_checked_answers_are_read_while_a_long_analysis_runs(store: Store) -> None:
+    """Whoever waits for them could not tell meanwhile which keys are revoked."""
+    async with store._engines.reading("analysis") as connection:
+        await connection.execute(sa.select(1))
+        async with asyncio.timeout(5):
+            assert await store.lessons.tried() == []
 
 
 async def test_what_somebody_has_asked_is_found(store: Store) -> None:

@@ -123,12 +123,12 @@ class Lessons:
     async def tried(self) -> Sequence[Tried]:
         """The newest checked answers of which it is known how good they were. Raises `Unavailable`."""
         statement = (
-            sa.select(lessons, _GAVE_WAY, *_TOLD)
+            sa.select(_LESSON.request_id, _LESSON.checked, _GAVE_WAY, *_TOLD)
             .where(_LESSON.checked.is_not(None), _BY_REQUEST, _SAID.source != "implicit")
             .order_by(_LESSON.created_at.desc(), _LESSON.request_id.asc(), _SAID.created_at.asc())
             .limit(MOST_TRIED)
         )
-        async with self._engines.reading("analysis") as connection:
+        async with self._engines.reading("refresh") as connection:
             rows = (await connection.execute(statement)).all()
         answers = [list(its) for _, its in groupby(rows, key=attrgetter("request_id"))]
         return [found for its in answers if (found := _tried(its)) is not None]
