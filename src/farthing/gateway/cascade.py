@@ -46,7 +46,7 @@ async def checked_answer(dispatch: Dispatch, order: Order, on_complete: OnComple
         return answer
     took_us = draft.elapsed_us - began_us
     aside = draft.set_aside(pair.first, answer.completion, "unserved")
-    check, score = await _checked(ask, quiet, pair.first, answer.completion.text)
+    check, score = await _checked(ask, quiet, pair, answer.completion.text)
     verdict = Verdict(pair=pair, check=check, score=score)
     if not verdict.passes:
         draft.plan, draft.unserved = verdict.told(plan), (pair.first, answer.completion)
@@ -92,11 +92,16 @@ def _unstreamed(order: Order) -> Order:
     return replace(order, reading=reading, chat=reading.chat)
 
 
-async def _checked(ask: Ask, order: Order, model: Model, text: str) -> tuple[Check | None, float | None]:
-    """How the model's answer is checked, and its score; None where there is nothing to check, or it cannot be done."""
+async def _checked(ask: Ask, order: Order, pair: Pair, text: str) -> tuple[Check | None, float | None]:
+    """How the first model's answer is checked, and its score.
+
+    None where there is nothing to check, or it cannot be done or would be paid for in vain: no score would be enough.
+    """
     if not text.strip():
         return None, None
-    check = check_for(order.chat, text)
+    model, check = pair.first, check_for(order.chat, text)
+    if pair.belief(check, 1.0) < pair.least:
+        return check, None
     try:
         if check == "agreement":
             return check, agreement(text, await _asked(ask, order, model))

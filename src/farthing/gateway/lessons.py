@@ -75,7 +75,7 @@ def _finding(plan: Plan | None, bought: Exchange) -> Finding | None:
     return Finding(
         model=found["first"],
         is_served=is_served,
-        cost=bought.own_cost if is_served else broken_cost(bought.attempts[:1]),
+        cost=bought.own_cost if is_served else broken_cost(one for one in bought.attempts if one.outcome == "unserved"),
         **{name: found[name] for name in ("check", "score", "expected", "belief")},
     )
 

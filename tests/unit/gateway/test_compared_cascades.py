@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from farthing.domain.exchange import Attempt
 from farthing.domain.routing.rules import Rule
 from farthing.domain.routing.weighing import Weights
 from farthing.domain.scope import Scope
@@ -102,6 +103,20 @@ async def test_what_a_check_has_found_is_noted_with_the_question() -> None:
     assert [lesson.checked for lesson in others] == [None, None]
 
 
+async def test_what_gave_way_has_its_own_cost_also_where_a_try_before_it_failed() -> None:
+    """The one that failed charged nothing."""
+    rig = Doubted()
+    await rig.ask(ASKED)
+    [found] = rig.lessons.take()
+    drawn = await rig.shadows.next()
+    failed = Attempt(model="small", provider="near", error="overloaded")
+    rig.lessons.note(drawn.order, replace(drawn.exchange, attempts=(failed, *drawn.exchange.attempts)))
+    [again] = rig.lessons.take()
+    assert (again.cost, again.checked) == (found.cost, found.checked)
+    assert again.checked is not None
+    assert again.checked.cost == 15_000
+
+
 async def test_no_money_for_shadow_calls_is_needed() -> None:
     """There is none."""
     rig = Doubted(limits=PLENTY | {"shadow": 1})
@@ -129,12 +144,13 @@ async def test_an_answer_that_is_served_after_all_is_compared_with_the_baselines
     assert (found.exchange.model, found.other.name, found.bought) == ("small", "large", None)
 
 
-@pytest.mark.parametrize(("weight", "model"), [(0.5, "small"), (0.2, "middle")])
-async def test_a_check_counts_for_what_it_has_been_worth(weight: float, model: str) -> None:
-    """Of a model whose answers were hardly better where both were the same, both being the same is not enough."""
+@pytest.mark.parametrize(("weight", "model", "second"), [(0.5, "small", "small"), (0.2, "middle", "middle")])
+async def test_a_check_counts_for_what_it_has_been_worth(weight: float, model: str, second: str) -> None:
+    """Of a model whose answers were hardly better where both were the same, no second one is bought in vain."""
     rig = Doubted("Nice")
     weights = Weights({"agreement": weight})
     rig.snapshots.swap(replace(rig.snapshots.current, check_weights=weights))
     await rig.ask(ASKED)
     [row] = rig.journal.settled
     assert (row.model, json.loads(str(row.decision))["metadata"]["cascade"]["weight"]) == (model, weight)
+    assert rig.models == ["small", second]
