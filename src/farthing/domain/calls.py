@@ -76,12 +76,13 @@ def _own(attempts: Sequence[Attempt]) -> int | None:
 
 def _why(attempts: Sequence[Attempt], place: int, cascade: Mapping[str, Any]) -> str:
     """After an answer another is asked for in a cascade alone, first as a check."""
-    first, is_checked = attempts[0], attempts[0].error is None
+    answered = next((at for at, one in enumerate(attempts) if one.error is None), len(attempts))
     if place == 0:
-        return "the cheapest of the plan, to be checked" if is_checked and len(attempts) > 1 else "first of the plan"
-    if not is_checked:
+        is_checked = answered == 0 and len(attempts) > 1
+        return "the cheapest of the plan, to be checked" if is_checked else "first of the plan"
+    if place <= answered:
         return f"{attempts[place - 1].model} failed"
-    if place == 1 and attempts[1].model == first.model:
+    if place == answered + 1 and attempts[place].model == attempts[answered].model:
         return _verdict(cascade)
     return "the answer before would not do"
 

@@ -101,6 +101,18 @@ def test_an_answer_that_does_not_pass_gives_way() -> None:
     ]
 
 
+def test_an_answer_is_checked_that_came_at_the_second_try() -> None:
+    """Only what follows a failure is asked for because of one."""
+    failed = Attempt(**SMALL, error="overloaded")
+    calls = told(failed, REPLACED, CHECK, Attempt(**LARGE), cascade=DIFFERED)
+    assert [why for _, _, why, _ in calls] == [
+        "first of the plan",
+        "small failed",
+        "to answer once more: the two differ, 0.19 to be good where 0.70 is enough",
+        "the answer before would not do",
+    ]
+
+
 def test_what_would_not_do_is_served_where_the_better_model_fails() -> None:
     """A check that failed itself found nothing."""
     failed = Attempt(**SMALL, error="overloaded")
