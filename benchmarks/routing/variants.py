@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from benchmarks.machine import store
 from benchmarks.routing.published import PUBLISHED
@@ -32,12 +34,18 @@ MOST_ROWS = 1_000
 Setting = tuple[object, str, object]
 """A module, the name of one of its constants, and another value."""
 
+
+def _always(*shares: float) -> Callable[..., NDArray[Any]]:
+    """These shares, however many prompts there are."""
+    return lambda *_, **__: np.array(shares, dtype=np.float32)
+
+
 SETTINGS: Mapping[str, Sequence[Setting]] = {
     "as shipped": (),
-    "terms alone, linear": ((training, "_shares", lambda _: np.array([1, 0, 0], dtype=np.float32)),),
-    "traits alone, linear": ((training, "_shares", lambda _: np.array([0, 1, 0], dtype=np.float32)),),
-    "meaning alone, linear": ((training, "_shares", lambda _: np.array([0, 0, 1], dtype=np.float32)),),
-    "equal shares, linear": ((training, "_shares", lambda _: np.full(3, 1 / 3, dtype=np.float32)),),
+    "terms alone, linear": ((training, "_shares", _always(1, 0, 0)),),
+    "traits alone, linear": ((training, "_shares", _always(0, 1, 0)),),
+    "meaning alone, linear": ((training, "_shares", _always(0, 0, 1)),),
+    "equal shares, linear": ((training, "_shares", _always(1 / 3, 1 / 3, 1 / 3)),),
     "shares by rows, linear": (),
     "forest alone": (),
     "ridge 1": ((training, "_QUALITY_RIDGE", 1.0),),
@@ -66,13 +74,15 @@ def main() -> int:
 
 
 def _scored(name: str, rows: Sequence[Labelled]) -> Mapping[str, float]:
-    learners = {variant: _fitting(variant, settings) for variant, settings in SETTINGS.items()}
+    learners = {variant: fitting(variant, settings) for variant, settings in SETTINGS.items()}
     drawn = sorted(rows, key=lambda row: row.id)[:MOST_ROWS]
     found = evaluate(Question(rows=drawn, learners=learners))
     return {variant: _seen(found.routers[variant], name) for variant in learners}
 
 
-def _fitting(variant: str, settings: Sequence[Setting]) -> Fit:
+def fitting(variant: str, settings: Sequence[Setting]) -> Fit:
+    """Fits the predictor under other constants."""
+
     def fitted(rows: Sequence[Labelled], models: Sequence[str]) -> Learned:
         with _set(settings):
             return Learned(_halved(variant, training.fit(rows, models=models)))
