@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -129,9 +129,11 @@ def check_installed(name: str) -> None:
 class StoredMonth:
     """Implements `farthing.ports.reports.Month` over the database."""
 
-    def __init__(self, store: Store, order: Order) -> None:
+    def __init__(self, store: Store, order: Order, advance: Callable[[float], None]) -> None:
+        """`advance` is told with each page of charges which share of the days is done."""
         self.order = order
         self._store = store
+        self._advance = advance
 
     async def report(self) -> Report:
         """Its sums. Raises `Unavailable`."""
@@ -139,9 +141,12 @@ class StoredMonth:
 
         return await report_of(self.order, self._store.queries, self._store.experiments, await self._key_names())
 
-    def charges(self) -> AsyncIterator[Sequence[Charge]]:
+    async def charges(self) -> AsyncIterator[Sequence[Charge]]:
         """All that was used, day by day. Raises `Unavailable`."""
-        return self._store.queries.charges(self.order.tenant, self.order.stretch)
+        begin_us, end_us = self.order.stretch.from_us or 0, self.order.stretch.to_us or 0
+        async for page in self._store.queries.charges(self.order.tenant, self.order.stretch):
+            self._advance((page[0].day_us - begin_us) / (end_us - begin_us))
+            yield page
 
     async def _key_names(self) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -152,11 +157,13 @@ class StoredMonth:
         return found
 
 
-def written(store: Store, order: Order) -> AsyncGenerator[bytes, None]:
-    """The file piece by piece, written in this process. Raises `Unavailable`."""
+def written(
+    store: Store, order: Order, advance: Callable[[float], None] = lambda _: None
+) -> AsyncGenerator[bytes, None]:
+    """The file piece by piece, written in this process; `advance` is told its share. Raises `Unavailable`."""
     from farthing.reports import FORMATS
 
-    return FORMATS[order.format].write(StoredMonth(store, order))
+    return FORMATS[order.format].write(StoredMonth(store, order, advance))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from farthing.app.catalogue import build_catalogue, next_price_change
@@ -44,9 +45,16 @@ class PastPrices:
         return repriced(exchange, self.at(exchange.created_at_us))
 
 
-async def reprice(store: Store, settings: Settings, stretch: Stretch = FOR_EVER, *, dry_run: bool = False) -> Repriced:
-    """Prices the rows of a stretch that have no cost yet. Raises `Unavailable`."""
-    return await store.repricing.run(PastPrices(settings).price, stretch, dry_run=dry_run)
+async def reprice(
+    store: Store,
+    settings: Settings,
+    stretch: Stretch = FOR_EVER,
+    *,
+    dry_run: bool = False,
+    advance: Callable[[float], None] = lambda _: None,
+) -> Repriced:
+    """Prices the rows of a stretch that have no cost yet; `advance` as `Repricing.run` says. Raises `Unavailable`."""
+    return await store.repricing.run(PastPrices(settings).price, stretch, dry_run=dry_run, advance=advance)
 
 
 def told(done: Repriced, *, is_dry: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from farthing.cli.terminal import AsJson, CommandError, print_json, print_table, waiting
+from farthing.cli.terminal import AsJson, CommandError, advancing, print_json, print_table
 
 EVALUATIONS = typer.Typer(help="Score routers on recorded outcomes.", no_args_is_help=True)
 
@@ -73,8 +73,8 @@ def routing(
             prices=named,
             budgets=budgets,
         )
-        with waiting(f"scoring {len(learners)} routers on {len(rows):,} outcomes"):
-            found = evaluate(question)
+        with advancing(f"scoring {len(learners)} routers on {len(rows):,} outcomes") as advance:
+            found = evaluate(question, advance)
     if as_json or not sys.stdout.isatty():
         print_json(shown(found, _name(file)))
         return

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from farthing.cli.terminal import AsJson, CommandError, ConfigFile, GatewayUrl, print_json, print_table
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, GatewayUrl, advancing, print_json, print_table
 
 if TYPE_CHECKING:
     from farthing.cli.client import Gateway
@@ -72,9 +70,9 @@ def retrain(
 
     gateway = gateway_for(url, config)
     run = gateway.post(f"{_PATH}/retrain?dry_run={str(not apply).lower()}&wait_s=0", {})
-    with _line() as show:
+    with advancing("learning from rated answers") as advance:
         while run["outcome"] == "running":
-            show(f"{run.get('phase', 'beginning')} … {run.get('progress', 0):.0%}")
+            advance(run.get("progress", 0))
             time.sleep(_LOOK_S)
             run = _followed(gateway, run["id"])
     if as_json:
@@ -106,21 +104,6 @@ def _followed(gateway: Gateway, run_id: str) -> dict[str, Any]:
     if run is None:
         raise CommandError("the training ended while others began: look at `farthing learning status`")
     return run
-
-
-@contextmanager
-def _line() -> Iterator[Any]:
-    """Shows one line that changes, where somebody watches."""
-    watched = sys.stderr.isatty()
-
-    def show(text: str) -> None:
-        if watched:
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    try:
-        yield show
-    finally:
-        show("")
 
 
 def _print_models(run: Mapping[str, Any]) -> None:

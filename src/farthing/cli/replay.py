@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import typer
 
 from farthing.cli.spend import From, To
-from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, usd
+from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, usd, waiting
 
 PATIENCE_S = 330.0
 """A little longer than the gateway takes at most."""
@@ -53,7 +53,8 @@ class Replay:
         """Does it."""
         from farthing.cli.configured import gateway_for
 
-        found = gateway_for(self.url, self.config, patience_s=PATIENCE_S).get(f"/v1/replay?{self._query()}")
+        with waiting("playing the ledger again"):
+            found = gateway_for(self.url, self.config, patience_s=PATIENCE_S).get(f"/v1/replay?{self._query()}")
         if self.as_json:
             print_json(found)
         else:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farthing.cli.moments import Month
-from farthing.cli.terminal import AsJson, CommandError, ConfigFile
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, advancing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import BinaryIO
 
     from farthing.ports.reports import Order
@@ -61,8 +62,8 @@ def report(
     # Whoever finds the file finds it whole.
     part = output.with_name(f"{output.name}.part")
     try:
-        with part.open("wb") as file:
-            with_store(settings.lasting_database, lambda store: _print(store, order, file))
+        with part.open("wb") as file, advancing(f"writing the report of {month}") as advance:
+            with_store(settings.lasting_database, lambda store: _print(store, order, file, advance))
         part.replace(output)
     except OSError as error:
         raise CommandError(f"{output}: {error.strerror}") from error
@@ -70,8 +71,8 @@ def report(
         part.unlink(missing_ok=True)
 
 
-async def _print(store: Store, order: Order, file: BinaryIO) -> None:
+async def _print(store: Store, order: Order, file: BinaryIO, advance: Callable[[float], None] = lambda _: None) -> None:
     from farthing.app.reporting import written
 
-    async for piece in written(store, order):
+    async for piece in written(store, order, advance):
         file.write(piece)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farthing.cli.spend import From, To
-from farthing.cli.terminal import AsJson, ConfigFile, print_json, print_table, usd, waiting
+from farthing.cli.terminal import AsJson, ConfigFile, advancing, print_json, print_table, usd
 
 if TYPE_CHECKING:
     from farthing.store.repricing import Priced
@@ -29,9 +29,10 @@ def reprice(
     from farthing.cli.moments import stretch_between
 
     settings, stretch = settings_for(config), stretch_between(first, last)
-    with waiting("looking for requests without a price"):
+    with advancing("looking for requests without a price") as advance:
         done = with_store(
-            settings.lasting_database, lambda store: price_rows(store, settings, stretch, dry_run=dry_run)
+            settings.lasting_database,
+            lambda store: price_rows(store, settings, stretch, dry_run=dry_run, advance=advance),
         )
     if as_json:
         print_json(told(done, is_dry=dry_run))

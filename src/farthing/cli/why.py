@@ -17,7 +17,7 @@ def why(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show why a model was chosen, every other was not, and what each call cost."""
+    """Show why a model was chosen, and what each call cost."""
     from farthing.cli.configured import gateway_for
 
     found = gateway_for(url, config).get(f"/v1/requests/{quote(request_id, safe='')}")

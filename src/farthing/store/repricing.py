@@ -79,20 +79,28 @@ class Repricing:
         self._engines = engines
         self._backend = engines.backend
 
-    async def run(self, pricing: Pricing, stretch: Stretch = FOR_EVER, *, dry_run: bool = False) -> Repriced:
+    async def run(
+        self,
+        pricing: Pricing,
+        stretch: Stretch = FOR_EVER,
+        *,
+        dry_run: bool = False,
+        advance: Callable[[float], None] = lambda _: None,
+    ) -> Repriced:
         """Prices what can be priced, at most `BATCH` rows in a transaction, the oldest first.
 
-        A `dry_run` changes nothing and reports what would be done. Raises `Unavailable`; all batches before that stay
-        done, and a later run goes on with the rest.
+        A `dry_run` changes nothing and reports what would be done; `advance` is told after each hour which share of
+        them is done. Raises `Unavailable`; all batches before that stay done, and a later run goes on with the rest.
         """
         done = Repriced()
         async with self._engines.reading("writer") as connection:
             hours = await _hours(connection, stretch)
-        for hour in hours:
+        for number, hour in enumerate(hours, 1):
             place: _Place | None = (max(hour, stretch.from_us or 0), "")
             end = min(hour + _HOUR_US, LAST_US if stretch.to_us is None else stretch.to_us)
             while place is not None:
                 place = await self._batch(pricing, place, end, done, dry_run=dry_run)
+            advance(number / len(hours))
         return done
 
     async def _batch(

@@ -70,5 +70,6 @@ async def test_grades_stand_beside_what_people_said(store: Store) -> None:
         await store.comparisons.keep(each)
     for grade, by, source in ((4, "ada", "explicit"), (5, "bob", "explicit"), (1, "judge:huge", "judge")):
         await store.feedback.rate(pairs[0].request_id, grade, tenant=None, principal=by, source=source)  # type: ignore[arg-type]
-    assert [each.told for each in await store.comparisons.pairs("support", "large", since_us=0, limit=9)] == [None, 0.875]
+    pairs_now = await store.comparisons.pairs("support", "large", since_us=0, limit=9)
+    assert [each.told for each in pairs_now] == [None, 0.875]
     assert await store.comparisons.graded() == [Graded("small", 0.625, 0.875), Graded("large", 1.0, None)]

@@ -72,7 +72,9 @@ async def test_what_has_become_known_is_priced(store: Store) -> None:
         exchange(cost=None, model="large", price_version=None),
     )
     await store.ingest.write([fresh, known, free, unknown])
-    done = await store.repricing.run(ten_each)
+    shares: list[float] = []
+    done = await store.repricing.run(ten_each, advance=shares.append)
+    assert shares == [1]
     assert done.models == {("openai", "small"): Priced(1, 10, 0), ("openai", "large"): Priced(0, 0, 1)}
     assert done.total == Priced(1, 10, 1)
     assert await ledger(store) == {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from farthing.app import reporting
+from farthing import reports
 from farthing.background.clock import SystemClock
 from farthing.store import open_store
 from tests.conformance.store.samples import exchange
@@ -55,7 +55,10 @@ def test_the_file_may_be_for_one_tenant_and_go_on_to_another_program(farthing: F
     ("arguments", "error"),
     [
         (("--month", "2025-13"), '"2025-13" is no month: expected one such as 2026-11'),
-        (("--month", "2025-12", "--format", "doc"), 'there is no format "doc": expected one of csv, json, focus, pdf'),
+        (
+            ("--month", "2025-12", "--format", "doc"),
+            'there is no format "doc": expected one of csv, json, summary, focus, pdf',
+        ),
         (("--month", "2025-12", "-o", "nowhere/december.json"), "nowhere/december.json: No such file or directory"),
     ],
 )
@@ -67,7 +70,7 @@ def test_what_is_no_report_is_refused(farthing: Farthing, database: str, argumen
 
 def test_a_missing_extra_is_told(farthing: Farthing, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the database is opened."""
-    monkeypatch.setattr(reporting, "find_spec", lambda name: None)
+    monkeypatch.setattr(reports, "find_spec", lambda name: None)
     said = farthing("report", "--month", "2025-12", "--format", "pdf", DATABASE_URL=database)
     assert said.status == 1
     assert "install `farthing[pdf]`" in said.err

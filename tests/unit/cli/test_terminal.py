@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from farthing.cli.terminal import complain, print_json, print_table, say, shown, usd, waiting
+from farthing.cli.terminal import advancing, complain, print_json, print_table, say, shown, usd, waiting
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,20 @@ def test_long_work_is_seen_where_somebody_watches(
     out, err = capsys.readouterr()
     assert out == ""
     assert "scoring" in err
+
+
+def test_a_bar_tells_the_share_where_somebody_watches(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On standard error of a terminal, and nowhere else."""
+    with advancing("scoring") as advance:
+        advance(0.5)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    with advancing("scoring") as advance:
+        advance(0.25)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "scoring" in err
+    assert "25%" in err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 from time import thread_time_ns
@@ -86,8 +86,11 @@ class _Trial(Struct, frozen=True, kw_only=True):
     tenths: _Parts
 
 
-def evaluate(question: Question) -> Evaluation:
-    """Fits and scores ZERO, the baselines, the learners and ORACLE. Raises `BadLabels`."""
+def evaluate(question: Question, advance: Callable[[float], None] = lambda _: None) -> Evaluation:
+    """Fits and scores ZERO, the baselines, the learners and ORACLE. Raises `BadLabels`.
+
+    `advance` is told after each router which share of them is done.
+    """
     rows = priced(question.rows, question.prices)
     table, place = tabulate(rows), folds(rows)
     train = [row for row in priced(question.train, question.prices) if alike(row.prompt) not in place]
@@ -111,7 +114,7 @@ def evaluate(question: Question) -> Evaluation:
         train_dropped=len(question.train) - len(train),
         models=_singles(table),
         best_single=table.models[table.best],
-        routers=_standings(trial, of, question),
+        routers=_standings(trial, of, question, advance),
     )
 
 
@@ -120,21 +123,25 @@ def _singles(table: Table) -> dict[str, Single]:
     return {model: Single(round(float(quality), 6), round(float(cost), 9)) for model, quality, cost in means}
 
 
-def _standings(trial: _Trial, of: Sample, question: Question) -> dict[str, Standing]:
+def _standings(trial: _Trial, of: Sample, question: Question, advance: Callable[[float], None]) -> dict[str, Standing]:
     zero = Scored(sweep=singles(trial.table), gain=np.zeros(len(trial.table.rows)))
     found = {"zero": Standing(figures(zero, of, question.budgets), None)}
-    for name, fit in {**BASELINES, **question.learners, **question.in_tenths}.items():
+    learners = {**BASELINES, **question.learners, **question.in_tenths}
+    count = 1 + len(learners) + len(question.cascades)
+    for name, fit in learners.items():
         parts = trial.tenths if name in question.in_tenths else trial.parts
         quality, cost, fitted = _predicted(fit, trial.table, parts)
         scored = _scored(quality, cost, trial.table)
         if name in RANKS:
             scored = replace(scored, gain=RANKS[name](trial.table.rows))
         found[name] = Standing(figures(scored, of, question.budgets), _decision_us(fitted, trial.table.rows))
+        advance(len(found) / count)
     known = _scored(*knowing((), trial.table.models).predict(trial.table.rows), trial.table)
     columns = _firsts(trial)
     for name, learner in question.cascades.items() if columns else ():
         scored, checked = _cascaded(learner, trial, columns)
         found[name] = Standing(figures(scored, of, question.budgets), _decision_us(checked, trial.table.rows))
+        advance(len(found) / count)
     return found | {"oracle": Standing(figures(known, of, question.budgets), None)}
 
 

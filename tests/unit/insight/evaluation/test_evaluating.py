@@ -84,8 +84,11 @@ def test_intervals_hold_their_figures_and_are_the_same_again(found: Evaluation) 
     assert figure.low is not None
     assert figure.high is not None
     assert figure.low < 91.0 < figure.high
-    again = evaluate(Question(rows=halves(200), budgets=(1.0, 5.5)))
+    shares: list[float] = []
+    again = evaluate(Question(rows=halves(200), budgets=(1.0, 5.5)), shares.append)
     assert again.routers["zero"] == found.routers["zero"]
+    assert shares == sorted({*shares})
+    assert shares[-1] == 1
 
 
 def test_rows_to_train_on_are_not_those_that_are_scored() -> None:
