@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from farthing.domain.errors import InvalidRequest, Unavailable
 from farthing.store import engine as engine_module
 from farthing.store.backends.base import PoolLimits
+from farthing.store.backends.sqlite import write_ahead
 from farthing.store.engine import Engines
 
 SLOW = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
@@ -209,6 +210,18 @@ async def test_a_new_file_that_somebody_else_writes_to_is_waited_for(tmp_path: P
     assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()
     await engines.aclose()
+
+
+def test_a_file_that_cannot_be_written_to_is_not_waited_for(tmp_path: Path) -> None:
+    """No lock stands in the way of its mode."""
+    with closing(sqlite3.connect(tmp_path / "old.db")) as made:
+        made.execute("CREATE TABLE t (x INTEGER)")
+    address = f"file:{tmp_path / 'old.db'}?mode=ro"
+    with (
+        closing(sqlite3.connect(address, uri=True)) as reader,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        write_ahead(reader.cursor())
 
 
 async def test_a_new_file_that_stays_locked_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

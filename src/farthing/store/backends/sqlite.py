@@ -25,6 +25,9 @@ from farthing.store.schema import requests, response_cache, value_metrics
 TOGETHER = 16
 """Rows in one statement: whoever runs one gives Python's lock away and has to fight for it afterwards."""
 
+_PRIMARY = 0xFF
+"""The bits of an error's code that say which kind it is of."""
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _DIALECT = sqlite.dialect(paramstyle="qmark")
@@ -106,7 +109,7 @@ class Sqlite:
         @sa.event.listens_for(engine.sync_engine, "connect")
         def configure(connection: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter of the driver
             cursor = connection.cursor()
-            _write_ahead(cursor)
+            write_ahead(cursor)
             for pragma in pragmas:
                 cursor.execute(pragma)
             cursor.close()
@@ -165,12 +168,17 @@ class Sqlite:
         """Nothing is remembered."""
 
 
-def _write_ahead(cursor: Any) -> None:  # noqa: ANN401 - as the connection
-    """Where somebody else writes to a file that is new, the change of its mode fails at once: a lock waits."""
+def write_ahead(cursor: Any) -> None:  # noqa: ANN401 - as the connection
+    """Puts the file of this connection into WAL mode. Raises `sqlite3.OperationalError`.
+
+    Where somebody else writes to a file that is new, the change of its mode fails at once: a lock waits.
+    """
     while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+                raise
             cursor.execute("BEGIN EXCLUSIVE")
             cursor.execute("ROLLBACK")
         else:
