@@ -120,11 +120,11 @@ def text_of(mail: EmailMessage) -> str:
 
 
 async def test_a_mail_brings_the_files(letterbox: Letterbox, port: int, made: Made) -> None:
-    """As they are, with the month in one sentence and an id that is the same each time."""
+    """As they are, with the month in one sentence and an id: the same each time, and another gateway's is another."""
     await mailed(port, made.editor, "csv", "focus").send(NOTICE)
     mail = arrived(letterbox)
     assert (mail["To"], mail["Subject"]) == ("cfo@example.com", "AI costs of November 2026")
-    assert mail["Message-ID"] == "<report.finance.2026-11@farthing>"
+    assert mail["Message-ID"] == "<report.finance.2026-11.1796090000000000@farthing>"
     assert text_of(mail).strip() == SENTENCE
     files = [
         (part.get_filename(), part.get_content_type(), part.get_payload(decode=True))
@@ -202,7 +202,7 @@ async def test_a_webhook_gets_the_sums_and_links(transport: HttpTransport) -> No
         await channel.send(NOTICE)
         [request] = server.requests
         await transport.aclose()
-    assert request.headers[b"webhook-id"] == b"report:finance:2026-11"
+    assert request.headers[b"webhook-id"] == b"report:finance:2026-11:1796090000000000"
     told = json.loads(request.body)
     assert (told["type"], told["text"]) == ("report.monthly", f"{SENTENCE} All amounts are simulated.")
     data = told["data"]
