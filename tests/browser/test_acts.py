@@ -69,7 +69,7 @@ def test_two_filters_are_not_summed(visit: Visit, teams: Asked) -> None:
     """The page says so, and that its sums are of all; the rows heed both."""
     page = visit("/?tag=team%3Dsupport&model=demo%2Fsmall")
     expect(page.locator(".answer")).to_contain_text("These are the sums of all requests")
-    expect(page.locator(".answer")).to_contain_text("here are model and tag")
+    expect(page.locator(".answer")).to_contain_text("none are kept by model and tag together.")
     expect(page.locator(".figures")).to_contain_text("6 requests")
     expect(page.locator("[data-request]")).to_have_count(0)
 

@@ -137,3 +137,13 @@ def test_little_data_is_called_so(visit: Visit) -> None:
     page = opened(visit)
     expect(page.locator(".answer")).to_contain_text("That is little data")
     expect(page.locator("div.paid")).to_contain_text("Too little data for a line")
+
+
+def test_whoever_may_not_see_budgets_is_not_told_that_there_are_none(visit: Visit) -> None:
+    """The forecast stands there alone."""
+    page = visit()
+    page.route("**/admin/budgets*", lambda route: route.fulfill(status=403, json={"error": {"message": "No."}}))
+    page.get_by_label("Key").fill(ADMIN)
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("div.budget")).to_contain_text("Forecast")
+    expect(page.locator("div.budget")).not_to_contain_text("No budget")

@@ -58,7 +58,7 @@ async function money(places) {
   notices.unpriced(saved.unpriced_requests);
   notices.budgets(budgets?.data ?? []);
   const words = `${time.words ?? `${monthName(time.from)} so far`}${one ? `, ${one.by} ${one.value}` : ""}`;
-  const bounds = (budgets?.data ?? []).filter((budget) => !one || (budget.scope === one.by && budget.subject === one.value));
+  const bounds = budgets && budgets.data.filter((budget) => !one || (budget.scope === one.by && budget.subject === one.value));
   places.told = { words, saved: amounts(saved), total: usage.total, one, budgets: bounds, month: time.words ? null : time.from.slice(0, 7), ignored: one ? [] : Object.keys(filters()) };
   showAnswer(places);
   refill(places.figures, { saved: amounts(saved), total: usage.total, added: places.added }, figures);
@@ -100,7 +100,7 @@ function answer({ words, saved, total, one, budgets, forecast, month, ignored })
     "section",
     { class: "card hero" },
     el("div", {}, el("h1", {}, lead), el("p", {}, proof(saved, total)),
-      ignored.length ? el("p", {}, `These are the sums of all requests: they are kept by one filter at a time, and here are ${ignored.join(" and ")}. `, el("a", { href: changed(unfiltered), "data-goes": true }, "Clear")) : null,
+      ignored.length ? el("p", {}, `These are the sums of all requests: none are kept by ${ignored.join(" and ")}${ignored.length > 1 ? " together" : ""}. `, el("a", { href: changed(unfiltered), "data-goes": true }, "Clear")) : null,
       saved.measured ? el("p", {}, measured(saved.measured)) : null, month && !one ? reports(month) : null),
     budgetOf(budgets, forecast, one)
   );
@@ -127,7 +127,9 @@ function reports(month) {
   return el("p", { class: "reports" }, "This month as a report: ", take("pdf", "pdf"), " ", take("csv", "csv"), " ", take("focus", "focus.csv"), said);
 }
 
+// Budgets are null for whoever may not see them.
 function budgetOf(budgets, forecast, one) {
+  if (!budgets) return el("div", { class: "budget" }, one ? null : ahead(forecast));
   const open = budgets.filter((budget) => budget.limit > 0).sort((one, other) => other.spent / other.limit - one.spent / one.limit);
   if (!open.length && one) return el("div", { class: "budget" }, el("p", { class: "note" }, `No budget of its own bounds ${one.by} ${one.value}.`));
   if (!open.length) return el("div", { class: "budget" }, ...ahead(forecast), el("p", { class: "note" }, "No budget is set: ", el("code", {}, "farthing budgets create")));

@@ -23,7 +23,7 @@ export function whatIf() {
       said.replaceChildren(el("p", {}, error.message));
     }
   });
-  return card("What if?", el("span", { class: "note" }, "by the requests of this time"), form, said);
+  return card("What if?", el("span", { class: "note" }, "by all requests of this time"), form, said);
 }
 
 function told(found) {
