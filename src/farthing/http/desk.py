@@ -45,7 +45,7 @@ MISWRITTEN = {
 """The commonest mistakes in a base URL: answered, with a warning that says how to mend it."""
 
 LARGE_BYTES = 1024 * 1024
-"""Of a body: to read so much takes the loop some hundredths of a second, and a picture of 10 MB a tenth."""
+"""Of a body: to read so much takes the loop some milliseconds, and a picture of 10 MB ten times as long."""
 LONGEST_FACT = 256
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 

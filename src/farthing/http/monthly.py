@@ -10,9 +10,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Send
 
-from farthing.domain.budget import span
 from farthing.domain.errors import InvalidRequest, NotFound
-from farthing.http.moments import parse_moment, rfc3339
+from farthing.domain.months import month_span
+from farthing.http.moments import rfc3339
 from farthing.http.policy import tenant_of
 from farthing.http.reports import caught_up
 from farthing.http.services import services_of
@@ -61,7 +61,7 @@ async def monthly_report(request: Request, month: Month, query: Annotated[Report
     if query.format not in formats:
         raise InvalidRequest(f"`format` must be one of {', '.join(formats)}.", code="invalid_parameter", param="format")
     services = await caught_up(request)
-    window = span("month", parse_moment(f"{month}-01", "month"))
+    window = month_span(month)
     order = Order(
         month=month,
         stretch=Stretch(window.start_us, window.end_us),

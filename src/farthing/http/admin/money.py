@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import Path, Request
 
-from farthing.domain.budget import span
 from farthing.domain.errors import Conflict, NotFound
+from farthing.domain.months import month_span
 from farthing.domain.permissions import Reach
 from farthing.domain.plans import TenantPlan
 from farthing.domain.tenancy import Tenant
@@ -38,7 +38,7 @@ async def invoice(request: Request, tenant: str, month: Month) -> dict[str, Any]
     known = await services.tenancy.tenants(Reach(tenant), limit=1)
     plan = _plan(services, known[0]) if known else None
     await services.flush()
-    window = span("month", parse_moment(f"{month}-01", "month"))
+    window = month_span(month)
     found = await invoice_of(services.queries, tenant, (month, Stretch(window.start_us, window.end_us)), plan)
     if not known and not found.lines:
         raise _unknown()
