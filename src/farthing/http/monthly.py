@@ -76,7 +76,7 @@ async def monthly_report(request: Request, month: Month, query: Annotated[Report
 
 
 async def deliveries(request: Request) -> dict[str, Any]:
-    """The last reports that went out by themselves, and those that wait, of the caller's tenant or, for an admin, all.
+    """The last reports that went out by themselves, and those that wait; of these a tenant sees its own.
 
     Raises `Unavailable`.
     """
