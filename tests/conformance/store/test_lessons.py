@@ -167,6 +167,23 @@ async def test_where_an_answer_gave_way_the_rating_of_the_other_also_tells_of_it
     assert await store.lessons.counts() == {"small": 2, "large": 2}
 
 
+async def test_a_judge_also_tells_of_an_answer_that_could_not_be_checked(store: Store, clock: ManualClock) -> None:
+    """What it has cost alone is not known any more."""
+    unchecked = lesson(1, model="large")
+    await bought(store, unchecked)
+    clock.advance(3_600)
+    await judge(store, unchecked, served=1.0, first=0.125)
+    now_us = clock.now_us()
+    assert await store.lessons.rated() == [
+        Rated("Question 1?", "large", 1.0, 0.001, now_us, "judge"),
+        Rated("Question 1?", "small", 0.125, None, now_us, "judge"),
+    ]
+    found = await store.lessons.ratings(after=0, since_us=now_us - 1)
+    assert [(each.model, each.quality) for each in found] == [("large", 1.0), ("small", 0.125)]
+    assert await store.lessons.counts() == {"large": 1, "small": 1}
+    assert await store.lessons.tried() == []
+
+
 async def test_checked_answers_tell_how_good_they_were(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """What people say of those that were served, what a judge says of those that gave way; the newest opinions."""
     served = replace(gave_way(1).checked, score=1.0, is_served=True)  # type: ignore[type-var]

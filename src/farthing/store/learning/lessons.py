@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -42,6 +42,9 @@ _BOTH_ITS = _PAIR.request_id == _LESSON.request_id, _PAIR.other_request_id == _L
 """A comparison of two answers that the request itself has paid for."""
 _GAVE_WAY = sa.select(_PAIR.other_quality).where(*_BOTH_ITS).scalar_subquery().label("gave_way")
 """What a judge made of a first answer that gave way to the one that was served (0..1)."""
+_FIRST_MODEL = sa.select(_PAIR.other_model).where(*_BOTH_ITS).scalar_subquery().label("first_model")
+"""And whose that was."""
+_FIRST = _GAVE_WAY, _FIRST_MODEL
 
 
 class Lessons:
@@ -100,7 +103,7 @@ class Lessons:
         found: dict[str, list[Any]] = {}
         async with self._engines.reading("analysis") as connection:
             for said in (_BY_REQUEST, _BY_ANSWER):
-                statement = sa.select(lessons, _GAVE_WAY, *_TOLD).where(said).order_by(*newest).limit(MOST_RATED)
+                statement = sa.select(lessons, *_FIRST, *_TOLD).where(said).order_by(*newest).limit(MOST_RATED)
                 for row in await connection.execute(statement):
                     found.setdefault(row.request_id, []).append(row)
         answers = sorted(found.values(), key=lambda rows: (rows[0].created_at, rows[0].request_id))
@@ -110,7 +113,7 @@ class Lessons:
         """The newest after this one, but for what nobody said in words, the oldest first. Raises `Unavailable`."""
         told = _SAID.quality, _SAID.is_correct, _SAID.is_helpful
         newest = (
-            sa.select(_SAID.feedback_id, *told, _LESSON.prompt, _LESSON.model, _LESSON.checked, _GAVE_WAY)
+            sa.select(_SAID.feedback_id, *told, _LESSON.prompt, _LESSON.model, _LESSON.checked, *_FIRST)
             .select_from(response_feedback.outerjoin(lessons, _BY_REQUEST))
             .where(_SAID.feedback_id > after, _SAID.created_at > since_us, _SAID.source != "implicit")
             .order_by(_SAID.feedback_id.desc())
@@ -174,21 +177,17 @@ def _rated(rows: Sequence[Any]) -> Iterator[Rated]:
     rated_us = max(each.rated_at for each in rows if each.source == source)
     yield Rated(row.prompt, row.model, quality, _usd(row.cost), rated_us, source)
     # Who asks again tells of bad answers only, and so would this.
-    first = None if source == "implicit" else _gave_way(row)
+    first = None if source == "implicit" else _first(row)
     if first is not None:
-        is_guess = row.gave_way is None
-        found = first.belief if is_guess else row.gave_way
-        yield Rated(
-            row.prompt, first.model, found, _usd(first.cost), rated_us, source if is_guess else "judge", is_guess
-        )
+        whose = source if first.is_guess else "judge"
+        yield Rated(row.prompt, first.model, first.quality, _usd(first.cost), rated_us, whose, first.is_guess)
 
 
 def _followed(row: Any) -> Iterator[Rating]:  # noqa: ANN401 (a row)
     yield Rating(row.feedback_id, row.prompt or "", row.model or "", _mean(_told(row)))
-    first = _gave_way(row)
+    first = _first(row)
     if first is not None:
-        found = first.belief if row.gave_way is None else row.gave_way
-        yield Rating(row.feedback_id, row.prompt, first.model, found)
+        yield Rating(row.feedback_id, row.prompt, first.model, first.quality)
 
 
 def _tried(rows: Sequence[Any]) -> Tried | None:
@@ -201,10 +200,26 @@ def _tried(rows: Sequence[Any]) -> Tried | None:
     return Tried(model=found.model, check=found.check, expected=found.expected, score=found.score, quality=quality)
 
 
-def _gave_way(row: Any) -> Finding | None:  # noqa: ANN401 (a row)
-    """The first answer of a cascade, if another's was served."""
+class _First(NamedTuple):
+    """The first answer of a cascade, where another's was served."""
+
+    model: str
+    quality: float
+    """0..1."""
+    cost: int | None
+    """Nano-dollars."""
+    is_guess: bool
+    """Whether no judge has seen it."""
+
+
+def _first(row: Any) -> _First | None:  # noqa: ANN401 (a row)
+    """It is as good as a judge found it, however it was checked, else as its check left it."""
     found = None if row.checked is None else msgspec.convert(row.checked, Finding)
-    return None if found is None or found.is_served else found
+    if row.gave_way is not None:
+        return _First(row.first_model, row.gave_way, found.cost if found else None, is_guess=False)
+    if found is None or found.is_served:
+        return None
+    return _First(found.model, found.belief, found.cost, is_guess=True)
 
 
 def _usd(cost: int | None) -> float | None:
