@@ -62,7 +62,7 @@ def test_another_traffic_is_worked_out(visit: Visit, teams: Asked) -> None:
     expect(page.get_by_text("This is counted, by 6 requests.")).to_be_visible()
     form.get_by_label("Baseline").fill("nobody")
     form.get_by_role("button", name="Work it out").click()
-    expect(page.get_by_text('There is no price to compare "nobody"')).to_be_visible()
+    expect(page.get_by_text("There is no price to compare 'nobody'")).to_be_visible()
 
 
 def test_two_filters_are_not_summed(visit: Visit, teams: Asked) -> None:

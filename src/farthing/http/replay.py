@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 from pydantic import Field
 
+from farthing.dialects.strict import shown
 from farthing.domain.budget import DAY_US
 from farthing.domain.errors import InvalidRequest
 from farthing.http.policy import tenant_of
@@ -80,7 +81,7 @@ def bounded(stretch: Stretch) -> Stretch:
 
 def _check(unknown: Iterable[str]) -> None:
     for name in unknown:
-        raise InvalidRequest(f"There is no model {name[:100]!r} here: `/v1/models` lists them.", code="model_not_found")
+        raise InvalidRequest(f"There is no model {shown(name)} here: `/v1/models` lists them.", code="model_not_found")
 
 
 def _prices(texts: Iterable[str]) -> Iterator[tuple[str, tuple[float, float]]]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 from pydantic import Field
 
+from farthing.dialects.strict import shown
 from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Forbidden, InvalidRequest
 from farthing.domain.permissions import may
@@ -76,7 +77,7 @@ def _dearer(catalogue: Catalogue, name: str, total: Mapping[str, Any]) -> float:
     present, other = catalogue.compared, catalogue.find(name)
     if present is None or present.price is None or other is None or other.price is None:
         raise InvalidRequest(
-            f'There is no price to compare "{name}" with the present baseline by; `GET /v1/models` lists the models.',
+            f"There is no price to compare {shown(name)} with the present baseline by: `GET /v1/models` lists models.",
             code="invalid_parameter",
             param="baseline",
         )

@@ -43,6 +43,20 @@ SHOWN: dict[str, Any] = {
     "experiment_id": "exp-1",
     "arm": "test",
     "attempts": [{"model": "small", "provider": "openai", "error": None, "duration_us": 7}],
+    "calls": [
+        {
+            "model": "small",
+            "provider": "openai",
+            "outcome": "served",
+            "why": "first of the plan",
+            "error": None,
+            "tokens_in": 32,
+            "tokens_out": 34,
+            "cost": 300,
+            "duration_us": 7,
+            "latency_ms": 0.007,
+        }
+    ],
     "usage": {
         "prompt": 1,
         "cached": 2,

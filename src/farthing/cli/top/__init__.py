@@ -11,6 +11,8 @@ import typer
 from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, complain, print_json, print_table, say
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from farthing.cli.top.feed import Watch
     from farthing.cli.top.figures import Figures
 
@@ -98,13 +100,21 @@ def _show(watch: Watch, url: str) -> None:
     from farthing.cli.top.keyboard import keyboard
     from farthing.cli.top.screen import screen
 
+    signals: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        # What a handler raises is lost where a finaliser happens to run.
+        signals.append(number)
+        raise KeyboardInterrupt
+
     # The terminal is put in order again on the way out.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     console = Console()
     choice = Choice()
     with keyboard() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         drawn = None
-        while True:
+        while not signals:
             size = console.size
             if drawn != (size, choice) or watch.turn(TURN_S):
                 live.update(screen(watch, url, choice=choice, width=size.width, height=size.height), refresh=True)
