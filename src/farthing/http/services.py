@@ -70,7 +70,7 @@ class Services(Struct, frozen=True, kw_only=True):
     """What another policy would have done."""
     reporting: Reporting
     """Writes what a month came to."""
-    deliveries: Callable[..., Awaitable[Sequence[Tracked]]]
+    deliveries: Callable[[str | None, int], Awaitable[Sequence[Tracked]]]
     """How the last so many (`limit`) reports that were sent by themselves stand, the newest first."""
     health: Callable[[], Awaitable[dict[str, Any]]]
     metrics_text: Callable[[], bytes]

@@ -67,7 +67,7 @@ class Rounds:
     async def _announce(self, due: Mapping[str, str], now_us: int) -> None:
         """The newest month of each report, and those before it that were never announced while others were."""
         last: dict[str, str] = {}
-        for one in await self._tracker.track(limit=TRACKED):
+        for one in await self._tracker.track(None, TRACKED):
             name, month = one.notice.data["report"], one.notice.data["month"]
             last[name] = max(month, last.get(name, month))
         for schedule in self._schedules:

@@ -239,8 +239,8 @@ class Outbox(Protocol):
 class Tracker(Protocol):
     """Tells of an outbox. Raises `Unavailable` while it is away."""
 
-    async def track(self, *, limit: int) -> Sequence[Tracked]:
-        """How the last announced ones stand, the newest first."""
+    async def track(self, tenant: str | None, limit: int) -> Sequence[Tracked]:
+        """How the last announced ones of a tenant, or with None of all, stand, the newest first."""
 
 
 class SignOn(Protocol):

@@ -87,10 +87,12 @@ class SqlOutbox:
         async with self._engines.writing() as connection:
             await connection.execute(sa.delete(self._table).where(old))
 
-    async def track(self, *, limit: int) -> Sequence[Tracked]:
-        """How the last announced ones stand, the newest first."""
+    async def track(self, tenant: str | None, limit: int) -> Sequence[Tracked]:
+        """How the last announced ones of a tenant, or with None of all, stand, the newest first."""
         its = self._table.c
-        newest = sa.select(self._table).order_by(its.created_at.desc(), its.event_id, its.channel).limit(limit)
+        theirs = [] if tenant is None else [its.payload["data"]["tenant"].as_string() == tenant]
+        newest = sa.select(self._table).where(*theirs)
+        newest = newest.order_by(its.created_at.desc(), its.event_id, its.channel).limit(limit)
         async with self._engines.reading() as connection:
             rows = (await connection.execute(newest)).all()
         return [

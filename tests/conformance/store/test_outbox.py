@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec.structs import replace
+
 from farthing.background.clock import ManualClock
 from farthing.domain.alerts import Notice
 from farthing.store import Store
@@ -106,7 +108,7 @@ async def test_it_tells_how_each_delivery_stands(store: Store, clock: ManualCloc
     await outbox.delivered(webhook)
     told = [
         (one.notice.event_id, one.channel, one.announced_us, one.attempts, one.due_us, one.delivered_us, one.failure)
-        for one in await outbox.track(limit=10)
+        for one in await outbox.track(None, 10)
     ]
     later_us = began_us + 1_000_000
     assert told == [
@@ -114,5 +116,12 @@ async def test_it_tells_how_each_delivery_stands(store: Store, clock: ManualCloc
         ("old", "email", began_us, 1, later_us + 5_000_000, None, "it was away"),
         ("old", "webhook", began_us, 1, later_us, later_us, None),
     ]
-    assert [one.notice.event_id for one in await outbox.track(limit=1)] == ["new"]
-    assert await store.outbox.track(limit=10) == []
+    assert [one.notice.event_id for one in await outbox.track(None, 1)] == ["new"]
+    assert await store.outbox.track(None, 10) == []
+
+
+async def test_it_tells_a_tenants_own(store: Store) -> None:
+    """However many of others were announced later."""
+    for tenant in ("acme", "other"):
+        await store.report_outbox.announce([replace(notice(tenant), data={"tenant": tenant})], ["email"])
+    assert [one.notice.event_id for one in await store.report_outbox.track("acme", 1)] == ["acme"]

@@ -67,7 +67,7 @@ class Table:
         """Nothing was claimed."""
         raise AssertionError(delivery)
 
-    async def track(self, *, limit: int) -> Sequence[Tracked]:
+    async def track(self, tenant: str | None, limit: int) -> Sequence[Tracked]:
         """As the port."""
         self.asked += 1
         return [

@@ -60,16 +60,21 @@ async def is_current(url: str) -> bool:
 async def migrate(url: str, revision: str = HEAD) -> bool:
     """Brings the schema to a revision, or takes it back to one (`base` is an empty database); whether it had to.
 
-    Everything happens in one transaction, so a process killed meanwhile leaves nothing behind. Of several processes one
-    migrates and the others wait for it. Where a table is in use for longer, it begins anew a little later, for about a
-    minute. Raises `Unavailable`.
+    Each revision has a transaction of its own: a process killed meanwhile leaves nothing half done, and no table stays
+    locked while an index of another is built. An empty database is filled in one, and so is the way back to it. Of
+    several processes one migrates and the others wait for it. Where a table is in use for longer, it begins anew a
+    little later, for about a minute. Raises `Unavailable`.
     """
     engines, dice = Engines(url), Random()  # noqa: S311 - spreads attempts, guards nothing
+    had_to = False
     try:
         left = _ATTEMPTS
         while True:
             try:
-                return await _attempt(engines, revision)
+                if not await _attempt(engines, revision):
+                    return had_to
+                had_to, left = True, _ATTEMPTS
+                continue
             except Unavailable as error:
                 left -= 1
                 if not left or not _is_locked(error):
@@ -80,6 +85,7 @@ async def migrate(url: str, revision: str = HEAD) -> bool:
 
 
 async def _attempt(engines: Engines, revision: str) -> bool:
+    """One step of the way. False where there was none to make."""
     is_shared = engines.backend.name == "postgresql"
     async with engines.writing("migration") as connection:
         if is_shared:
@@ -90,8 +96,16 @@ async def _attempt(engines: Engines, revision: str) -> bool:
         if is_shared:
             patience = f"{_LOCK_PATIENCE_MS}ms"
             await connection.exec_driver_sql("SELECT set_config('lock_timeout', $1, true)", (patience,))
-        await connection.run_sync(_run, current, revision)
+        await connection.run_sync(_run, current, _step(current, revision))
         return True
+
+
+def _step(current: str | None, revision: str) -> str:
+    """How far one transaction goes."""
+    if current is None or revision == "base":
+        return revision
+    here, there = REVISIONS.index(current), REVISIONS.index(revision)
+    return REVISIONS[min(here + 1, there)]
 
 
 def _is_locked(error: Unavailable) -> bool:
