@@ -53,7 +53,6 @@ SHOWN: dict[str, Any] = {
             "tokens_in": 32,
             "tokens_out": 34,
             "cost": 300,
-            "duration_us": 7,
             "latency_ms": 0.007,
         }
     ],

@@ -109,10 +109,8 @@ def _calls(row: Mapping[str, Any], usage: Mapping[str, Any]) -> list[dict[str, A
         usage=msgspec.convert(usage, Usage),
     )
     cascade = (row["decision"] or {}).get("metadata", {}).get("cascade", {})
-    return [
-        {**msgspec.to_builtins(call), "latency_ms": _milliseconds(call.duration_us)}
-        for call in calls_of(exchange, cascade)
-    ]
+    told = [msgspec.to_builtins(call) for call in calls_of(exchange, cascade)]
+    return [{"latency_ms": _milliseconds(call.pop("duration_us")), **call} for call in told]
 
 
 async def find(connection: AsyncConnection, tenant: str | None, request_id: str) -> Mapping[str, Any]:
