@@ -6,19 +6,16 @@ people rate a share of what was served.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import store
 from benchmarks.routing.promise import foreseen
-from benchmarks.routing.sets import DATA, lacking, path_of
+from benchmarks.routing.sets import absent, folder, path_of
 from benchmarks.tables import aligned
 from farthing.domain.routing.compared import Seen, by_judge, losses_of
 from farthing.domain.routing.promise import boldest
@@ -59,12 +56,9 @@ class Route:
 
 def main() -> int:
     """The exit code is 1 only where data are missing that must be there."""
-    reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("data", nargs="?", type=Path, default=DATA, help="folder of the recorded outcomes")
-    data = reader.parse_args().data
-    if missing := lacking(data, [SET]):
-        print(f"{missing}: nothing was tried.")
-        return 1 if os.environ.get("CI") else 0
+    data = folder(__doc__, [SET])
+    if data is None:
+        return absent()
     route = route_of(read_labels(path_of(data, SET)))
     lines: list[tuple[str, ...]] = [
         ("judge", "served", "points", "pairs", "rated", "judge alone: broken", "saves", "people too: broken", "saves")

@@ -6,8 +6,6 @@ worse without a word; or all of them together may cost less than they would.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from random import Random
 import numpy as np
 
 from benchmarks.machine import store
-from benchmarks.routing.sets import DATA, lacking, path_of
+from benchmarks.routing.sets import absent, folder, path_of
 from benchmarks.tables import aligned
 from farthing.domain.pricing import NANO
 from farthing.domain.routing import QUALITY_FLOOR
@@ -59,12 +57,9 @@ class Told:
 
 def main() -> int:
     """The exit code says whether a fall is met and nothing is lost where there is none."""
-    reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("data", nargs="?", type=Path, default=DATA, help="folder of the recorded outcomes")
-    data = reader.parse_args().data
-    if missing := lacking(data, [SET]):
-        print(f"{missing}: nothing was tried.")
-        return 1 if os.environ.get("CI") else 0
+    data = folder(__doc__, [SET])
+    if data is None:
+        return absent()
     stream = stream_of(data)
     lines: list[tuple[str, ...]] = [("falls by", "rated", "quality", "uncorrected", "still goes there", "uncorrected")]
     saved = []

@@ -6,18 +6,15 @@ are what is rated; each chooses the boldest setting that it lets through, and is
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import store
-from benchmarks.routing.sets import DATA, lacking, path_of
+from benchmarks.routing.sets import absent, folder, path_of
 from benchmarks.tables import aligned
 from farthing.domain.routing.promise import boldest
 from farthing.domain.routing.rules import Promise
@@ -66,12 +63,9 @@ class Row:
 
 def main() -> int:
     """The exit code says whether the promises are kept and save what is asked for."""
-    reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("data", nargs="?", type=Path, default=DATA, help="folder of the recorded outcomes")
-    data = reader.parse_args().data
-    if missing := lacking(data, BASELINES):
-        print(f"{missing}: nothing was tried.")
-        return 1 if os.environ.get("CI") else 0
+    data = folder(__doc__, BASELINES)
+    if data is None:
+        return absent()
     lines: list[tuple[str, ...]] = [
         ("set", "points", "held back", "tuned: broken", "promise: broken", "saves", "at most")
     ]

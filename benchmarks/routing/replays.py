@@ -7,8 +7,6 @@ what is true. What is foretold is also made wrong on purpose: that may cost widt
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import store
 from benchmarks.routing.promise import foreseen
-from benchmarks.routing.sets import DATA, lacking, path_of
+from benchmarks.routing.sets import absent, folder, path_of
 from benchmarks.tables import aligned
 from farthing.domain.routing.patterns import pattern_of
 from farthing.domain.stats.offpolicy import Comparison, Replayed, compare_choices
@@ -104,12 +102,9 @@ class Row:
 
 def main() -> int:
     """The exit code says whether the goals are reached."""
-    reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("data", nargs="?", type=Path, default=DATA, help="folder of the recorded outcomes")
-    data = reader.parse_args().data
-    if missing := lacking(data, SETS):
-        print(f"{missing}: nothing was tried.")
-        return 1 if os.environ.get("CI") else 0
+    data = folder(__doc__, SETS)
+    if data is None:
+        return absent()
     heads = ("covered", "difference", "naive", "error", "naive", "+-", "effective", "")
     lines: list[tuple[str, ...]] = [("set", "explored", "rated", "foretold", *heads)]
     rows = []
