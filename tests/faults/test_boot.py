@@ -73,7 +73,7 @@ async def schema(database: str, name: str | None) -> None:
 @pytest.mark.parametrize("name", [pytest.param(None, marks=pytest.mark.long, id="empty"), pytest.param(OLD, id="old")])
 async def test_four_start_at_once(rig: Rig, postgres_database: str, name: str | None) -> None:
     """All become ready one soon after the other, without a deadlock; other people's tables stay as they are."""
-    longest, times = 0.0, 8 * rig.longer if rig.is_full else 1
+    longest, times = 0.0, 10 * rig.longer if rig.is_full else 1
     watcher: Any = await asyncpg.connect(postgres_database)
     await watcher.execute(ALIEN)
     before = await watcher.fetchval(LOOK)

@@ -29,7 +29,7 @@ from tests.faults.rig.words import Wish
 from tests.servers.gateway import Gateway
 
 RATE = 50.0
-ROLLOUTS = 3
+ROLLOUTS = 10
 ROOT = Path(__file__).parents[2]
 LOCK_WAIT_S = 0.2
 KEPT_OPEN = 10
@@ -205,7 +205,7 @@ async def watched_locks(database: str, waits: list[float]) -> AsyncIterator[None
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_a_release_is_rolled_out_and_back_under_load(
     rig: Rig, postgres_database: str, earlier: Mapping[str, str]
 ) -> None:
@@ -240,7 +240,7 @@ async def test_a_release_is_rolled_out_and_back_under_load(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_instances_are_replaced_under_load(rig: Rig, postgres_database: str) -> None:
     """Those who keep their connections are told to come anew, and every request has its row."""
     balancer = Balancer()

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from farthing.cache import MemoryLevel, RedisLevel, RedisLimits, RedisLink, RedisValues, Tiered
+from farthing.app.keyfile import KeyFile
+from farthing.cache import MemoryLevel, Notice, RedisLevel, RedisLimits, RedisLink, RedisValues, Tiered
 from farthing.domain.errors import Unavailable
 from farthing.domain.secrecy import Secret
 from farthing.ports import Clock
@@ -36,11 +37,14 @@ class Storage:
         self._knows_answers = False
         self.secret = shared_secret(settings)
         """What all workers and hosts of one gateway know and nobody else."""
+        self.key_file = None if settings.key_file is None else KeyFile(settings.key_file, self.secret, clock)
+        """What this host knows of keys; None where the database is on its disk."""
         self.store = open_store(self._url, clock=clock, pool_max=settings.database.pool_max, secret=self.secret)
-        self._redis = self._link(settings, clock)
+        notice = Notice()
+        self._redis = self._link(settings, clock, notice)
         self.shared: SharedValues | None = RedisValues(self._redis) if self._redis else None
         # Requests have a patience of their own: a busy worker must not take itself for a Redis that is away.
-        self._counting = self._link(settings, clock, timeout_s=COUNTING_TIMEOUT_S)
+        self._counting = self._link(settings, clock, notice, timeout_s=COUNTING_TIMEOUT_S)
         self.limits: SharedLimits | None = RedisLimits(self._counting) if self._counting else None
         """Where rates are counted; None where this worker is the only one."""
         if self.limits is None and not self.is_alone:
@@ -55,9 +59,9 @@ class Storage:
         return {level.name: level.corrupt for level in self._signed}
 
     @staticmethod
-    def _link(settings: Settings, clock: Clock, **more: float) -> RedisLink | None:
+    def _link(settings: Settings, clock: Clock, notice: Notice, **more: float) -> RedisLink | None:
         url, prefix = settings.redis.url, settings.redis.key_prefix
-        return RedisLink(url.get_secret_value(), clock=clock, prefix=prefix, **more) if url else None
+        return RedisLink(url.get_secret_value(), clock=clock, prefix=prefix, notice=notice, **more) if url else None
 
     async def warm_up(self) -> None:
         """Connects to Redis, where there is one."""
@@ -110,6 +114,8 @@ class Storage:
 
     async def aclose(self) -> None:
         """Closes every connection."""
+        if self.key_file is not None:
+            self.key_file.release()
         await self.store.aclose()
         for link in (self._redis, self._counting):
             if link is not None:

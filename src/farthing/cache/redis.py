@@ -62,11 +62,35 @@ _read_entry = msgspec.msgpack.Decoder(CacheEntry).decode
 _write_entry = msgspec.msgpack.Encoder().encode
 
 
-class RedisLink:
-    """One Redis and what is known of its health. One log line for each change of state."""
+class Notice:
+    """One log line for each change of state, whichever of a process's links to one Redis meets it."""
 
-    def __init__(self, url: str, *, clock: Clock, prefix: str = "", timeout_s: float = TIMEOUT_S) -> None:
-        """Connects when first used. `prefix` stands before every key. Raises `ValueError` for a URL that is none."""
+    def __init__(self) -> None:
+        self._away: set[RedisLink] = set()
+
+    def away(self, link: RedisLink, reason: str) -> None:
+        """This link has got no answer."""
+        if not self._away:
+            logger.warning("Redis is away, each process keeps its own state: %s", reason)
+        self._away.add(link)
+
+    def back(self, link: RedisLink) -> None:
+        """This link, which had none, has got an answer."""
+        self._away.remove(link)
+        if not self._away:
+            logger.info("Redis is back")
+
+
+class RedisLink:
+    """One Redis and what is known of its health."""
+
+    def __init__(
+        self, url: str, *, clock: Clock, prefix: str = "", timeout_s: float = TIMEOUT_S, notice: Notice | None = None
+    ) -> None:
+        """Connects when first used. `prefix` stands before every key; links that share a `notice` tell once.
+
+        Raises `ValueError` for a URL that is none.
+        """
         # Imported here because most gateways have no Redis, and start faster without its library.
         from redis.asyncio import BlockingConnectionPool, Redis
         from redis.asyncio.retry import Retry
@@ -87,6 +111,7 @@ class RedisLink:
         self._failures = (RedisError, OSError, ValueError, RuntimeError)
         self._deadline_s = PATIENCE * timeout_s
         self._clock = clock
+        self._notice = notice or Notice()
         self._rests_until = 0.0
         self._is_away = False
 
@@ -109,7 +134,7 @@ class RedisLink:
             return None
         if self._is_away:
             self._is_away = False
-            logger.info("Redis is back")
+            self._notice.back(self)
         return answer
 
     async def _in_time(self, command: Awaitable[T]) -> T:
@@ -158,7 +183,7 @@ class RedisLink:
         self._rests_until = self._clock.monotonic() + REST_S
         if not self._is_away:
             self._is_away = True
-            logger.warning("Redis is away, each process keeps its own state: %s", str(error) or "timeout")
+            self._notice.away(self, str(error) or "timeout")
 
 
 class RedisLevel:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import uvicorn
 from msgspec import Struct
 
-from farthing.cli.door import Door
+from farthing.cli.door import Door, most_callers
 from farthing.cli.lifespan import ServerConfig
 from farthing.cli.listening import BACKLOG
 from farthing.http.sockets import LONGEST_MESSAGE, PING_S
@@ -96,7 +96,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Opens everything, listens, and says so."""
-        door = Door(sockets or [], self.config.http_protocol_class)
+        connections = self.server_state.connections
+        door = Door(sockets or [], self.config.http_protocol_class, connections=connections, most=most_callers())
         self.config.http_protocol_class = door  # type: ignore[assignment]
         await super().startup(sockets)
         if self._reload is not None:

@@ -31,6 +31,8 @@ STEADY_S = 5.0
 """A worker that lived for so long did not fail at its start."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_READY_S = 1.0
+"""After a worker that had become ready: callers wait at its socket."""
 _TURN_S = 0.5
 
 SIGNALS = {signal.SIGTERM: signal.SIGTERM, signal.SIGINT: INTERRUPT, signal.SIGHUP: signal.SIGHUP}
@@ -170,7 +172,8 @@ class Workers:
         del self._places[place]
         is_steady = worker.is_ready and monotonic() - worker.started_at > STEADY_S
         failures = self._failures[place] = 0 if is_steady else self._failures[place] + 1
-        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(failures, 10)) if failures > 1 else 0.0
+        longest = LONGEST_PAUSE_READY_S if worker.is_ready else LONGEST_PAUSE_S
+        pause = min(longest, FIRST_PAUSE_S * 2 ** min(failures, 10)) if failures > 1 else 0.0
         self._vacant[place] = monotonic() + pause
 
 

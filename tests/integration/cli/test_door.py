@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 import pytest
 import uvloop
 
-from farthing.cli.door import MOST_AT_ONCE, Door
+from farthing.cli.door import MOST_AT_ONCE, Door, most_callers
 
 WAITING = 40
 
@@ -110,3 +110,44 @@ async def test_no_more_than_a_batch_is_taken_in_at_once(monkeypatch: pytest.Monk
     for _ in range(10):
         await asyncio.sleep(0)
     assert listener.accepted == MOST_AT_ONCE
+
+
+def test_who_finds_no_room_is_let_go_and_told_of_once(
+    listener: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three may be in, seven more wait: each of them hears the end, and when one leaves, the next is let in."""
+    most, open_now = 3, Echo.made
+    door = Door([listener], Echo, connections=open_now, most=most)
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        async with await loop.create_server(lambda: door(config="given"), sock=listener):
+            try:
+                ends = await asyncio.gather(*(talk() for _ in range(most + 7)))
+                assert sorted(ends) == [b""] * 7 + [b"hello"] * most
+                open_now.pop().abort()
+                assert await talk() == b"hello"
+            finally:
+                for transport in open_now:
+                    transport.abort()
+
+    async def talk() -> bytes:
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"hello")
+        try:
+            return await reader.read(5)
+        except ConnectionResetError:
+            return b""
+        finally:
+            writer.transport.abort()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())
+    assert [record.getMessage()[:22] for record in caplog.records] == ["3 connections are open"]
+
+
+@pytest.mark.parametrize(("files", "callers"), [(256, 96), (65_536, 32_736), (10, 1)])
+def test_callers_leave_files_for_providers(monkeypatch: pytest.MonkeyPatch, files: int, callers: int) -> None:
+    """Half of what may be open, less what the gateway itself needs."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (files, files))
+    assert most_callers() == callers

@@ -130,17 +130,30 @@ def test_a_dead_workers_socket_goes_to_its_successor(staff: Staff, listeners: li
     assert staff.started[place].is_buried
 
 
+def until_started(staff: Staff, status: int) -> float:
+    """Seconds until the newest worker, which ends with this status, has a successor."""
+    staff.started[-1].status = status
+    staff.turn()
+    before, waited = len(staff.started), 0.0
+    while len(staff.started) == before and staff.started[-1].status is not None:
+        waited += 0.1
+        staff.turn(seconds=0.1)
+    return round(waited, 1)
+
+
+def test_who_is_killed_again_and_again_is_soon_back(staff: Staff) -> None:
+    """Within a second where it had become ready: people wait at its socket."""
+    pauses = []
+    for _ in range(8):
+        staff.turn(staff.started[-1])
+        pauses.append(until_started(staff, -9))
+    assert pauses[0] == 0
+    assert max(pauses) == pytest.approx(1.0, abs=0.11)
+
+
 def test_who_fails_again_and_again_is_started_ever_later(staff: Staff) -> None:
     """The first time at once, then after 0.4, 0.8 … s; one that lasts makes it forgotten."""
-    pauses = []
-    for _ in range(4):
-        staff.started[-1].status = 1
-        staff.turn()
-        before, waited = len(staff.started), 0.0
-        while len(staff.started) == before and staff.started[-1].status is not None:
-            waited += 0.1
-            staff.turn(seconds=0.1)
-        pauses.append(round(waited, 1))
+    pauses = [until_started(staff, 1) for _ in range(4)]
     assert pauses[0] == 0
     assert pauses[1:] == pytest.approx([0.4, 0.8, 1.6], abs=0.11)
     staff.turn(staff.started[-1], seconds=10)
