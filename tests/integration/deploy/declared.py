@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +12,7 @@ import yaml  # type: ignore[import-untyped]
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "farthing"
-_VARIABLE = re.compile(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}")
 _INSTRUCTION = re.compile(r"^(?P<name>[A-Z]+) (?P<rest>.*)$")
-
-
-class NotSet(Exception):
-    """A variable that has to be set is not; the message says what the file asks for."""
-
-
-def interpolated(text: str, variables: Mapping[str, str]) -> str:
-    """The text with variables filled in as Compose does. Raises `NotSet`."""
-
-    def value(match: re.Match[str]) -> str:
-        name, kind, word = match.groups()
-        found = variables.get(name, "")
-        if found:
-            return found
-        if kind == ":?":
-            raise NotSet(f"{name}: {word}")
-        return word or ""
-
-    return _VARIABLE.sub(value, text)
-
-
-def compose(variables: Mapping[str, str]) -> dict[str, Any]:
-    """compose.yaml with these variables. Raises `NotSet`."""
-    text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    declared: dict[str, Any] = yaml.safe_load(interpolated("\n".join(lines), variables))
-    return declared
-
-
-def full(variables: Mapping[str, str]) -> dict[str, str]:
-    """What full.env adds to these variables. Raises `NotSet`."""
-    lines = (DEPLOY / "full.env").read_text(encoding="utf-8").splitlines()
-    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
-    return {**variables, **{name: interpolated(value, variables) for name, _, value in pairs}}
 
 
 def instructions(path: Path) -> list[tuple[str, str]]:

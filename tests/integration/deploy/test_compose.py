@@ -17,8 +17,11 @@ from typing import Any
 
 import pytest
 
-from farthing.settings.sections import ServerSettings
-from tests.integration.deploy.declared import DEPLOY, NotSet, compose, full, image_command, image_environment
+from farthing.providers import load_vendors
+from farthing.settings import load
+from farthing.settings.environment import ALIASES
+from tests.integration.deploy.declared import DEPLOY, ROOT, image, image_command, image_environment
+from tests.integration.deploy.tools import ALONE, FULL, Refused, compose
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres
 from tests.servers.process import free_port, leashed, private_folder, program, unprivileged
@@ -41,43 +44,73 @@ def seconds(text: str) -> int:
     return int(text[:-1])
 
 
-def test_one_service_without_a_profile() -> None:
-    """All others belong to `full`, which full.env switches on; secrets have to be given and are never written down."""
-    services = compose(SECRETS)["services"]
-    assert [name for name, service in services.items() if "profiles" not in service] == ["farthing"]
-    assert {tuple(service["profiles"]) for name, service in services.items() if name != "farthing"} == {("full",)}
-    assert full(SECRETS)["COMPOSE_PROFILES"] == "full"
+def test_one_service_alone_and_four_in_full() -> None:
+    """As docs/deploy.md calls Compose; secrets have to be given and are never written down."""
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert re.findall(r"docker compose (.*) up\b", page) == [" ".join(ALONE), " ".join(FULL)]
+    assert set(compose(SECRETS, *ALONE)["services"]) == {"farthing"}
+    assert set(compose(SECRETS, *FULL)["services"]) == {"farthing", "pgbouncer", "postgres", "redis"}
     for missing in SECRETS:
         left = {name: value for name, value in SECRETS.items() if name != missing}
-        with pytest.raises(NotSet, match=missing):
-            compose(full(left))
+        with pytest.raises(Refused, match=missing):
+            compose(left, *FULL)
+
+
+def test_compose_would_tell_of_a_word_it_does_not_know(tmp_path: Path) -> None:
+    """What it takes is therefore spelt as it should be."""
+    text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    misspelt = tmp_path / "compose.yaml"
+    misspelt.write_text(text.replace("stop_grace_period: 40s", "stop_grace: 40s"), encoding="utf-8")
+    with pytest.raises(Refused, match="stop_grace"):
+        compose(SECRETS, "-f", str(misspelt))
 
 
 def test_volumes_configs_and_health_are_declared() -> None:
-    """Whatever holds data has a volume; who is waited for can be asked."""
-    declared = compose(SECRETS)
+    """Whatever holds data has a volume; who is waited for can be asked, and is waited for no longer than the start."""
+    declared = compose(SECRETS, *FULL)
     services = declared["services"]
-    mounted = {volume.partition(":")[0] for service in services.values() for volume in service.get("volumes", ())}
+    mounted = {volume["source"] for service in services.values() for volume in service.get("volumes", ())}
     assert mounted == set(declared["volumes"])
     used = {each["source"] for service in services.values() for each in service.get("configs", ())}
     assert used == set(declared["configs"])
-    waited = {name for service in services.values() for name in service.get("depends_on", ())}
-    assert waited == {"postgres", "pgbouncer", "redis"}
+    waited = {name: rule for service in services.values() for name, rule in service.get("depends_on", {}).items()}
+    assert set(waited) == {"postgres", "pgbouncer", "redis"}
+    assert {rule["condition"] for rule in waited.values()} == {"service_healthy"}
     assert all("test" in services[name]["healthcheck"] for name in waited)
     assert [services[name]["image"] for name in ("postgres", "redis")] == ["postgres:15-bookworm", "redis:7-bookworm"]
 
 
+def test_no_content_is_copied_where_nothing_may_be_written() -> None:
+    """Compose starts no read-only container with such a config, and `config` says nothing of it."""
+    declared = compose(SECRETS, *FULL)
+    copied = {name for name, config in declared["configs"].items() if "content" in config}
+    readers = [service for service in declared["services"].values() if service.get("read_only")]
+    assert copied
+    assert not copied & {each["source"] for service in readers for each in service.get("configs", ())}
+
+
 def test_the_gateway_has_time_to_end_and_may_do_little() -> None:
     """More than lame duck and drain together; only this machine reaches it unless told."""
-    service = compose(SECRETS)["services"]["farthing"]
-    environment = service["environment"]
-    steps = int(environment["FARTHING_SERVER__LAME_DUCK_S"]) + int(environment["FARTHING_SERVER__DRAIN_S"])
-    assert seconds(service["stop_grace_period"]) > steps + 1
+    service = compose(SECRETS, *ALONE)["services"]["farthing"]
+    settings = load(environ=service["environment"])
+    assert seconds(service["stop_grace_period"]) > settings.lame_duck_s + settings.server.drain_s + 1
     assert (service["read_only"], service["cap_drop"], service["tmpfs"]) == (True, ["ALL"], ["/tmp"])  # noqa: S108
-    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-    ours = {name.removeprefix("FARTHING_SERVER__").lower() for name in environment if "SERVER__" in name}
-    assert ours <= set(ServerSettings.model_fields)
-    assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+    assert [port["host_ip"] for port in service["ports"]] == ["127.0.0.1"]
+    assert [str(port["target"]) for port in service["ports"]] == [image_environment()["FARTHING_SERVER__PORT"]]
+    build = service["build"]
+    assert Path(build["context"], build["dockerfile"]).samefile(DEPLOY / "Dockerfile")
+
+
+def test_the_gateway_reads_every_variable() -> None:
+    """Each is a setting, an alias, a secret or a vendor's key; the full profile leads to its database and Redis."""
+    service = compose({**SECRETS, "OPENAI_API_KEY": "sk-of-nobody"}, *FULL)["services"]["farthing"]
+    keys = {name for vendor in load_vendors().values() for name in vendor.api_key_envs}
+    others = {name for name in service["environment"] if not name.startswith("FARTHING_")} - keys
+    assert others == set(ALIASES) - {"PORT"}
+    settings = load(environ={**image_environment(), **service["environment"]})
+    assert (settings.server.workers, set(settings.vendor_keys)) == (2, {"OPENAI_API_KEY"})
+    assert settings.database.url.get_secret_value() == "postgresql://farthing:postgres0secret@pgbouncer:6432/farthing"
+    assert settings.redis.url is not None
 
 
 class Container:
@@ -113,23 +146,35 @@ def container(command: list[str], environment: Mapping[str, str], folder: Path) 
         made.remove()
 
 
-def gateway_environment(variables: Mapping[str, str], port: int, folder: Path) -> dict[str, str]:
+def gateway_environment(service: dict[str, Any], port: int, folder: Path) -> dict[str, str]:
     """The image's and the service's variables, but for what names a place inside the container."""
-    declared = compose(variables)["services"]["farthing"]["environment"]
-    both = {**image_environment(), **declared, "FARTHING_SERVER__LAME_DUCK_S": "0.2"}
+    both = {**image_environment(), **service["environment"], "FARTHING_SERVER__LAME_DUCK_S": "0.2"}
     places = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "FARTHING_SERVER__PORT": str(port)}
-    return {name: str(value or "") for name, value in both.items() if name != "PATH"} | places
+    return {name: value for name, value in both.items() if name != "PATH"} | places
+
+
+def passes(check: list[str]) -> bool:
+    """Whether a health check says yes in time."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if subprocess.run(check, check=False, capture_output=True).returncode == 0:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def becomes_healthy(port: int) -> bool:
     """Whether the image's own check says so in time."""
     command = [word.replace("8000", str(port)) for word in image_command("HEALTHCHECK")]
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        if subprocess.run([sys.executable, *command[1:]], check=False, capture_output=True).returncode == 0:
-            return True
-        time.sleep(0.1)
-    return False
+    return passes([sys.executable, *command[1:]])
+
+
+def as_in_an_image(command: list[str]) -> list[str]:
+    """The command as the user that our images run as: a number without a name, which only root can become."""
+    if os.geteuid() != 0:
+        return command
+    [user, group] = [rest for said, rest in image() if said == "USER"][-1].split(":")
+    return leashed(command, f"--reuid={user}", f"--regid={group}", "--clear-groups", last_signal=signal.SIGKILL)
 
 
 def ask(port: int) -> tuple[int, Any]:
@@ -150,22 +195,23 @@ def command_of_the_image() -> list[str]:
 
 def test_the_service_alone_answers_and_ends(tmp_path: Path) -> None:
     """With a file for a ledger in its volume, healthy by the image's own check, and well ended by the stop signal."""
-    port = free_port()
-    environment = gateway_environment(SECRETS, port, tmp_path)
+    port, service = free_port(), compose(SECRETS, *ALONE)["services"]["farthing"]
+    environment = gateway_environment(service, port, tmp_path)
     with container(command_of_the_image(), environment, tmp_path) as gateway:
         assert becomes_healthy(port)
         assert ask(port)[0] == 200
-        assert gateway.end(seconds(compose(SECRETS)["services"]["farthing"]["stop_grace_period"])) == 0
+        assert gateway.end(seconds(service["stop_grace_period"])) == 0
     assert (tmp_path / "farthing" / "farthing-demo.db").exists()
 
 
 @contextmanager
-def bouncer(postgres: Postgres, database: str) -> Iterator[int]:
+def bouncer(declared: dict[str, Any], postgres: Postgres, database: str) -> Iterator[int]:
     """PgBouncer with the declared configuration before the tests' PostgreSQL; its port."""
-    declared, port, folder = compose(SECRETS)["configs"], free_port(), private_folder("compose")
+    configs, port, folder = declared["configs"], free_port(), private_folder("compose")
+    folder.chmod(0o755)
     users = folder / "users.txt"
-    users.write_text(declared["pgbouncer_users"]["content"], encoding="utf-8")
-    settings = declared["pgbouncer"]["content"]
+    users.write_text(configs["pgbouncer_users"]["content"], encoding="utf-8")
+    settings = configs["pgbouncer"]["content"]
     for inside, here in {
         "host=postgres port=5432 dbname=farthing": f"host=127.0.0.1 port={postgres.port} dbname={database}",
         "listen_port = 6432": f"listen_port = {port}",
@@ -175,7 +221,7 @@ def bouncer(postgres: Postgres, database: str) -> Iterator[int]:
         settings = settings.replace(inside, here)
     file = folder / "pgbouncer.ini"
     file.write_text(settings, encoding="utf-8")
-    command = unprivileged([program("pgbouncer"), file])
+    command = as_in_an_image([str(program("pgbouncer")), str(file)])
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
     try:
         yield port
@@ -185,10 +231,10 @@ def bouncer(postgres: Postgres, database: str) -> Iterator[int]:
 
 
 @contextmanager
-def redis() -> Iterator[int]:
+def redis(declared: dict[str, Any]) -> Iterator[int]:
     """Redis by the declared command on a port of its own."""
     port, folder = free_port(), private_folder("compose-redis")
-    server, *options = compose(SECRETS)["services"]["redis"]["command"]
+    server, *options = declared["services"]["redis"]["command"]
     command = unprivileged([program(server), *options, "--port", str(port), "--dir", str(folder)])
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     try:
@@ -198,28 +244,41 @@ def redis() -> Iterator[int]:
         process.wait()
 
 
+def check_of(service: dict[str, Any]) -> list[str]:
+    """The command of a service's health check."""
+    kind, *command = service["healthcheck"]["test"]
+    assert kind == "CMD"
+    return list(command)
+
+
 def test_the_full_profile_answers_over_pgbouncer_and_redis(
     postgres: Postgres, postgres_database: str, tmp_path: Path
 ) -> None:
-    """Two workers, passwords checked on the way, the row in PostgreSQL."""
+    """All find one another healthy; two workers, passwords checked on the way, the row in PostgreSQL."""
     port, database = free_port(), postgres_database.rsplit("/", 1)[1]
-    with bouncer(postgres, database) as bouncer_port, redis() as redis_port:
-        variables = full(SECRETS)
+    declared = compose(SECRETS, *FULL)
+    services = declared["services"]
+    with bouncer(declared, postgres, database) as bouncer_port, redis(declared) as redis_port:
+        assert passes([*check_of(services["postgres"]), f"--port={postgres.port}"])
+        behind = [word.replace("6432", str(bouncer_port)) for word in check_of(services["pgbouncer"])]
+        assert passes(as_in_an_image(behind))
+        client, *question = check_of(services["redis"])
+        assert passes([client, "-p", str(redis_port), *question])
+        environment = {**gateway_environment(services["farthing"], port, tmp_path), **NOBODY}
         for name, inside, here in (
             ("DATABASE_URL", "@pgbouncer:6432/", f"@127.0.0.1:{bouncer_port}/"),
             ("REDIS_URL", "redis:6379", f"127.0.0.1:{redis_port}"),
         ):
-            assert inside in variables[name]
-            variables[name] = variables[name].replace(inside, here)
-        environment = {**gateway_environment(variables, port, tmp_path), **NOBODY}
+            assert inside in environment[name]
+            environment[name] = environment[name].replace(inside, here)
         with container(command_of_the_image(), environment, tmp_path) as gateway:
             assert becomes_healthy(port)
             assert ask(port)[0] == 502
-            assert gateway.end(seconds(compose(SECRETS)["services"]["farthing"]["stop_grace_period"])) == 0
+            assert gateway.end(seconds(services["farthing"]["stop_grace_period"])) == 0
     assert postgres.execute("SELECT count(*) FROM requests", database) == "1"
 
 
 def test_the_tests_bouncer_is_set_up_as_declared(pgbouncer: PgBouncer) -> None:
     """All that is tested over PgBouncer is tested in the mode that is deployed."""
-    assert "pool_mode = transaction" in compose(SECRETS)["configs"]["pgbouncer"]["content"]
+    assert "pool_mode = transaction" in compose(SECRETS, *FULL)["configs"]["pgbouncer"]["content"]
     assert "pool_mode|transaction" in pgbouncer.command("SHOW CONFIG")
