@@ -52,9 +52,13 @@ class Recorder:
         return draft
 
     def settle(self, draft: Draft, exchange: Exchange) -> None:
-        """Journals the exchange, then tells the sinks; a sink that fails is logged and changes nothing."""
+        """Journals the exchange, then tells the sinks; a sink that fails is logged and changes nothing.
+
+        What somebody asks whom nobody knows is counted, but not written down: a stranger must not fill the ledger.
+        """
         self.drafts.discard(draft)
-        self.journal.settle(exchange)
+        if draft.caller is not ANONYMOUS:
+            self.journal.settle(exchange)
         for sink in self.sinks:
             try:
                 sink.record(exchange)

@@ -122,6 +122,17 @@ class DictCache:
         self.entries.pop(key, None)
 
 
+class ListSink:
+    """Remembers what it is told."""
+
+    def __init__(self, told: list[Exchange]) -> None:
+        self._told = told
+
+    def record(self, exchange: Exchange) -> None:
+        """Remembers."""
+        self._told.append(exchange)
+
+
 class KnownAnswers:
     """Idempotent answers in a dictionary, which is away when told to be."""
 

@@ -11,10 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from farthing.domain.errors import FarthingError
+from farthing.domain.exchange import Exchange
 from farthing.gateway.delivery import Reply
 from farthing.ports import UpstreamRequest
 from farthing.providers.fake import Behaviour, answer, break_off, hang, overload, refuse
-from tests.unit.gateway.rig import KEY, Rig, chat, completion, drained, events
+from tests.unit.gateway.rig import KEY, ListSink, Rig, chat, completion, drained, events
 
 KINDS = ("answers", "overloads", "refuses", "hangs", "hangs midway", "breaks off", "breaks midway", "talks nonsense")
 
@@ -78,11 +79,16 @@ def test_any_mix_of_providers_and_clients(
     model: str,
     cancel_after: int | None,
 ) -> None:
-    """One record for each request, every upstream closed, every hold settled, whatever happened to it."""
+    """One record for each request, every upstream closed, every hold settled, whatever happened to it.
+
+    All are told to every sink, and those of keys that are known are written down.
+    """
+    told: list[Exchange] = []
 
     async def scenario() -> Rig:
         turns = script(kinds)
         rig = Rig(lambda request: behave(next(turns), request))
+        rig.recorder.sinks = (ListSink(told),)
         async with rig.supervisor:
             tasks = [
                 asyncio.ensure_future(one_client(rig, chat(model=model, stream=streams), leaves_after, key, cache))
@@ -96,12 +102,13 @@ def test_any_mix_of_providers_and_clients(
         return rig
 
     rig = asyncio.run(scenario())
-    ids = [exchange.request_id for exchange in rig.journal.settled]
+    ids = [exchange.request_id for exchange in told]
     assert sorted(ids) == sorted(f"request-{n + 1}" for n in range(rig.calls))
+    assert rig.journal.settled == [exchange for exchange in told if exchange.tenant]
     assert rig.transport.opened == rig.transport.closed
     assert rig.ledger.open_holds == 0
     assert len(rig.recorder.drafts) == 0
-    for exchange in rig.journal.settled:
+    for exchange in told:
         assert (exchange.status == "rejected") <= (exchange.cost == 0)
         assert exchange.cost is not None
         assert exchange.cost >= 0

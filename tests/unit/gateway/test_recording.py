@@ -9,11 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.catalogue import Catalogue
+from farthing.domain.errors import Unauthenticated
 from farthing.domain.exchange import Exchange, Lines
 from farthing.domain.gauge import tokens
 from farthing.gateway.delivery import StreamReply
 from farthing.providers.fake import answer, break_off, hang
-from tests.unit.gateway.rig import Rig, chat, completion, drained, events
+from tests.unit.gateway.rig import ListSink, Rig, chat, completion, drained, events
 
 
 class BrokenSink:
@@ -24,25 +25,25 @@ class BrokenSink:
         raise RuntimeError(exchange.request_id)
 
 
-class ListSink:
-    """Remembers what it heard."""
-
-    def __init__(self) -> None:
-        self.heard: list[Exchange] = []
-
-    def record(self, exchange: Exchange) -> None:
-        """Remembers."""
-        self.heard.append(exchange)
-
-
 async def test_a_sink_that_fails_hurts_nobody(caplog: pytest.LogCaptureFixture) -> None:
     """The caller is answered, the other sinks hear of it, and the log names the broken one."""
-    rig, sink = Rig([answer(completion())]), ListSink()
-    rig.recorder.sinks = (BrokenSink(), sink)
+    rig, heard = Rig([answer(completion())]), list[Exchange]()
+    rig.recorder.sinks = (BrokenSink(), ListSink(heard))
     reply = await rig.pipeline.run(rig.call(chat()))
     assert reply.draft.answered_by == ("small", "fake", "passthrough", "up-1")
-    assert [exchange.status for exchange in sink.heard] == ["ok"]
+    assert [exchange.status for exchange in heard] == ["ok"]
     assert "BrokenSink" in caplog.text
+
+
+@pytest.mark.parametrize("credential", ["sk-of-nobody", None])
+async def test_a_stranger_writes_nothing_down(credential: str | None) -> None:
+    """Who shows no key that is known is refused and counted, and fills neither journal nor ledger."""
+    rig, heard = Rig([answer(completion())]), list[Exchange]()
+    rig.recorder.sinks = (ListSink(heard),)
+    with pytest.raises(Unauthenticated):
+        await rig.pipeline.run(rig.call(chat(), key=credential))
+    assert [(exchange.status, exchange.tenant) for exchange in heard] == [("rejected", "")]
+    assert rig.journal.settled == []
 
 
 async def test_the_intent_says_what_would_be_known_if_we_died() -> None:
