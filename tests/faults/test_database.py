@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from secrets import token_bytes
 
 import aiohttp
@@ -10,10 +12,12 @@ import pytest
 
 from farthing.domain.secrets import RANDOM_BYTES, mint
 from tests.faults.rig.books import check
-from tests.faults.rig.load import Holder, Load, standard, until
+from tests.faults.rig.cluster import workers
+from tests.faults.rig.load import Ask, Heard, Holder, Load, send, standard, until
 from tests.faults.rig.proxy import FaultProxy, Faults
 from tests.faults.rig.site import Rig, Site
 from tests.faults.rig.trouble import PATIENCE_S, RATE, through
+from tests.faults.rig.words import Wish
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres
 
@@ -24,6 +28,11 @@ KNOWN_S = 2.0
 """In which every worker has noticed: a second, and as long again to ask often enough."""
 SURE = 16
 """Answers in a row that every worker has a part in."""
+WRITTEN_S = 1.0
+"""After which a host has on its disk that a key is revoked."""
+BACK_S = 2.0
+"""In which administrators work again when the database does."""
+RESTART_S = 3.0
 
 
 async def ask_unknown(site: Site) -> int:
@@ -69,6 +78,16 @@ async def look(site: Site, path: str = "/v1/usage?group_by=model") -> tuple[int,
         return answer.status, loop.time() - began
 
 
+async def administer(site: Site, method: str, path: str, body: dict[str, str] | None = None) -> tuple[int, float]:
+    """The status that an administrator gets for a change, and after how many seconds."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    headers = {"authorization": f"Bearer {MASTER}"}
+    async with aiohttp.request(method, site.gateway.url + path, json=body, headers=headers) as answer:
+        await answer.read()
+        return answer.status, loop.time() - began
+
+
 @pytest.mark.timeout(240)
 async def test_a_database_that_is_down_costs_nobody_a_request(
     rig: Rig,
@@ -76,28 +95,88 @@ async def test_a_database_that_is_down_costs_nobody_a_request(
     postgres_database: str,
 ) -> None:
     """F06: known keys are served, unknown ones told to wait, people told at once, and no row is lost."""
-    site = await rig.start(postgres_database, workers=2)
-    told, known = list[float](), list[float]()
+    site = await rig.start(postgres_database, workers=2, environment={"FARTHING_MASTER_KEY": MASTER})
+    told, known, back = list[float](), list[float](), list[float]()
+
+    async def make_key() -> int:
+        status, seconds = await administer(site, "POST", "/admin/keys", {"name": f"new {len(told)}"})
+        told.append(seconds)
+        return status
 
     async def outage() -> None:
         known.append(await noticed(site))
         status, seconds = await look(site)
-        assert status == 503
         told.append(seconds)
+        assert (status, await make_key()) == (503, 503)
         await keep_asking(site, 58 if rig.is_full else 1)
 
-    seen = await through(
-        rig,
-        site,
-        begin=lambda: asyncio.to_thread(postgres.kill),
-        during=outage,
-        end=lambda: asyncio.to_thread(postgres.mend),
-    )
+    async def end() -> None:
+        await asyncio.to_thread(postgres.mend)
+
+        async def is_made() -> bool:
+            status = await make_key()
+            assert status in {201, 503}
+            return status == 201
+
+        back.append(await until(is_made, within_s=PATIENCE_S))
+
+    seen = await through(rig, site, begin=lambda: asyncio.to_thread(postgres.kill), during=outage, end=end)
     status, _ = await look(site)
     assert status == 200
-    rig.tell("F06", f"{seen.summary()}; a person is told after {told[0]:.2f} s; an unknown key gets 503")
-    rig.gate("seconds until a person is told", told[0], TOLD_S)
+    rig.tell(
+        "F06",
+        f"{seen.summary()}; a person is told after {max(told[:2]):.2f} s, and makes a key {back[0]:.2f} s after it is "
+        "back; an unknown key gets 503",
+    )
+    rig.gate("seconds until a person is told", max(told[:2]), TOLD_S)
+    rig.gate("seconds until a key can be made again", back[0], BACK_S)
     rig.gate("seconds until every unknown key is told to wait", known[0], KNOWN_S)
+
+
+async def ask(site: Site, holder: Holder, name: str) -> Heard:
+    """One short request with a key."""
+    wish = Wish(nonce=name, chunks=1, first_ms=1, every_ms=1)
+    return await send(Ask(user=name, wish=wish, holder=holder, stream=False), site.gateway.port)
+
+
+@pytest.mark.timeout(180)
+async def test_workers_that_start_while_the_database_is_down_know_the_keys(
+    rig: Rig, postgres: Postgres, postgres_database: str
+) -> None:
+    """F06, all workers killed meanwhile, then the whole gateway: who was let in still is, and who was refused."""
+    site = await rig.start(postgres_database, workers=2, environment={"FARTHING_MASTER_KEY": MASTER})
+    revoked, *known = site.holders
+    assert (await administer(site, "DELETE", f"/admin/keys/{revoked.key_id}"))[0] == 200
+    await asyncio.sleep(WRITTEN_S)
+    await asyncio.to_thread(postgres.kill)
+    await noticed(site)
+    loop, heard, restarts = asyncio.get_running_loop(), list[Heard](), list[float]()
+    for way in ("workers", "gateway"):
+        began = loop.time()
+        if way == "workers":
+            for pid in workers(site.gateway):
+                os.kill(pid, signal.SIGKILL)
+        else:
+            site.gateway.kill()
+            await asyncio.to_thread(site.gateway.start)
+        asks = [
+            ask(site, holder, f"{way} {turn} {place}") for turn in range(SURE) for place, holder in enumerate(known)
+        ]
+        answers = await asyncio.gather(*asks)
+        restarts.append(loop.time() - began)
+        assert [each.status for each in answers] == [200] * len(asks), {each.problem for each in answers}
+        heard += answers
+        assert {(await ask(site, revoked, f"{way} revoked {turn}")).status for turn in range(SURE)} == {401}
+        await keep_asking(site, 1)
+    await asyncio.to_thread(postgres.mend)
+    await site.books.settled(len(heard))
+    verdict = await check(site.books, heard, rig.vendors.entries())
+    rig.tell(
+        "F06 restart",
+        f"all workers killed while the database is down: {len(known)} known keys answered after {restarts[0]:.1f} s; "
+        f"the whole gateway: after {restarts[1]:.1f} s; a revoked key 401, an unknown one 503; {verdict.rows} rows",
+    )
+    rig.gate("seconds until known keys are answered by new workers", restarts[0], RESTART_S)
 
 
 @pytest.mark.long

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from secrets import token_bytes
 
 from msgspec.structs import replace
@@ -61,6 +61,14 @@ class BroughtKeys:
         self._known = version, providers
         before, self.providers = self.providers, dict(self._opened(kept, providers))
         return before != self.providers
+
+    def lock(self, owners: Iterable[Owner], providers: Mapping[str, Provider]) -> None:
+        """Until the database tells of their keys, these are served with nobody's."""
+        self.providers = {
+            (tenant, name): replace(providers[name], api_key=None, account=tenant, is_locked=True)
+            for tenant, name in owners
+            if name in providers
+        }
 
     def _opened(self, kept: list[Credential], providers: Mapping[str, Provider]) -> Iterator[tuple[Owner, Provider]]:
         vault = build_vault(self._settings) if kept else None

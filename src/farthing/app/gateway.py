@@ -19,7 +19,7 @@ from farthing.app.people import build_sign_on
 from farthing.app.replaying import Replayer
 from farthing.app.reporting import Reporter
 from farthing.app.repricing import LateRows
-from farthing.app.snapshots import Refresher
+from farthing.app.snapshots import KEEP_KEYS_EVERY_S, Refresher
 from farthing.app.storage import Storage, shared_secret
 from farthing.background.clock import SystemClock
 from farthing.background.supervisor import Supervisor
@@ -141,8 +141,7 @@ class Gateway:
         # Of two that are asked for at once the second reads the file after the first is done: the newest is in force.
         async with self._reloading:
             try:
-                found = await asyncio.to_thread(load, self._settings.config_path)
-                settings, waiting = self._settings.taken_over(found)
+                settings, waiting = self._settings.taken_over(await asyncio.to_thread(load, self._settings.config_path))
                 sign_on = self._build_sign_on(settings)
                 await self._refresher.configure(settings)
             except (SettingsError, ValueError) as error:
@@ -175,7 +174,6 @@ class Gateway:
         await self._storage.warm_up()
         await self._refresher.first_refresh()
         root = self._settings.journal_dir
-        root.mkdir(parents=True, exist_ok=True)
         journal = Journal(root=root, name=self.new_id())
         bookkeeper = Bookkeeper(
             journal=journal,
@@ -211,6 +209,7 @@ class Gateway:
             overload.stop()
             self._learning.retraining.stop()
             await self._supervisor.stop()
+            await self._refresher.keep_keys()
             await comparing.keep()
             await bookkeeper.stop()
             await self._learning.keep()
@@ -224,8 +223,7 @@ class Gateway:
         return await self._storage.store.ingest.write(exchanges, lessee)
 
     def _purse(self, worker: str) -> Purse:
-        spawn = self._supervisor.spawn
-        return Purse(lessor=self._storage.store.leases, worker=worker, clock=self._clock, spawn=spawn)
+        return Purse(lessor=self._storage.store.leases, worker=worker, clock=self._clock, spawn=self._supervisor.spawn)
 
     def _watch(self) -> None:
         self._prometheus.watch_pools(self._pools)
@@ -313,6 +311,7 @@ class Gateway:
         every(REFRESH_EVERY_S, lambda: self._refresh_spending(bookkeeper), "refreshing what was spent")
         if self._ledger.purse is not None:
             every(LEASE_EVERY_S, self._ledger.purse.tidy, "leasing ahead")
+        every(KEEP_KEYS_EVERY_S, self._refresher.keep_keys, "writing down what is known of keys")
         every(REPRICE_EVERY_S, self._refresher.reprice, "refreshing prices")
         every(LATE_EVERY_S, self._late_rows.price, "pricing requests whose price was not known")
         every(LEARN_EVERY_S, self._storage.learn_answers, "learning which answers are kept")
@@ -376,6 +375,7 @@ class Gateway:
             new_secret=lambda: mint(token_bytes(RANDOM_BYTES)),
             new_id=self.new_id,
             refresh=self._refresher.refresh,
+            may_serve=self._refresher.may_serve,
             forget=self._forget,
             metrics=metrics.latest,
             live=live,

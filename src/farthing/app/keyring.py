@@ -48,6 +48,28 @@ class Keyring:
         """Tenants, teams and plans."""
         return self._house
 
+    @property
+    def told_at_us(self) -> int:
+        """When the database told last, in microseconds since 1970 UTC."""
+        return self._clock.now_us() - round((self._clock.monotonic() - self._seen_s) * 1_000_000)
+
+    def everything(self) -> KeyChanges:
+        """All that the database has told."""
+        house = self._house
+        return KeyChanges(
+            number=self._number,
+            keys=dict(self._raw),
+            has_all=True,
+            tenants=tuple(house.tenants.values()),
+            teams=tuple(house.teams.values()),
+        )
+
+    def recall(self, everything: KeyChanges, told_at_us: int) -> None:
+        """Believes what the database told at a moment, until it tells more or that is too long ago."""
+        self._take(everything)
+        self._seen_s = self._clock.monotonic() - (self._clock.now_us() - told_at_us) / 1e6
+        self.is_known = self.is_away = True
+
     def configure(self, plans: Mapping[str, TenantPlan]) -> None:
         """Takes over changed plans."""
         if plans != self._house.plans:

@@ -10,6 +10,7 @@ from farthing.app.brought import BroughtKeys
 from farthing.app.catalogue import build_catalogue, build_providers, next_price_change
 from farthing.app.checks import FollowedChecks
 from farthing.app.embedding import build_embedder
+from farthing.app.keyfile import Known
 from farthing.app.keyring import Keyring
 from farthing.app.learned import FollowedLearning
 from farthing.app.pace import FollowedPace
@@ -31,6 +32,8 @@ from farthing.settings import Settings
 from farthing.store.budgets import BROUGHT
 
 FIRST_TRIES, FIRST_PAUSE_S = 5, 0.1
+KEEP_KEYS_EVERY_S = 0.25
+"""A key that is revoked is not let in either by a worker that starts without the database a second later."""
 FIRST_LEARN_S = 0.5
 """How long a start waits for what was learned."""
 
@@ -73,6 +76,10 @@ class Refresher:
         self._promises = FollowedPromises(storage.store.promises)
         self.spending: tuple[Sequence[Budget], Mapping[str, int], int] = (), {}, 0
         """The budgets, what the database last said is spent of them (nano-dollars by id), and when (µs since 1970)."""
+        self._has_keys = False
+        """Whether requests have ever seen the keys that there are."""
+        self._key_file = storage.key_file
+        self._key_changes = 0
         self._turn = asyncio.Lock()
         self._is_due = False
         """Whether something has changed that requests do not see yet."""
@@ -109,12 +116,55 @@ class Refresher:
             await asyncio.sleep(FIRST_PAUSE_S)
 
     async def first_refresh_spending(self) -> None:
-        """As `refresh_spending`, tried a few times: keys that are known without their budgets could spend too much."""
+        """As `refresh_spending`, tried a few times: keys that are known without their budgets could spend too much.
+
+        Where the database has told of no keys, both are recalled.
+        """
         for _ in range(FIRST_TRIES):
             await self.refresh_spending()
+            if not self._keyring.is_known:
+                await self._recall()
             if self.spending[2] or not self._keyring.is_known:
                 return
             await asyncio.sleep(FIRST_PAUSE_S)
+
+    def may_serve(self) -> bool:
+        """Whether to send callers here, where their keys would be unknown that another worker may know.
+
+        On loopback, where no balancer asks, it is enough to know a master key.
+        """
+        settings = self._settings
+        return self._has_keys or (settings.is_loopback and settings.master_key is not None)
+
+    async def _recall(self) -> None:
+        """Lets in whom this host has let in of late, where the database has not told yet who may come in.
+
+        Hard budgets refuse meanwhile, as this worker has no lease; so do providers where a tenant has its own key.
+        """
+        known = None if self._key_file is None else await asyncio.to_thread(self._key_file.read)
+        if known is None:
+            return
+        self._keyring.recall(known.changes, known.at_us)
+        self._brought.lock(known.owners, self._providers)
+        self.spending = known.budgets, known.spent, known.spent_at_us
+        self._ledger.load(known.budgets, known.spent, today={}, at_us=known.spent_at_us, is_certain=False)
+        self._show()
+
+    async def keep_keys(self) -> None:
+        """Writes down for the next start what is known of keys, as long as the database tells."""
+        if self._key_file is not None and self._keyring.is_known and not self._keyring.is_away and self.spending[2]:
+            await self._key_file.keep(self._key_changes, self._known)
+
+    def _known(self) -> Known:
+        budgets, spent, spent_at_us = self.spending
+        return Known(
+            at_us=self._keyring.told_at_us,
+            changes=self._keyring.everything(),
+            owners=tuple(self._brought.providers),
+            budgets=budgets,
+            spent=spent,
+            spent_at_us=spent_at_us,
+        )
 
     async def refresh(self) -> None:
         """Reads keys, experiments and votes; while the database is away the last ones stay, keys for some minutes.
@@ -137,7 +187,12 @@ class Refresher:
         # Keys that are in force without their budgets could spend too much.
         if self._is_due and (self.spending[2] or not self._keyring.is_known):
             self._is_due = False
-            self.snapshots.swap(self._snapshot())
+            self._show()
+
+    def _show(self) -> None:
+        """Brings what is known to requests."""
+        self.snapshots.swap(self._snapshot())
+        self._has_keys = self._has_keys or self._keyring.is_known
 
     def in_force(self) -> tuple[tuple[Rule, ...], str | None]:
         """The route rules with the margins of their promises, and the name of the baseline if it can be routed to."""
@@ -148,11 +203,11 @@ class Refresher:
     async def _follow(self) -> None:
         """Notes what is different now for requests; answers that were voted down are buried at once."""
         if await self._keyring.refresh():
-            self._is_due = True
+            self._note_key_change()
         if self._keyring.is_away:
             return
         if await self._brought.refresh(self._providers):
-            self._is_due = True
+            self._note_key_change()
         if await self._followed.refresh():
             self._is_due = True
         if await self._promises.refresh(self._settings.rules):
@@ -165,6 +220,10 @@ class Refresher:
         await self._ratings.look()
         with suppress(Unavailable):
             self._cache.bury(await self._store.feedback.tombstones())
+
+    def _note_key_change(self) -> None:
+        self._is_due = True
+        self._key_changes += 1
 
     @property
     def has_lost_what_was_learned(self) -> bool:
@@ -200,7 +259,7 @@ class Refresher:
         except Unavailable:
             return
         if budgets != self.spending[0]:
-            self._is_due = True
+            self._note_key_change()
         self.spending = budgets, spent, at_us
         self._ledger.load(budgets, spent, today=today, at_us=at_us, is_certain=is_certain)
         if self._ledger.purse is not None:

@@ -39,10 +39,14 @@ class OffPath:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http" and scope["path"] in PROBES:
-            await answer_probe(scope, send, is_ready=self._services is not None and not self._is_leaving)
+            await answer_probe(scope, send, is_ready=self._is_ready)
         else:
             application = await self._application()
             await application(scope, receive, send)
+
+    @property
+    def _is_ready(self) -> bool:
+        return self._services is not None and not self._is_leaving and self._services.may_serve()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Opens everything, says so, and closes it when the server ends. Raises what stopped the start or the end."""

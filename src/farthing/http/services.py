@@ -49,6 +49,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """A fresh id."""
     refresh: Callable[[], Awaitable[None]]
     """Brings what was changed in the database to this worker's requests now; the others follow within a second."""
+    may_serve: Callable[[], bool]
+    """Whether to send callers to this worker, which may know none of their keys yet."""
     forget: Callable[[str], Awaitable[None]]
     """Takes a kept answer out of service for good."""
     experiments: Experiments

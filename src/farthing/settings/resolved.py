@@ -32,6 +32,8 @@ from farthing.settings.sections import (
 
 LAME_DUCK_S = 5.0
 """Enough for two probes in a row, which is when balancers give up on a gateway."""
+SHORTEST_KEY = 16
+"""Characters of a master key that nobody guesses."""
 
 
 FIXED: Mapping[str, str] = {
@@ -153,10 +155,25 @@ class Settings(Struct, frozen=True, kw_only=True):
         return not self.is_loopback and self.master_key is None
 
     @property
+    def has_short_key(self) -> bool:
+        """Whether the master key is so short that it can be guessed."""
+        return self.master_key is not None and len(self.master_key.get_secret_value()) < SHORTEST_KEY
+
+    @property
     def journal_dir(self) -> Path:
         """Where the journal for this database lives; another database must never be fed from it."""
+        return self.data_dir / "journal" / self._place
+
+    @property
+    def key_file(self) -> Path | None:
+        """Where this host keeps what it knows of keys; None for an embedded database, which is on its disk itself."""
+        is_embedded = self.database.url.get_secret_value().startswith("sqlite")
+        return None if is_embedded else self.data_dir / "keys" / self._place
+
+    @property
+    def _place(self) -> str:
         address = without_password(self.database.url.get_secret_value())
-        return self.data_dir / "journal" / sha256(address.encode()).hexdigest()[:16]
+        return sha256(address.encode()).hexdigest()[:16]
 
     @property
     def url(self) -> str:

@@ -110,3 +110,13 @@ async def test_known_keys_outlive_the_database(
     monkeypatch.setattr(storage.store.credentials, "version", away)
     assert not await brought.refresh(PROVIDERS)
     assert ("acme", "local") in brought.providers
+
+
+async def test_who_has_a_key_is_locked_out_until_it_is_known(storage: Storage, settings: Settings) -> None:
+    """A start without the database knows who has one, and serves them with nobody's; others as ever."""
+    await bring(storage, settings)
+    brought = BroughtKeys(storage.store.credentials, settings)
+    brought.lock([("acme", "local"), ("acme", "gone")], PROVIDERS)
+    assert brought.providers == {("acme", "local"): replace(LOCAL, api_key=None, account="acme", is_locked=True)}
+    assert await brought.refresh(PROVIDERS)
+    assert not brought.providers["acme", "local"].is_locked

@@ -230,3 +230,37 @@ async def test_plans_of_changed_settings_are_in_force_at_once() -> None:
     rig.ring.configure({"pro": replace(plan, allowed_models=None)})
     assert rig.ring.keys == {A: key("a")}
     assert rig.ring.house.plan_of("acme") == TenantPlan(name="pro")
+
+
+async def test_what_another_process_knew_is_believed_for_the_rest_of_its_time(rig: Rig) -> None:
+    """Ten minutes after the database told, whoever heard it; then, or when it tells more, that holds."""
+    rig.clock.advance(60)
+    await rig.refresh()
+    everything, told_at_us = rig.ring.everything(), rig.ring.told_at_us
+    assert told_at_us == rig.clock.now_us()
+    rig.clock.advance(STALE_S - 100)
+    other = Rig()
+    other.clock.set(rig.clock.now_us())
+    other.source = rig.source
+    other.ring = Keyring(other.source, other.clock, master=None, plans={})  # type: ignore[arg-type]
+    other.ring.recall(everything, told_at_us)
+    assert (other.ring.keys, other.ring.is_known, other.ring.is_away) == ({A: key("a")}, True, True)
+    assert other.ring.told_at_us == told_at_us
+    other.source.is_away = True
+    other.clock.advance(100)
+    assert not await other.refresh()
+    other.clock.advance(1)
+    assert await other.refresh()
+    assert (other.ring.keys, other.ring.is_known) == ({}, False)
+
+
+async def test_what_was_revoked_since_is_refused_when_the_database_is_back(rig: Rig) -> None:
+    """Only what has changed is read."""
+    other = Rig()
+    other.source = rig.source
+    other.ring = Keyring(other.source, other.clock, master=None, plans={})  # type: ignore[arg-type]
+    other.ring.recall(rig.ring.everything(), rig.ring.told_at_us)
+    rig.source.put(A, key("a", is_blocked=True, is_revoked=True))
+    assert await other.refresh()
+    assert other.ring.keys[A].is_revoked
+    assert rig.source.asked == [None, 1]

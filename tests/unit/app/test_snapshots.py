@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from threading import Event
 
 import pytest
 
 from farthing.app import snapshots
 from farthing.app.catalogue import build_catalogue
+from farthing.app.keyfile import KeyFile
 from farthing.app.keyring import MASTER
 from farthing.app.snapshots import FIRST_TRIES, Refresher
 from farthing.app.storage import Storage
@@ -46,13 +48,16 @@ strategy = "complexity"
 class Rig:
     """A refresher over a real database."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, key_file: Path | None = None) -> None:
         self.clock = ManualClock(NOW_US)
         self.storage = Storage(settings, self.clock)
+        if key_file is not None:
+            self.storage.key_file = KeyFile(key_file, self.storage.secret, self.clock)
+        self.ledger = Ledger(self.clock)
         self.refresher = Refresher(
             settings=settings,
             storage=self.storage,
-            ledger=Ledger(self.clock),
+            ledger=self.ledger,
             transport=FakeTransport(),
             clock=self.clock,
         )

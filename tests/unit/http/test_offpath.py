@@ -15,7 +15,18 @@ from farthing.http.offpath import OffPath
 from farthing.http.services import Services
 from tests.servers.asgi import Client, lifespan
 
-SERVICES = cast("Services", object())
+
+class Ready:
+    """Services that do nothing but say whether callers may be sent here."""
+
+    is_willing = True
+
+    def may_serve(self) -> bool:
+        """As it is told."""
+        return self.is_willing
+
+
+SERVICES = cast("Services", Ready())
 
 
 @asynccontextmanager
@@ -78,6 +89,17 @@ async def test_who_leaves_is_not_ready_and_serves_on() -> None:
     async with lifespan(rest):
         rest.leave()
         assert [(await client.get(path)).status for path in ("/readyz", "/livez", "/stats")] == [503, 200, 204]
+
+
+async def test_who_knows_no_keys_yet_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes is answered all the same."""
+    rest = OffPath(running=opened, build=lambda _: empty)
+    client = Client(rest)
+    async with lifespan(rest):
+        monkeypatch.setattr(Ready, "is_willing", False)
+        assert [(await client.get(path)).status for path in ("/readyz", "/livez", "/stats")] == [503, 200, 204]
+        monkeypatch.undo()
+        assert (await client.get("/readyz")).status == 200
 
 
 async def test_before_the_start_there_is_nothing_to_answer_with() -> None:
