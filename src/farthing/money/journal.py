@@ -81,6 +81,7 @@ class Journal:
         if reserve > self._longest or self._room - self._reserved < size + more:
             self._make_room(size + more, reserve)
         self._append(payload, size)
+        self._reader.noted(self._part, self._current.end, exchange.request_id)
         self._reserves[exchange.request_id] = reserve
         self._reserved += more
 
@@ -89,17 +90,20 @@ class Journal:
 
         Raises `Unavailable` with code `accounting_unavailable` for any other where the disk is full.
         """
+        exchange = record.written(exchange)
         payload = record.settled(exchange)
         size = HEADER_BYTES + len(payload)
         reserve = self._reserves.get(exchange.request_id, 0)
         more = size - reserve
         if more > 0 and (size > self._longest or self._room - self._reserved < more):
-            payload = self._squeezed(exchange, payload, more)
+            exchange = self._squeezed(exchange, size, more)
+            payload = record.settled(exchange)
             size = HEADER_BYTES + len(payload)
         if reserve:
             del self._reserves[exchange.request_id]
             self._reserved -= reserve
         self._append(payload, size)
+        self._reader.noted(self._part, self._current.end, exchange.request_id, exchange)
         if self._meters.taken:
             self._meters.release(exchange.request_id)
 
@@ -198,16 +202,16 @@ class Journal:
         for segment in self._flusher.release():
             segment.close()
 
-    def _squeezed(self, exchange: Exchange, payload: bytes, missing: int) -> bytes:
+    def _squeezed(self, exchange: Exchange, size: int, missing: int) -> Exchange:
         """A settlement longer than its reserve; on a full disk one that was opened loses its explanations."""
         try:
-            self._make_room(missing, HEADER_BYTES + len(payload))
+            self._make_room(missing, size)
         except Unavailable:
             if exchange.request_id not in self._reserves:
                 raise
             charged = tuple([attempt for attempt in exchange.attempts if attempt.charge is not UNSET])
-            return record.settled(replace(exchange, decision=None, reason=None, attempts=charged))
-        return payload
+            return replace(exchange, decision=None, reason=None, attempts=charged)
+        return exchange
 
 
 def _full() -> Unavailable:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,9 @@ from farthing.money.meters import Reading
 from farthing.money.segment import Segment, records
 
 logger = logging.getLogger(__name__)
+
+MOST_FRESH = 4_000
+"""Records that are remembered while they wait to be drained; any more are read back from their file."""
 
 
 class Part:
@@ -56,17 +59,26 @@ class Batch(Struct, frozen=True):
     homes: tuple[Part | None, ...]
 
 
+_Fresh = tuple[Part, int, str, Exchange | None]
+"""A record that was not read yet: its part, the offset behind it, whose it is, and how that ended if it has."""
+
+
 class Reader:
     """Offers what was settled, batch by batch, and deletes a segment once nothing in it is owed any more.
 
-    One batch is out at a time: until it is committed, the same one is offered again.
+    One batch is out at a time: until it is committed, the same one is offered again. What its own process tells it of
+    need not be read back.
     """
 
     def __init__(self, parts: Iterable[Part] = (), *, quarantine: Path) -> None:
         """Damaged segments end in the folder `quarantine`, which is made when needed."""
         self._parts = list(parts)
         self._quarantine = quarantine
-        self._unsettled: dict[str, tuple[Part, record.Opened]] = {}
+        self._unsettled: dict[str, tuple[Part, record.Opened | None]] = {}
+        """Intents and where they stand; None for those of this process, which ends them itself."""
+        self._fresh: deque[_Fresh] = deque()
+        self._is_fresh = not self._parts
+        """Whether all that was not read yet is remembered."""
         self._offered: Batch | None = None
 
     @property
@@ -78,17 +90,21 @@ class Reader:
         """Another part to read, after all others."""
         self._parts.append(part)
 
+    def noted(self, part: Part, end: int, request_id: str, exchange: Exchange | None = None) -> None:
+        """This process has just added a record to a part, up to `end`: an intent, or how the request ended."""
+        if len(self._fresh) == MOST_FRESH:
+            self._is_fresh = False
+        if self._is_fresh:
+            self._fresh.append((part, end, request_id, exchange))
+
     def settled(self, limit: int) -> Batch | None:
         """Up to `limit` further settlements, or None. Raises `OSError` where a file cannot be read."""
         if self._offered is None:
             exchanges: list[Exchange] = []
             homes: list[Part | None] = []
-            for part in self._parts:
-                if part.is_read:
-                    continue
-                self._read(part, exchanges, homes, limit)
-                if not part.is_read:
-                    break
+            self._recall(exchanges, homes, limit)
+            if not exchanges and not self._is_fresh:
+                self._is_fresh = self._read_all(exchanges, homes, limit)
             self._offer(exchanges, homes)
         return self._offered
 
@@ -97,7 +113,8 @@ class Reader:
         if self._offered is None:
             exchanges: list[Exchange] = []
             homes: list[Part | None] = []
-            for part, opened in list(islice(self._unsettled.values(), limit)):
+            cut_off = [(part, opened) for part, opened in self._unsettled.values() if opened is not None]
+            for part, opened in cut_off[:limit]:
                 del self._unsettled[opened.request_id]
                 try:
                     exchanges.append(opened.exchange(tokens(meters.weight(opened.request_id))))
@@ -122,6 +139,38 @@ class Reader:
         else:
             self._tidy()
 
+    def _recall(self, exchanges: list[Exchange], homes: list[Part | None], limit: int) -> None:
+        """Up to `limit` settlements that are remembered, and the intents before them."""
+        fresh, unsettled = self._fresh, self._unsettled
+        while fresh and len(exchanges) < limit:
+            part, end, request_id, exchange = fresh.popleft()
+            part.offset = end
+            if exchange is None:
+                self._put_aside(part, request_id)
+            else:
+                exchanges.append(exchange)
+                opened = unsettled.pop(request_id, None)
+                homes.append(opened and opened[0])
+        if self._is_fresh:
+            self._finish(fresh[0][0] if fresh else None)
+
+    def _finish(self, current: Part | None) -> None:
+        """All parts before this one were read, as far as they go."""
+        for part in self._parts:
+            if part is current:
+                return
+            if part.is_sealed and not part.is_read:
+                part.finish()
+
+    def _read_all(self, exchanges: list[Exchange], homes: list[Part | None], limit: int) -> bool:
+        """Whether nothing more is to be read. Raises `OSError`."""
+        for part in self._parts:
+            if not part.is_read:
+                self._read(part, exchanges, homes, limit)
+                if len(exchanges) >= limit:
+                    return False
+        return True
+
     def _read(self, part: Part, exchanges: list[Exchange], homes: list[Part | None], limit: int) -> None:
         unsettled = self._unsettled
         try:
@@ -137,18 +186,18 @@ class Reader:
                 elif entry is None:
                     part.is_damaged = True
                 else:
-                    self._put_aside(part, entry)
+                    self._put_aside(part, entry.request_id, entry)
         except FileNotFoundError:
             part.is_damaged = True
         if part.is_sealed:
             part.finish()
 
-    def _put_aside(self, part: Part, opened: record.Opened) -> None:
+    def _put_aside(self, part: Part, request_id: str, opened: record.Opened | None = None) -> None:
         """An intent waits for its settlement; of two for one request the later stands."""
-        earlier = self._unsettled.pop(opened.request_id, None)
+        earlier = self._unsettled.pop(request_id, None)
         if earlier is not None:
             earlier[0].unsettled -= 1
-        self._unsettled[opened.request_id] = part, opened
+        self._unsettled[request_id] = part, opened
         part.unsettled += 1
 
     def _tidy(self) -> None:

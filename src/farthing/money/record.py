@@ -52,15 +52,15 @@ read = _record.decode
 def opened(intent: Intent) -> bytes:
     """The record of an intent."""
     exchange = intent.exchange
-    return _encode(_Opening(exchange.request_id, _written(exchange), intent.lines))
+    return _encode(_Opening(exchange.request_id, written(exchange), intent.lines))
 
 
 def settled(exchange: Exchange) -> bytes:
     """The record of a settlement."""
-    return _encode(_Settling(_written(exchange)))
+    return _encode(_Settling(written(exchange)))
 
 
-def _written(exchange: Exchange) -> Exchange:
+def written(exchange: Exchange) -> Exchange:
     """With the decision as the text that the ledger keeps: whoever reads the record has no use for its parts."""
     if isinstance(exchange.decision, dict):
         return replace(exchange, decision=_text(exchange.decision).decode())

@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.errors import Unavailable
-from farthing.domain.exchange import Attempt
+from farthing.domain.exchange import Attempt, Exchange
+from farthing.money import reader
 from farthing.money.journal import Journal
 from farthing.ports import Journal as Port
 from tests.unit.money.samples import cut_off, die, drained, exchange, inherited, intent, spend
@@ -92,6 +93,41 @@ def test_what_is_settled_is_offered_until_it_is_committed(journal: Port) -> None
     assert list(second.exchanges) == expected[3:]
     journal.commit(second)
     assert journal.drain(3) is None
+
+
+def test_what_is_offered_is_what_an_heir_would_read(tmp_path: Path) -> None:
+    """It is not read back from the file, but says the same: a decision as its text as well."""
+    given = [replace(exchange(1), decision={"metadata": {"length": 0.1}}, tags={"a": "b"}, score=0.5), exchange(2)]
+    offered = []
+    for is_heir in (False, True):
+        journal = Journal(root=tmp_path, name=f"heir {is_heir}", segment_bytes=SEGMENT)
+        for settled in given:
+            journal.open(intent(settled))
+            journal.settle(settled)
+        if is_heir:
+            die(journal)
+            offered.append(inherited(tmp_path))
+        else:
+            offered.append([*drained(journal)])
+            journal.close()
+    assert offered[0] == offered[1]
+    assert offered[0][0].decision == '{"metadata":{"length":0.1}}'
+
+
+def test_more_than_is_remembered_is_read_back(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In order, over the ends of segments, and what comes meanwhile and after it as well."""
+    monkeypatch.setattr(reader, "MOST_FRESH", 101)
+    expected = spend(journal, *range(300))
+    found: list[Exchange] = []
+    for number in range(300, 310):
+        batch = journal.drain(40)
+        assert batch is not None
+        found += batch.exchanges
+        journal.commit(batch)
+        expected += spend(journal, number)
+    found += drained(journal)
+    assert found == expected
+    assert spend(journal, *range(400, 500)) == list(drained(journal))
 
 
 def test_an_open_request_is_not_offered(journal: Journal) -> None:
@@ -292,6 +328,7 @@ def test_a_stop_while_files_cannot_be_read_leaves_them_to_an_heir(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is deleted that was not read."""
+    monkeypatch.setattr(reader, "MOST_FRESH", 0)
     journal = Journal(root=tmp_path, name="me", segment_bytes=SEGMENT)
     expected = spend(journal, *range(200))
     eventually(lambda: is_synced(journal))

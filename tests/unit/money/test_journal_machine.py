@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from farthing.domain.exchange import Exchange
+from farthing.money import reader
 from farthing.money.journal import Journal
 from farthing.money.reader import Batch
 from farthing.money.segment import HEADER_BYTES
@@ -18,11 +19,16 @@ from tests.unit.money.samples import die, exchange, inherited, intent
 SEGMENT = 16 * 1024
 
 
+REMEMBERED = 6
+"""Few, so that many records are read back."""
+
+
 class Notebook(RuleBasedStateMachine):
     """One worker after another, each with a journal, and a ledger that knows requests by their id."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.usual, reader.MOST_FRESH = reader.MOST_FRESH, REMEMBERED
         self.folder = TemporaryDirectory(prefix="farthing-journal-")
         self.root = Path(self.folder.name)
         self.number = self.born = 0
@@ -120,6 +126,7 @@ class Notebook(RuleBasedStateMachine):
         finally:
             self.journal.close()
             self.folder.cleanup()
+            reader.MOST_FRESH = self.usual
 
 
 TestNotebook = Notebook.TestCase
