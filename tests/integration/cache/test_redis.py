@@ -24,6 +24,9 @@ from tests.conformance.cache.conftest import SECRET, entry
 from tests.servers.process import free_port
 from tests.servers.redis import Redis
 
+MOMENT_S = 0.9
+"""Far more than is waited for, also on a busy machine."""
+
 
 @pytest.fixture
 def clock() -> ManualClock:
@@ -66,7 +69,7 @@ async def test_the_url_cannot_lengthen_the_timeouts(redis_database: str, clock: 
 
 async def test_all_connections_are_open_before_the_first_request(link: RedisLink) -> None:
     """And free: no request waits for another's handshake."""
-    await link.warm_up()
+    await link.warm_up(within_s=10)
     pool = link.client.connection_pool
     assert (len(pool._available_connections), len(pool._in_use_connections)) == (MOST_CONNECTIONS, 0)
     assert all(connection.is_connected for connection in pool._available_connections)
@@ -78,6 +81,36 @@ async def test_a_start_does_not_wait_for_a_redis_that_is_not_there(clock: Manual
     await link.warm_up()
     assert link.state == "away"
     await link.aclose()
+
+
+async def test_a_start_waits_for_a_frozen_redis_but_a_moment(
+    redis_server: Redis, redis_database: str, clock: ManualClock
+) -> None:
+    """It takes connections and never answers: it is away."""
+    link = RedisLink(redis_database, clock=clock)
+    redis_server.freeze()
+    began = time.monotonic()
+    await link.warm_up()
+    assert time.monotonic() - began < MOMENT_S
+    assert link.state == "away"
+    await link.aclose()
+
+
+async def test_a_redis_that_is_slow_at_the_start_is_not_taken_for_away(
+    link: RedisLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be opened in time is opened when it is needed."""
+    pool = link.client.connection_pool
+    connect, few = pool.get_connection, 3
+
+    async def slowly() -> object:
+        if len(pool._in_use_connections) == few:
+            await asyncio.Event().wait()
+        return await connect()
+
+    monkeypatch.setattr(pool, "get_connection", slowly)
+    await link.warm_up(within_s=1)
+    assert (link.state, len(pool._available_connections), len(pool._in_use_connections)) == ("ok", few, 0)
 
 
 @pytest.mark.parametrize(
