@@ -28,6 +28,10 @@ class MemoryLevel:
         self._tombstones: set[str] = set()
         self.size_bytes = 0
 
+    def lacks(self, key: str) -> bool:
+        """Whether nothing is kept under the key."""
+        return key not in self._entries
+
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, unless it is expired or was voted down."""
         return self.peek(key)

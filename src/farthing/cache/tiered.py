@@ -31,6 +31,10 @@ class Tiered:
         entry = self._memory.peek(key)
         return (entry, self._memory.name) if entry is not None else None
 
+    def lacks(self, key: str) -> bool:
+        """Whether surely no level has the entry."""
+        return all(level.lacks(key) for level in self._levels)
+
     async def find(self, key: str, *, waits: bool = False) -> Found | None:
         """The entry and the name of the level that had it; nearer levels then have it too.
 

@@ -39,6 +39,8 @@ class Answers:
         An answer that another worker buys at this moment is waited for, unless it is wanted as a stream: that would
         be silent until its end. Looks near once more: an identical request may have been answered meanwhile.
         """
+        if self._cache.lacks(key):
+            return None
         return await self._cache.find(key, waits=not order.chat.stream) or self._cache.near(key)
 
     def leave(self, key: str) -> None:

@@ -125,15 +125,16 @@ class Desk:
     def headers(self, reply: Reply | StreamReply, more: Pairs) -> Pairs:
         """All headers of an answer."""
         draft, exchange = reply.draft, reply.draft.exchange
-        elapsed_s = self._clock.monotonic() - draft.call.started
         model, provider, strategy, upstream_id = draft.answered_by
+        upstream_ms = draft.upstream_us / 1000
+        elapsed_ms = (self._clock.monotonic() - draft.call.started) * 1000
+        spans = max(0.0, elapsed_ms - upstream_ms), upstream_ms
         headers = [
             *_form(reply),
             *id_headers(draft.call.request_id),
-            (b"x-farthing-cache", draft.cache.encode()),
-            _timing(elapsed_s * 1000, draft.upstream_us / 1000),
+            (b"server-timing", b"gateway;dur=%.2f, upstream;dur=%.2f" % spans),
             *more,
-            *_facts(model, provider, strategy),
+            *_facts(draft.cache, model, provider, strategy),
         ]
         if upstream_id:
             headers.append((b"x-farthing-upstream-request-id", header_value(upstream_id)))
@@ -158,16 +159,18 @@ def _form(reply: Reply | StreamReply) -> Pairs:
     return [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
 
-def _timing(elapsed_ms: float, upstream_ms: float) -> tuple[bytes, bytes]:
-    gateway_ms = max(0.0, elapsed_ms - upstream_ms)
-    return b"server-timing", b"gateway;dur=%.2f, upstream;dur=%.2f" % (gateway_ms, upstream_ms)
-
-
 @lru_cache(maxsize=1024)
-def _facts(model: str | None, provider: str | None, strategy: str | None) -> tuple[tuple[bytes, bytes], ...]:
+def _facts(
+    cache: str, model: str | None, provider: str | None, strategy: str | None
+) -> tuple[tuple[bytes, bytes], ...]:
     """Who answered; few, and the same again and again."""
-    known = ((b"x-farthing-model", model), (b"x-farthing-provider", provider), (b"x-farthing-strategy", strategy))
-    return tuple((name, header_value(value)) for name, value in known if value)
+    known = {
+        b"x-farthing-cache": cache,
+        b"x-farthing-model": model,
+        b"x-farthing-provider": provider,
+        b"x-farthing-strategy": strategy,
+    }
+    return tuple((name, header_value(value)) for name, value in known.items() if value)
 
 
 def miswritten(path: str, right: str) -> tuple[bytes, bytes]:

@@ -35,6 +35,8 @@ class Lane(Connection):
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 (the server's own)
         super().__init__(*arguments, **named)
         self._idle_since = 0.0
+        self._openings: dict[int, bytes] = {}
+        self._default_headers: Pairs = []
 
     def take(self, data: bytes) -> None:
         """Lets a plain request in; all others the server has to look at."""
@@ -83,8 +85,18 @@ class Lane(Connection):
         """An answer's head as bytes."""
         if self.is_retired:
             headers = [*headers, *CLOSE]
-        pairs = [*self.server_state.default_headers, *headers]
-        return b"%b%b\r\n" % (STATUS_LINE[status], b"".join([b"%b: %b\r\n" % pair for pair in pairs]))
+        return b"\r\n".join([self._opening(status), *map(b": ".join, headers), b"\r\n"])
+
+    def _opening(self, status: int) -> bytes:
+        """Status line and the server's own headers, which it makes anew each second."""
+        if self._default_headers is not self.server_state.default_headers:
+            self._default_headers = self.server_state.default_headers
+            self._openings.clear()
+        opening = self._openings.get(status)
+        if opening is None:
+            lines = [STATUS_LINE[status].removesuffix(b"\r\n"), *map(b": ".join, self._default_headers)]
+            opening = self._openings[status] = b"\r\n".join(lines)
+        return opening
 
     def shutdown(self) -> None:
         """The server stops: an answer on its way is the last."""

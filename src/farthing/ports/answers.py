@@ -34,6 +34,9 @@ class CacheLevel(Protocol):
 
     name: str
 
+    def lacks(self, key: str) -> bool:
+        """Whether it surely has no such entry, told without asking anybody."""
+
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, unless it is expired or was voted down."""
 
@@ -81,6 +84,9 @@ class AnswerCache(Protocol):
 
     def near(self, key: str) -> tuple[CacheEntry, str] | None:
         """As `find`, but without waiting: None where that would be needed."""
+
+    def lacks(self, key: str) -> bool:
+        """Whether surely no level has the entry: then there is nothing to `find`."""
 
     async def find(self, key: str, *, waits: bool = False) -> tuple[CacheEntry, str] | None:
         """The entry and the name of the level that had it, or None.

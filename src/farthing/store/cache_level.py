@@ -72,9 +72,13 @@ class SqlCacheLevel:
         """Moment and key up to which every answer is in the sieve."""
         self._knows_all = False
 
+    def lacks(self, key: str) -> bool:
+        """Whether surely no process has kept an answer under this key; never before `learn` has read them all."""
+        return self._knows_all and self._sieve.lacks(key)
+
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, unless it is expired or was voted down; None too where the database does not answer in time."""
-        if self._knows_all and self._sieve.lacks(key):
+        if self.lacks(key):
             return None
         now = self._clock.now_us()
         answers = response_cache.c

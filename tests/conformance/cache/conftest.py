@@ -51,6 +51,7 @@ class Together:
     def __init__(self, cache: Tiered) -> None:
         self._cache = cache
         self.delete = cache.forget
+        self.lacks = cache.lacks
 
     async def get(self, key: str) -> CacheEntry | None:
         """The entry, from whichever level."""

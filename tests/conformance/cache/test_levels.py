@@ -12,6 +12,7 @@ async def test_what_was_put_is_found_as_it_was(level: CacheLevel, clock: ManualC
     kept = entry(clock, bytes(range(256)))
     await level.put("key", kept)
     assert await level.get("key") == kept
+    assert not level.lacks("key")
     assert await level.get("other") is None
 
 

@@ -24,8 +24,10 @@ async def test_the_nearest_level_that_knows_answers_and_nearer_ones_learn() -> N
     near, far = MemoryLevel(clock=clock), MemoryLevel(clock=clock)
     far.name = "far"
     both, kept = Tiered(near, far), entry(clock)
+    assert both.lacks("key")
     assert await both.find("key") is None
     await far.put("key", kept)
+    assert not both.lacks("key")
     assert await both.find("key") == (kept, "far")
     assert await both.find("key") == (kept, "memory")
 

@@ -85,6 +85,11 @@ class DictCache:
         self.kept: list[tuple[str, CacheEntry]] = []
         self.turns: set[str] = set()
         self.look_up: Callable[[], Awaitable[None]] | None = None
+        self.knows_all = False
+
+    def lacks(self, key: str) -> bool:
+        """Whether there is surely no entry, where that is known at all."""
+        return self.knows_all and key not in self.entries
 
     def near(self, key: str) -> tuple[CacheEntry, str] | None:
         """The entry, if it was kept by now."""

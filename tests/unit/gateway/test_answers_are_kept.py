@@ -168,3 +168,19 @@ async def test_what_cannot_be_kept_far_away_in_time_is_kept_near(monkeypatch: py
             await rig.ask(chat(), cache=True)
     assert [exchange.status for exchange in rig.journal.settled] == ["ok", "cached"]
     assert rig.cache.kept == []
+
+
+async def test_an_answer_that_surely_nobody_has_is_not_looked_for() -> None:
+    """It is bought at once; one that somebody may have is looked for."""
+    rig = Rig(lambda _: answer(completion()))
+    looked: list[bool] = []
+
+    async def look_up() -> None:
+        looked.append(rig.cache.knows_all)
+
+    rig.cache.look_up = look_up
+    async with rig.supervisor:
+        for rig.cache.knows_all in (True, False):
+            await rig.ask(chat(f"Known: {rig.cache.knows_all}"), cache=True)
+    assert looked == [False]
+    assert [exchange.cache for exchange in rig.journal.settled] == ["miss", "miss"]
