@@ -118,6 +118,8 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     has_unseen: bool = False
     """Whether its vendor reads or says more than text and pictures that stand here: files, sounds, what it keeps itself
     or looks up with tools of its own."""
+    weighed: int | None = None
+    """Estimated tokens of all its text, where the whole was weighed; else long texts are weighed by samples."""
 
 
 class Usage(Struct, frozen=True, kw_only=True, gc=False):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from msgspec import Struct
 
 from farthing.domain.catalogue import Model
@@ -18,6 +20,8 @@ Who spends less than one hold in that time leases nothing in advance.
 """
 WIDEST = 1_000_000
 """Tokens of a context window that nobody knows."""
+KNOWN_ERROR = 1.5
+"""Times the estimate that four vendors' tokenizers count at most of English, program text and JSON."""
 LIKELY_SEARCHES = 5
 """Calls of a vendor's own tools that one answer is likely not to exceed."""
 
@@ -37,7 +41,9 @@ class Bid(Struct, frozen=True):
     most: int | None
     """None where the caller sets no limit to the answer."""
     least: int = 0
-    """What its question alone costs."""
+    """What its question alone costs, as estimated."""
+    doubt: int = 0
+    """By how much the other figures are too low where the vendor counts as many tokens in the question as it can."""
 
     @property
     def highest(self) -> int:
@@ -45,10 +51,14 @@ class Bid(Struct, frozen=True):
         return self.likely if self.most is None else self.most
 
     def under(self, limit: int) -> int:
-        """What to hold under a budget of this limit: the most where it is known and could ever fit, else the likely."""
+        """What it takes under a budget of this limit: the most where it is known and can ever fit, else the likely."""
         if self.most is None:
             return self.likely
         return self.most if self.most <= limit else min(self.likely, self.most)
+
+    def safe(self, limit: int) -> int:
+        """What is held for it beside others: what it takes, however the vendor counts its question."""
+        return self.under(limit) + self.doubt
 
 
 def bid_for(model: Model, needs: Needs, body: bytes, learned: int | None = None) -> Bid | None:
@@ -64,15 +74,20 @@ def bid_for(model: Model, needs: Needs, body: bytes, learned: int | None = None)
     tokens_out = needs.tokens_out if learned is None else learned
     if longest is not None:
         tokens_out = min(tokens_out, longest)
-    least = price.estimate(needs.tokens_in, 0)
+    wrote = tokens_out if longest is None else longest
+    near, least = ceil(needs.tokens_in * KNOWN_ERROR), price.estimate(needs.tokens_in, 0)
     if needs.has_unseen:
         # Nobody here knows how much the vendor will read: likely no more than the model can.
-        read = max(needs.tokens_in, model.context_tokens or WIDEST)
-        wrote = tokens_out if longest is None else longest
+        read = max(near, model.context_tokens or WIDEST)
         tokens = price.most(read, wrote, writes_cache=writes_cache, is_text=False)
         return Bid(tokens + LIKELY_SEARCHES * price.tools.dearest, None, least)
-    most = None if longest is None else price.most(needs.tokens_in, longest, writes_cache=writes_cache)
-    return Bid(price.estimate(needs.tokens_in, tokens_out), most, least)
+    # Whatever stands in the body may be read, and no tokenizer makes more tokens of a text than it has bytes.
+    read = max(near, needs.most_in, len(body) - needs.picture_chars)
+    likely, most, safe = [
+        price.most(tokens_in, tokens, writes_cache=writes_cache)
+        for tokens_in, tokens in ((near, tokens_out), (near, wrote), (read, wrote))
+    ]
+    return Bid(likely, None if longest is None else most, least, safe - most)
 
 
 def prefetch(per_second: float, largest: int, free: int) -> int:

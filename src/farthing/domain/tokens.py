@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import NamedTuple
 
 import msgspec
 
 from farthing.domain.chat import ChatRequest, Completion, Image, Message, Part, Text, ToolCall
-from farthing.domain.vision import picture_tokens
+from farthing.domain.vision import MOST_TOKENS, picture_tokens
 
 IMAGE_TOKENS = 1_000
 """For a picture of unknown size: between what the vendors charge for a small and for a large one."""
@@ -15,6 +16,10 @@ LOW_DETAIL_IMAGE_TOKENS = 85
 """For a picture that the caller asked to be read in low detail."""
 MESSAGE_TOKENS = 4
 """For the marks that every vendor puts around a message."""
+MOST_MESSAGE_TOKENS = 8
+"""For the same and the name of who speaks: more than any vendor takes."""
+TOOLS_TOKENS = 1_000
+"""For what a vendor tells a model that may use tools, out of sight: more than any does."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -77,11 +82,48 @@ def estimate(text: str) -> int:
 
 def estimate_request(chat: ChatRequest) -> int:
     """Estimated input tokens of a request: messages, pictures, tools and the asked-for schema."""
-    return measure(chat)[0]
+    return measure(chat).tokens
 
 
-def measure(chat: ChatRequest) -> tuple[int, bool]:
-    """What `estimate_request` tells, and whether any message holds a picture."""
+class Measure(NamedTuple):
+    """How large a request is to a model that reads it."""
+
+    tokens: int
+    """Estimated input tokens."""
+    most: int
+    """Input tokens of which no vendor counts more: a tokenizer makes no more tokens of a text than it has bytes."""
+    picture_chars: int
+    """Characters of the pictures that stand in it, in base64, which are no text."""
+    has_pictures: bool
+
+
+def measure(chat: ChatRequest) -> Measure:
+    """What a model is given to read: messages, pictures, tools and the asked-for schema."""
+    text, pictures = _read(chat)
+    has_pictures = pictures > 0
+    seen = [part for message in chat.messages for part in message.parts if type(part) is Image] if has_pictures else ()
+    pieces = len(chat.messages) + len(chat.tools)
+    tokens = estimate(text) if chat.weighed is None else chat.weighed
+    marks = MOST_MESSAGE_TOKENS * pieces + (TOOLS_TOKENS if chat.tools else 0)
+    size = len(text.encode("utf-8", "surrogatepass"))
+    return Measure(
+        tokens=MESSAGE_TOKENS * pieces + pictures + tokens,
+        most=marks + size + sum(_most_seen(image) for image in seen),
+        picture_chars=sum(len(image.data or "") for image in seen),
+        has_pictures=has_pictures,
+    )
+
+
+def sampled(chat: ChatRequest) -> str | None:
+    """The text of a request so long that only samples of it are weighed; None where all of it is, or was."""
+    if chat.weighed is not None:
+        return None
+    text, _ = _read(chat)
+    return text if len(text) > _SAMPLE_CHARS else None
+
+
+def _read(chat: ChatRequest) -> tuple[str, int]:
+    """All the text that a model is given to read, and the estimated tokens of the pictures."""
     texts: list[str] = []
     pictures = 0
     for message in chat.messages:
@@ -94,15 +136,14 @@ def measure(chat: ChatRequest) -> tuple[int, bool]:
         texts += (tool.name, tool.description or "", _json(tool.parameters))
     if chat.response_format is not None:
         texts.append(_json(chat.response_format.schema))
-    marks = MESSAGE_TOKENS * (len(chat.messages) + len(chat.tools))
-    return marks + pictures + _estimate_all(texts), pictures > 0
+    return _joined(texts), pictures
 
 
 def estimate_completion(completion: Completion) -> int:
     """Estimated output tokens of an answer, its thinking and its tool calls included."""
     texts: list[str] = []
     fixed = sum([_collect(choice.parts, texts) for choice in completion.choices])
-    return fixed + _estimate_all(texts)
+    return fixed + estimate(_joined(texts))
 
 
 def last_user_text(messages: tuple[Message, ...]) -> str:
@@ -153,8 +194,13 @@ def _seen(image: Image) -> int:
     return (image.data and picture_tokens(image.data)) or IMAGE_TOKENS
 
 
-def _estimate_all(texts: list[str]) -> int:
-    return estimate(texts[0] if len(texts) == 1 else "\n".join(texts))
+def _most_seen(image: Image) -> int:
+    """Not every vendor is content with a low detail."""
+    return (image.data and picture_tokens(image.data)) or MOST_TOKENS
+
+
+def _joined(texts: list[str]) -> str:
+    return texts[0] if len(texts) == 1 else "\n".join(texts)
 
 
 def _json(schema: object) -> str:

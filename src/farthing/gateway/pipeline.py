@@ -26,6 +26,7 @@ from farthing.gateway.remarks import Remarks
 from farthing.gateway.shadows import Shadows
 from farthing.gateway.snapshot import Snapshots
 from farthing.gateway.source import StreamSource
+from farthing.gateway.weighing import weighed
 from farthing.gateway.whole import Whole
 from farthing.ports.limits import Limiter
 
@@ -85,12 +86,13 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             key = draft.cache_key
             if key and not self.flights.find(order) and (kept := await self.answers.find(key, order)):
                 return replay(order, *kept)
+            draft.open_hold()
+            order = await weighed(order)
             if (embedder := order.snapshot.embedder) and not (key and self.flights.find(order)):
                 await embed(order, embedder)
             while key and (flight := self.flights.find(order)):
                 if shared := await flight.join(draft):
                     return deliver(order, shared)
-            draft.open_hold()
             draft.plan = decide(order)
             buying = self._buy(order)
             return deliver(order, await (self.flights.start(order).lead(buying) if key else buying))

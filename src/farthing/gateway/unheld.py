@@ -10,6 +10,7 @@ class NothingHeld:
     """Implements `farthing.ports.Hold`."""
 
     is_thrifty = False
+    is_limited = False
 
     def raise_to(self, model: Model, needs: Needs, body: bytes = b"") -> None:
         """Nothing."""

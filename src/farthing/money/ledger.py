@@ -110,7 +110,7 @@ class Ledger:
         """
         wanted: list[Wanted] = []
         for budget, account in (*hold.fixed, *models):
-            whole = hold.sunk + bid.under(budget.limit)
+            whole = hold.sunk + bid.safe(budget.limit)
             more = whole - hold.held.get(account, 0)
             if more <= 0:
                 continue
@@ -119,7 +119,7 @@ class Ledger:
             if not budget.is_hard:
                 continue
             if account.spent + account.held + more > budget.limit:
-                more = _rest(budget, account, bid, whole)
+                more = _rest(budget, account, hold, bid)
             wanted.append((budget, account, more, whole))
         if self.purse is None or self.purse.covers(wanted):
             for _, account, more, _ in wanted:
@@ -239,15 +239,18 @@ class Ledger:
                 del self.accounts[place]
 
 
-def _rest(budget: Budget, account: Account, bid: Bid, asked: int) -> int:
-    """All that is left, for a request whose most nobody knows: at the end of a budget those go one by one.
+def _rest(budget: Budget, account: Account, hold: Reservation, bid: Bid) -> int:
+    """All that is left, for a request that goes alone: at the end of a budget those that may cost more go one by one.
 
-    So a guess that is too high leaves nothing unused, and one that is too low exceeds it by one request at most. A
-    fallback to a dearer model holds something already, and is none of them. Raises `InsufficientQuota`.
+    So a guess that is too high leaves nothing unused, and one that is too low exceeds it by one request at most. That
+    can only be by what the vendor counts beyond the known error, where the caller limits the answer. Where nobody does,
+    a fallback to a dearer model, which holds something already, is not let through. Raises `InsufficientQuota`.
     """
-    rest = budget.limit - account.spent
-    if bid.most is None and not account.held and rest > 0 and bid.least <= rest:
-        return rest
+    own, left = hold.held.get(account, 0), budget.limit - account.spent
+    needed = hold.sunk + (bid.least if bid.most is None else bid.under(budget.limit))
+    if account.held == own and left > 0 and needed <= left and not (own and bid.most is None):
+        return left - own
+    asked = hold.sunk + bid.safe(budget.limit)
     account.refused(asked, account.spent, budget.limit)
     raise shortage.not_enough(budget, account.span, spent=account.spent, held=account.held, asked=asked)
 
@@ -258,7 +261,7 @@ def _is_short(budget: Budget, account: Account, bid: Bid | None, spare: int) -> 
         return True
     if not budget.is_hard:
         return False
-    return bid is None or account.spent + account.held + spare * bid.under(budget.limit) > budget.limit
+    return bid is None or account.spent + account.held + spare * bid.safe(budget.limit) > budget.limit
 
 
 class Reservation:
@@ -288,6 +291,12 @@ class Reservation:
     def is_thrifty(self) -> bool:
         """Whether a budget is so near its end that cheaper models are to be preferred."""
         return any(budget.stage(account.spent) is not None for budget, account in self.fixed if budget.degrade)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a budget may refuse the request."""
+        is_hard = any(budget.is_hard for budget, _ in self.fixed)
+        return is_hard or (self._ledger is not None and self._ledger.has_model_budgets)
 
     def has_room(self, model: Model, needs: Needs, body: bytes = b"") -> bool:
         """Whether no budget would refuse the request at this model; nothing is reserved.

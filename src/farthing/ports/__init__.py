@@ -158,6 +158,10 @@ class Hold(Protocol):
     def is_thrifty(self) -> bool:
         """Whether a budget is so near its end that cheaper models are to be preferred."""
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether a budget may refuse the request."""
+
     def has_room(self, model: Model, needs: Needs, body: bytes = b"") -> bool:
         """Whether this model would surely not be refused for money, as things are; nothing is reserved."""
 

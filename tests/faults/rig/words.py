@@ -28,11 +28,13 @@ class Wish(Struct, frozen=True):
     """The chunk before which the vendor falls silent for ever."""
     padding: str = ""
     """Makes the prompt longer."""
+    reads: int | None = None
+    """As how many tokens the vendor counts the prompt, if not as it always does."""
 
     @property
     def tokens_in(self) -> int:
         """What the vendor says the prompt has."""
-        return 50 + len(self.nonce) % 17
+        return 50 + len(self.nonce) % 17 if self.reads is None else self.reads
 
     @property
     def tokens_out(self) -> int:

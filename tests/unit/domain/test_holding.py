@@ -30,17 +30,35 @@ NEEDS = Needs(tokens_in=100, tokens_out=50, max_tokens=200, answers=2)
 @pytest.mark.parametrize(
     ("needs", "learned", "expected"),
     [
-        (NEEDS, None, Bid(100 * 10 + 50 * 17, 100 * 10 + 400 * 18, 1_000)),
-        (NEEDS, 900, Bid(100 * 10 + 400 * 17, 100 * 10 + 400 * 18, 1_000)),
-        (replace(NEEDS, max_tokens=None), 900, Bid(100 * 10 + 900 * 17, None, 1_000)),
+        (NEEDS, None, Bid(150 * 10 + 50 * 18, 150 * 10 + 400 * 18, 1_000)),
+        (NEEDS, 900, Bid(150 * 10 + 400 * 18, 150 * 10 + 400 * 18, 1_000)),
+        (replace(NEEDS, max_tokens=None), 900, Bid(150 * 10 + 900 * 18, None, 1_000)),
+        (replace(NEEDS, most_in=450), None, Bid(150 * 10 + 50 * 18, 150 * 10 + 400 * 18, 1_000, 300 * 10)),
         (replace(NEEDS, has_unseen=True), None, Bid(1_000 * 16 + 400 * 20, None, 1_000)),
         (replace(NEEDS, has_unseen=True, max_tokens=None), 70, Bid(1_000 * 16 + 70 * 20, None, 1_000)),
-        (replace(NEEDS, has_unseen=True, tokens_in=5_000), None, Bid(5_000 * 16 + 400 * 20, None, 50_000)),
+        (replace(NEEDS, has_unseen=True, tokens_in=5_000), None, Bid(7_500 * 16 + 400 * 20, None, 50_000)),
     ],
 )
 def test_what_a_request_may_cost(needs: Needs, learned: int | None, expected: Bid) -> None:
     """By what it asks for and what is learned; of what only the vendor sees as much as the model can read is taken."""
     assert bid_for(MODEL, needs, b"{}", learned) == expected
+
+
+@pytest.mark.parametrize(("pictures", "doubt"), [(0, 850), (400, 450), (900, 0)])
+def test_whatever_else_stands_in_the_body_may_be_read(pictures: int, doubt: int) -> None:
+    """At most a token for each of its bytes, but for those of pictures."""
+    bid = bid_for(MODEL, replace(NEEDS, picture_chars=pictures), b"x" * 1_000)
+    assert bid is not None
+    assert bid.doubt == doubt * 10
+
+
+def test_where_much_costs_more_by_the_token_that_is_in_doubt_as_well() -> None:
+    """The answer is dearer, too, behind a question that is counted over the step."""
+    [(_, rates)] = SHEET.steps
+    steps = ((0, rates), (400, replace(rates, prompt=2 * rates.prompt, reasoning=2 * rates.reasoning)))
+    bid = bid_for(replace(MODEL, price=replace(SHEET, steps=steps)), replace(NEEDS, most_in=450), b"{}")
+    assert bid is not None
+    assert bid.safe(10**9) == 450 * 20 + 400 * 36
 
 
 def test_what_is_highest_is_the_most_or_else_what_is_likely() -> None:
@@ -80,6 +98,7 @@ def test_an_unknown_window_is_a_wide_one() -> None:
 def test_what_is_held_depends_on_the_limit(bid: Bid, limit: int, held: int) -> None:
     """The most where it is known and fits into the limit at all; else what is likely."""
     assert bid.under(limit) == held
+    assert replace(bid, doubt=7).safe(limit) == held + 7
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from farthing.domain.chat import (
     ChatRequest,
@@ -20,20 +22,24 @@ from farthing.domain.chat import (
     ToolCall,
     ToolResult,
 )
+from farthing.domain.holding import KNOWN_ERROR
 from farthing.domain.tokens import (
     IMAGE_TOKENS,
     LOW_DETAIL_IMAGE_TOKENS,
     MESSAGE_TOKENS,
+    MOST_MESSAGE_TOKENS,
+    TOOLS_TOKENS,
     estimate,
     estimate_completion,
     estimate_request,
     last_user_text,
+    measure,
+    sampled,
 )
+from farthing.domain.vision import MOST_TOKENS
 
-COUNTED = [
-    (row["tokens"], row["error"], row["text"])
-    for row in json.loads((Path(__file__).parents[2] / "golden" / "tokens.json").read_text(encoding="utf-8"))["rows"]
-]
+ROWS = json.loads((Path(__file__).parents[2] / "golden" / "tokens.json").read_text(encoding="utf-8"))["rows"]
+COUNTED = [(row["tokens"], row["error"], row["text"]) for row in ROWS]
 
 
 def request(*messages: Message, **more: object) -> ChatRequest:
@@ -58,6 +64,15 @@ def test_estimates_of_many_texts_even_out() -> None:
 def test_the_smallest_texts(text: str, tokens: int) -> None:
     """Nothing is no token; a letter, half a surrogate pair, a full-width comma or an emoji is counted."""
     assert estimate(text) == tokens
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_other_tokenizers_count_is_bounded(row: dict[str, Any]) -> None:
+    """By the bytes in every script, and in English, program text and JSON by the known error of the estimate."""
+    most = max(row["tokens"], *row["others"].values())
+    assert most <= len(row["text"].encode())
+    if row["text"].isascii():
+        assert most <= KNOWN_ERROR * estimate(row["text"])
 
 
 @given(st.text(max_size=300))
@@ -131,3 +146,33 @@ def test_the_last_text_of_a_user_is_what_is_asked() -> None:
     assert last_user_text(messages) == "Second\nquestion"
     assert last_user_text(messages[:2]) == "First"
     assert last_user_text(messages[:1]) == ""
+
+
+def test_no_vendor_counts_more_tokens_than_a_text_has_bytes() -> None:
+    """With room for the marks around each message, and for what is told of tools out of sight."""
+    asked = request(Message("user", (Text("grün 👍"),)), Message("user", (Text("x"),)))
+    assert measure(asked).most == len("grün 👍\nx".encode()) + 2 * MOST_MESSAGE_TOKENS
+    with_tool = replace(asked, tools=(Tool("look"),))
+    assert measure(with_tool).most == len("grün 👍\nx\nlook\n\n".encode()) + 3 * MOST_MESSAGE_TOKENS + TOOLS_TOKENS
+
+
+def test_the_most_of_a_picture_goes_by_its_size_alone() -> None:
+    """What no size is known of is one of the largest, and its characters are no text."""
+    known = Image(media_type="image/png", data="iVBORw0KGgoAAAANSUhEUgAAA+gAAAPoCAYAAAAA", detail="low")
+    far = Image(url="https://example.org/a.png", detail="low")
+    seen = measure(request(Message("user", (known, far))))
+    assert (seen.most, seen.picture_chars) == (1_296 + MOST_TOKENS + MOST_MESSAGE_TOKENS, 40)
+    assert seen.has_pictures
+    assert measure(request(Message("user", (Text("x"),)))).picture_chars == 0
+
+
+def test_a_text_that_was_weighed_whole_is_not_estimated_again() -> None:
+    """Only of long ones a sample would be weighed: where spaces lie just there, that misses nearly everything."""
+    piece, stride = 256, 2_000
+    arranged = "".join((" " * piece).ljust(stride, "7") for _ in range(8))[: 7 * stride + piece]
+    long = request(Message("user", (Text(arranged),)))
+    assert sampled(long) == arranged
+    assert measure(long).tokens < len(arranged) / 5
+    assert measure(replace(long, weighed=12_345)).tokens == 12_345 + MESSAGE_TOKENS
+    assert sampled(replace(long, weighed=12_345)) is None
+    assert sampled(request(Message("user", (Text("short"),)))) is None

@@ -32,14 +32,16 @@ def read_needs(chat: ChatRequest, tier: Tier) -> Needs:
     """What a request that asks for this tier needs of any model."""
     likely = LIKELY_TOKENS_OUT[tier]
     limit = chat.max_tokens
-    tokens_in, has_pictures = measure(chat)
+    size = measure(chat)
     return Needs(
-        tokens_in=tokens_in,
+        tokens_in=size.tokens,
+        most_in=size.most,
+        picture_chars=size.picture_chars,
         tokens_out=(likely if limit is None else min(likely, limit)) * chat.n,
         max_tokens=limit,
         answers=chat.n,
         has_unseen=chat.has_unseen,
-        capabilities=_capabilities(chat, has_pictures=has_pictures),
+        capabilities=_capabilities(chat, has_pictures=size.has_pictures),
     )
 
 

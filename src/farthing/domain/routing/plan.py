@@ -33,6 +33,10 @@ class Needs(Struct, frozen=True, kw_only=True):
     """What a request demands of any model that is to answer it. Tokens are estimates."""
 
     tokens_in: int
+    most_in: int = 0
+    """What no vendor counts more tokens than in the text and the pictures that were read, where that was told."""
+    picture_chars: int = 0
+    """Characters of the request that are pictures."""
     tokens_out: int
     """Likely output, not the caller's limit."""
     max_tokens: int | None
