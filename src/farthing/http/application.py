@@ -19,6 +19,7 @@ from farthing.http.errors import deny_socket, envelope, error_headers
 from farthing.http.policy import Policy, Route, enforce
 from farthing.http.services import Services
 from farthing.http.strict_route import StrictRoute
+from farthing.http.trail import is_told, tell
 
 ADMIN = "/admin/"
 """How the addresses of all admin routes begin."""
@@ -41,7 +42,10 @@ def guarded(policy: Policy) -> type[StrictRoute]:
 
             async def handle_guarded(request: Request) -> Response:
                 await enforce(policy, request)
-                return await handle(request)
+                response = await handle(request)
+                if is_told(policy, request.method):
+                    tell(request, response)
+                return response
 
             return handle_guarded
 
@@ -51,10 +55,21 @@ def guarded(policy: Policy) -> type[StrictRoute]:
 def build_application(
     routes: Sequence[Route], *, services: Services, page: Mapping[str, tuple[bytes, bytes, str]]
 ) -> FastAPI:
-    """The application, with these services behind its routes."""
+    """The application, with these services behind its routes. Raises TypeError for a route without a policy."""
+    app = routed(routes, services.version)
+    app.state.page = page
+    app.state.services = services
+    app.add_exception_handler(FarthingError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    return app
+
+
+def routed(routes: Sequence[Route], version: str) -> FastAPI:
+    """The routes alone, with nothing behind them. Raises TypeError for one without a policy."""
     app = FastAPI(
         title="Farthing",
-        version=services.version,
+        version=version,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -62,14 +77,9 @@ def build_application(
     )
     app.router.route_class = Unlisted
     app.router.default = _nowhere(app.router.default)
-    app.state.page = page
-    app.state.services = services
     for route in routes:
         _add(app, route)
     check_listed(app.routes, routes)
-    app.add_exception_handler(FarthingError, _known)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
     return app
 
 
