@@ -19,13 +19,12 @@ from farthing.cli.database import CLOCK
 from farthing.cli.listening import listen
 from farthing.cli.terminal import CommandError
 from farthing.domain.errors import FarthingError
-from farthing.settings import ProviderAccess, Settings, SettingsError, reachable, without_password
+from farthing.settings import SHORTEST_KEY, ProviderAccess, Settings, SettingsError, reachable, without_password
 
 Health = Literal["ok", "warning", "broken"]
 
 _SECONDS = 2.0
 _MAX_DRIFT_S = 2.0
-_SHORT_KEY = 16
 _OLD_DAYS = 120
 OWN_CONNECTIONS = 7
 """What a worker may open beside the pool of `database.pool_max`: to write, to refresh, for requests, to migrate."""
@@ -92,9 +91,10 @@ def _is_near(url: str) -> bool:
 
 
 def _of_access(settings: Settings) -> Finding:
-    if settings.master_key and len(settings.master_key.get_secret_value()) < _SHORT_KEY:
-        mend = f"take at least {_SHORT_KEY} random characters"
-        return Finding("access", "warning", "FARTHING_MASTER_KEY is short enough to be guessed", mend)
+    if settings.has_short_key:
+        mend = f"take at least {SHORTEST_KEY} random characters"
+        health: Health = "warning" if settings.is_loopback else "broken"
+        return Finding("access", health, "FARTHING_MASTER_KEY is short enough to be guessed", mend)
     if settings.needs_key:
         mend = "set FARTHING_MASTER_KEY, unless `farthing keys list` shows a key"
         return Finding("access", "warning", f"{settings.server.host} can be reached by others, no master key", mend)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -19,9 +19,11 @@ from farthing.cli.configured import settings_for
 from farthing.cli.garbage import resume
 from farthing.cli.lifespan import EXPECTED
 from farthing.cli.listening import listen
+from farthing.cli.rehearsal import rehearsed
 from farthing.cli.server import Server
 from farthing.cli.terminal import CommandError, print_json
-from farthing.settings import Settings, address, export
+from farthing.domain.keys import Key
+from farthing.settings import SHORTEST_KEY, Settings, address, export
 
 _OPEN_FILES = 65_536
 """Shells allow 1,024 unless asked, where one worker can have thousands of answers under way."""
@@ -59,8 +61,7 @@ def run(start: Start, *, started: float) -> None:
     _allow_open_files()
     export(start.environment())
     settings = settings_for(None)
-    if settings.needs_key:
-        _require_key(settings)
+    _check_access(settings)
     listeners = listen(settings.server.host, settings.server.port, number=settings.server.workers)
     url = address(*listeners[0].getsockname()[:2])
     if not start.as_json:
@@ -74,10 +75,11 @@ def run(start: Start, *, started: float) -> None:
             print(ready_line(seconds))
         sys.stdout.flush()
 
-    if settings.server.workers == 1:
-        _serve_alone(settings, listeners[0], tell_ready)
-    else:
-        _serve_together(settings, listeners, tell_ready)
+    with rehearsed():
+        if settings.server.workers == 1:
+            _serve_alone(settings, listeners[0], tell_ready)
+        else:
+            _serve_together(settings, listeners, tell_ready)
 
 
 def _allow_open_files() -> None:
@@ -122,15 +124,44 @@ def _serve_together(settings: Settings, listeners: Sequence[socket.socket], tell
         raise typer.Exit(1)
 
 
+def _check_access(settings: Settings) -> None:
+    """Raises `CommandError` where others reach what no key protects, or one that can be guessed."""
+    if settings.has_short_key and not settings.is_loopback:
+        raise CommandError(
+            f"{settings.server.host} can be reached by others, who could guess FARTHING_MASTER_KEY: take at least "
+            f"{SHORTEST_KEY} random characters"
+        )
+    if settings.needs_key:
+        _require_key(settings)
+
+
 def _require_key(settings: Settings) -> None:
-    """Raises `CommandError` unless the database holds a key that callers could show."""
+    """Raises `CommandError` unless there is a key for callers to show: in the database, or while it is away on disk."""
     from farthing.cli.database import CLOCK, with_store
     from farthing.cli.keys import is_usable
 
-    keys = with_store(settings.database, lambda store: store.keys.list())
+    keys: Iterable[Key] | None
+    try:
+        keys = with_store(settings.database, lambda store: store.keys.list())
+    except CommandError:
+        keys = _remembered(settings)
+        if keys is None:
+            raise
     if not any(is_usable(key, CLOCK.now_us()) for key in keys):
         make = "" if settings.demo else ", or make a key with `farthing keys create NAME`,"
         raise CommandError(
             f"{settings.server.host} can be reached by others: set FARTHING_MASTER_KEY{make} before the gateway "
             "listens there"
         )
+
+
+def _remembered(settings: Settings) -> Iterable[Key] | None:
+    """The keys that this host knew less than ten minutes ago."""
+    from farthing.app.keyfile import KeyFile
+    from farthing.app.storage import shared_secret
+    from farthing.cli.database import CLOCK
+
+    if settings.key_file is None:
+        return None
+    known = KeyFile(settings.key_file, shared_secret(settings), CLOCK).read()
+    return None if known is None else known.changes.keys.values()

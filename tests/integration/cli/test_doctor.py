@@ -72,10 +72,11 @@ def test_keys_are_looked_for(farthing: Farthing, tmp_path: Path) -> None:
         ({"FARTHING_SERVER__HOST": "0.0.0.0"}, "warning"),  # noqa: S104
         ({"FARTHING_SERVER__HOST": "0.0.0.0", "FARTHING_MASTER_KEY": "0123456789abcdef"}, "ok"),  # noqa: S104
         ({"FARTHING_MASTER_KEY": "secret"}, "warning"),
+        ({"FARTHING_SERVER__HOST": "0.0.0.0", "FARTHING_MASTER_KEY": "0123456789abcde"}, "broken"),  # noqa: S104
     ],
 )
 def test_access_is_judged(farthing: Farthing, environ: dict[str, str], health: str) -> None:
-    """Reachable without a master key, or with a short one, is worth a warning."""
+    """Reachable without a master key, or a short one, is worth a warning; both at once do not start."""
     assert checks(farthing, **environ)["access"]["health"] == health
 
 

@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -250,6 +251,49 @@ def test_nobody_else_reaches_it_without_a_key(program: Program, serve: Serve, tm
     running = serve("serve", FARTHING_MASTER_KEY="0123456789abcdef")
     running.read_until("ready in ")
     assert asks(running.port, "0123456789abcdef")
+
+
+def test_a_master_key_that_can_be_guessed_is_not_shown_to_others(program: Program, serve: Serve) -> None:
+    """On loopback it may be as short as it likes."""
+    said = program("serve", "--host", "0.0.0.0", "--port", "0", FARTHING_MASTER_KEY="0123456789abcde")  # noqa: S104
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        "farthing: 0.0.0.0 can be reached by others, who could guess FARTHING_MASTER_KEY: take at least 16 random "
+        "characters\n"
+    )
+    running = serve("serve", FARTHING_MASTER_KEY="k")
+    running.read_until("ready in ")
+    assert asks(running.port, "k")
+
+
+CARELESS = """
+from farthing.cli import main
+from farthing.http import application
+
+def added(app, route, add=application._add):
+    add(app, route)
+    app.add_api_route("/open", lambda: "anybody")
+
+application._add = added
+main()
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_route_without_a_policy_stops_the_start(tmp_path: Path, workers: str) -> None:
+    """With its path; what else is not known to be safe is served by nobody until then."""
+    said = subprocess.run(
+        [sys.executable, "-c", CARELESS, "serve", "--port", "0", "--json", "--workers", workers],
+        cwd=tmp_path,
+        env=environment(tmp_path, {}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert said.returncode == 1
+    told = "farthing: the gateway does not start: /open has no policy: list it in farthing.http.routes"
+    assert told in said.stderr.splitlines()
 
 
 def asks(port: int, key: str) -> bool:
