@@ -144,6 +144,10 @@ class _Response:
         await turn
         return next(self._chunks, b"")
 
+    async def pass_to(self, take: Callable[[bytes], bool]) -> None:
+        while take(data := await self.chunk()) and data:
+            pass
+
     async def read(self, limit: int) -> bytes:
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ from farthing.dialects.base import Piece
 from farthing.domain.errors import UpstreamError
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft, to_nobody
-from farthing.gateway.source import StreamSource
+from farthing.gateway.source import StreamSource, Take
 from farthing.gateway.waiting import Waiters
 from farthing.gateway.whole import Whole
 
@@ -28,7 +28,8 @@ class Flight:
     _refusal: BaseException | None = None
     _source: StreamSource | None = None
     _error: UpstreamError | None = None
-    _is_over = False
+    is_over = False
+    """Whether nothing more will be said."""
     _is_read = False
     """Whether somebody is reading the next batch for all."""
 
@@ -39,7 +40,7 @@ class Flight:
         self._stays: Callable[[], bool] = to_nobody
         """What the leader was told to do when its client leaves."""
         self._bought: Whole | StreamSource | None = None
-        self._batches: list[Sequence[Piece]] = []
+        self.batches: list[Sequence[Piece]] = []
         self._waiters = Waiters()
         """For the purchase, or the reading of the next batch, to end."""
 
@@ -108,40 +109,37 @@ class Flight:
             self._source.abandon()
             self._flights.remove(self)
 
-    async def batch(self, source: StreamSource, index: int) -> Sequence[Piece]:
-        """Pieces number `index` of the stream, empty at the end.
+    async def await_batch(self, source: StreamSource, take: Take) -> None:
+        """Returns when there are more batches, or no more at all. Raises `UpstreamError` where the stream breaks.
 
-        Whoever comes first reads them for all, and may leave while it waits. They stay for whoever joins later: what
-        a flight holds is what its fastest passenger has taken.
+        Whoever comes first reads for all, gets each batch by `take` until it returns false, and may leave while it
+        waits. They stay for whoever joins later: what a flight holds is what its fastest passenger has taken.
         """
-        while index == len(self._batches):
-            if self._error is not None:
-                raise self._error
-            if self._is_over:
-                return ()
-            if self._is_read:
-                await self._waiters.wait()
-            else:
-                await self._read(source)
-        return self._batches[index]
+        if self._error is not None:
+            raise self._error
+        if self._is_read:
+            await self._waiters.wait()
+            return
 
-    async def _read(self, source: StreamSource) -> None:
+        def hear(batch: Sequence[Piece]) -> bool:
+            self.batches.append(batch)
+            self._waiters.wake()
+            return take(batch)
+
         self._is_read = True
         try:
-            if pieces := await source.pieces():
-                self._batches.append(pieces)
-            else:
-                self._is_over = True
+            self.is_over = not await source.pass_to(hear)
         except UpstreamError as error:
             self._error = error
             self._flights.remove(self)
+            raise
         finally:
             self._is_read = False
             self._waiters.wake()
 
     def has_told_all(self, source: StreamSource, index: int) -> bool:
         """Whether the end mark stands in the batch before number `index`."""
-        return source.is_complete and index == len(self._batches)
+        return source.is_complete and index == len(self.batches)
 
 
 class View:
@@ -158,22 +156,31 @@ class View:
         self._index = 0
         self._has_left = False
 
-    async def pieces(self) -> Sequence[Piece]:
-        """The next pieces, empty at the end. Raises `UpstreamError` where the stream breaks."""
+    async def pass_to(self, take: Take) -> bool:
+        """As `Pieces` says. Raises `UpstreamError` where the stream breaks."""
         if self._has_left:
-            return ()
-        try:
-            batch = await self._flight.batch(self._source, self._index)
-        except UpstreamError as error:
+            return False
+
+        def hear(batch: Sequence[Piece]) -> bool:
+            self._index += 1
+            if self._follows and self._flight.has_told_all(self._source, self._index):
+                self._draft.shared(self._flight.leader)
+            return take(batch)
+
+        batches = self._flight.batches
+        if self._index == len(batches):
+            try:
+                await self._flight.await_batch(self._source, hear)
+            except UpstreamError as error:
+                self._leave()
+                self._draft.broke(error)
+                raise
+        while self._index < len(batches):
+            if not hear(batches[self._index]):
+                return True
+        if self._flight.is_over:
             self._leave()
-            self._draft.broke(error)
-            raise
-        self._index += 1
-        if not batch:
-            self._leave()
-        elif self._follows and self._flight.has_told_all(self._source, self._index):
-            self._draft.shared(self._flight.leader)
-        return batch
+        return not self._has_left
 
     def abandon(self) -> None:
         """The passenger leaves; nothing if it has heard the end."""

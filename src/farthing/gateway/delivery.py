@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Piece, ReplyFacts, StreamWriter, UpstreamDialect
@@ -17,6 +17,9 @@ from farthing.gateway.recording import Draft
 from farthing.gateway.source import Pieces
 from farthing.gateway.whole import Whole
 from farthing.ports.answers import CacheEntry
+
+Take = Callable[[bytes], bool | None]
+"""Is given bytes, and tells whether it wants more at once."""
 
 
 class Reply:
@@ -37,6 +40,12 @@ class StreamReply(ABC):
     @abstractmethod
     async def chunk(self) -> bytes:
         """The next bytes, empty at the end."""
+
+    async def pass_to(self, take: Take) -> bool:
+        """Gives `take` the bytes as they come, until it returns false, or for a while: whether to go on."""
+        if chunk := await self.chunk():
+            take(chunk)
+        return bool(chunk)
 
     def cut_short(self) -> bytes:
         """The last bytes of a stream that the gateway has no time to finish: an error event and no end mark."""
@@ -59,17 +68,25 @@ class Telling(StreamReply):
 
     async def chunk(self) -> bytes:
         """The next bytes, empty at the end. A stream that breaks ends with an error event and no end mark."""
-        while not self._is_over:
+        chunks: list[bytes] = []
+        while not chunks and await self.pass_to(chunks.append):
+            pass
+        return b"".join(chunks)
+
+    async def pass_to(self, take: Take) -> bool:
+        """As always. A stream that breaks ends with an error event and no end mark."""
+
+        def tell(pieces: Sequence[Piece]) -> bool:
+            data = self._say(pieces[0]) if len(pieces) == 1 else b"".join(map(self._say, pieces))
+            return not data or bool(take(data))
+
+        if not self._is_over:
             try:
-                pieces = await self._stream.pieces()
+                self._is_over = not await self._stream.pass_to(tell)
             except FarthingError as error:
                 self._is_over = True
-                return self._writer.error(error)
-            if not pieces:
-                self._is_over = True
-            elif data := self._say(pieces[0]) if len(pieces) == 1 else b"".join(map(self._say, pieces)):
-                return data
-        return b""
+                take(self._writer.error(error))
+        return not self._is_over
 
     def cut_short(self) -> bytes:
         """As always, and the upstream is dropped."""
@@ -94,10 +111,10 @@ class Replay:
         self.dialect = dialect
         self._pieces = pieces
 
-    async def pieces(self) -> Sequence[Piece]:
-        """All of them, then none."""
-        pieces, self._pieces = self._pieces, ()
-        return pieces
+    async def pass_to(self, take: Callable[[Sequence[Piece]], bool]) -> bool:
+        """All of them at once."""
+        take(self._pieces)
+        return False
 
     def abandon(self) -> None:
         """Nothing to drop."""

@@ -18,14 +18,20 @@ from farthing.ports import UpstreamResponse
 
 END_PATIENCE_S = 0.05
 
+Take = Callable[[Sequence[Piece]], bool]
+"""Is given pieces, at least one, and tells whether it wants more at once."""
+
 
 class Pieces(Protocol):
     """A stream that somebody reads."""
 
     dialect: UpstreamDialect
 
-    async def pieces(self) -> Sequence[Piece]:
-        """The next pieces, empty at the end. Raises `UpstreamError` where the stream breaks."""
+    async def pass_to(self, take: Take) -> bool:
+        """Gives `take` the pieces as they come, until it returns false, or for a while: whether to go on.
+
+        Raises `UpstreamError` where the stream breaks.
+        """
 
     def abandon(self) -> None:
         """The reader leaves; nothing if the stream has ended."""
@@ -34,7 +40,8 @@ class Pieces(Protocol):
 class StreamSource:
     """Reads one upstream stream. Its record is settled before the reader sees the end or the break.
 
-    One task reads at a time; it may be cancelled while it waits, and another read on: nothing is lost.
+    One task reads at a time; it may be cancelled while it waits, and another read on: nothing is lost. What is neither
+    the end nor a break is handed on where it arrives, without waking the task.
     """
 
     def __init__(
@@ -59,11 +66,8 @@ class StreamSource:
         self._ready: list[Piece] = []
         self._error: UpstreamError | None = None
         self._is_over = False
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the end mark was read."""
-        return self._assembly.is_complete
+        self.is_complete = False
+        """Whether the end was handed on."""
 
     async def open(self) -> None:
         """Reads up to the first thing said. Raises `UpstreamError`, and nothing is recorded: another may be asked."""
@@ -76,26 +80,27 @@ class StreamSource:
                 has_told = True
                 self._draft.told(usage)
 
-    async def pieces(self) -> Sequence[Piece]:
-        """The next pieces, empty at the end. Raises `UpstreamError` once where the stream breaks."""
+    async def pass_to(self, take: Take) -> bool:
+        """As `Pieces` says. Raises `UpstreamError` once where the stream breaks."""
         if self._is_over:
             await self._let_end()
-            return ()
-        while not self._ready and self._error is None:
-            # As `_read`, without a coroutine for each chunk.
+            return False
+
+        def hear(chunk: bytes) -> bool:
             try:
-                self._understand(await self._response.chunk())
+                self._understand(chunk)
             except UpstreamError as error:
                 self._error = error
-        pieces, self._ready = self._ready, []
-        if self._assembly.is_complete:
-            self._is_over = True
-            self._on_complete(self._assembly.completion(), b"".join(self._raw))
-        elif not pieces and self._error is not None:
-            self._is_over = True
-            self._draft.broke(self._error)
-            raise self._error
-        return pieces
+            return self._tell(take)
+
+        if self._tell(take):
+            try:
+                await self._response.pass_to(hear)
+            except UpstreamError as error:
+                self._error = error
+        if self._assembly.is_complete or self._error is not None:
+            self._end(take)
+        return True
 
     def abandon(self) -> None:
         """Lets go of the upstream; a stream that has not ended is recorded as cancelled."""
@@ -111,6 +116,25 @@ class StreamSource:
             self._understand(await self._response.chunk())
         except UpstreamError as error:
             self._error = error
+
+    def _tell(self, take: Take) -> bool:
+        """Hands on what is ready; whether to go on. The last of it is left to the task, which settles first."""
+        if self._assembly.is_complete or self._error is not None:
+            return False
+        pieces, self._ready = self._ready, []
+        return not pieces or take(pieces)
+
+    def _end(self, take: Take) -> None:
+        pieces, self._ready = self._ready, []
+        if self._assembly.is_complete:
+            self._is_over = True
+            self.is_complete = True
+            self._on_complete(self._assembly.completion(), b"".join(self._raw))
+        elif not pieces and self._error is not None:
+            self._is_over = True
+            self._draft.broke(self._error)
+            raise self._error
+        take(pieces)
 
     def _understand(self, chunk: bytes) -> None:
         """Takes these bytes in, or the clean end of all bytes if there are none. Raises `UpstreamError`."""

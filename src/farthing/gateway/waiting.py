@@ -19,6 +19,8 @@ class Waiters:
 
     def wake(self) -> None:
         """All that wait now; some may have given up."""
+        if not self._waiting:
+            return
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():

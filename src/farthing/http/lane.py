@@ -225,8 +225,7 @@ class Passage:
                 return
             self._has_started = True
             lane.transport.write(lane.head_of(200, [*self._desk.headers(reply, []), *_CHUNKED]))
-            while chunk := await reply.chunk():
-                self._write(chunk)
+            while await reply.pass_to(self._write):
                 if lane.flow.write_paused:
                     await lane.flow.drain()
             lane.transport.write(b"0\r\n\r\n")
@@ -239,8 +238,11 @@ class Passage:
             await reply.aclose()
         lane.answered()
 
-    def _write(self, chunk: bytes) -> None:
-        self._lane.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+    def _write(self, chunk: bytes) -> bool:
+        """Says it; whether the client keeps up."""
+        lane = self._lane
+        lane.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        return not lane.flow.write_paused
 
     def _refuse(self, error: FarthingError) -> None:
         """Says what is wrong; a body that was not read to its end, or an answer that broke off, ends the connection."""

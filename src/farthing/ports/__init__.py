@@ -70,6 +70,12 @@ class UpstreamResponse(Protocol):
         time; cancelled, it has taken nothing, and another may go on.
         """
 
+    async def pass_to(self, take: Callable[[bytes], bool]) -> None:
+        """Gives `take` the bytes as they come, and none at their clean end, until it returns false. Raises as `chunk`.
+
+        Where bytes arrive, `take` is called at once, without a turn of the loop in between.
+        """
+
     async def read(self, limit: int) -> bytes:
         """The rest of the body. Raises as `chunk`, and `UpstreamInvalid` over `limit` bytes; then it is closed."""
 

@@ -142,13 +142,19 @@ class Connection(asyncio.BufferedProtocol):
             self._progress(response)
 
     def _progress(self, response: Response) -> None:
-        if not self._overhead:
+        if self._overhead:
+            response.wake()
+            return
+        if self._flowing:
+            # The timer looks when it fires.
+            self._deadline = self._loop.time() + self._deadlines.idle
+        else:
             self._flowing = True
             self._expect(self._deadlines.idle)
-            if response.buffered > HIGH_WATER and not self._paused:
-                self._paused = response.stalled = True
-                self._transport.pause_reading()
-        response.wake()
+        response.hand_on()
+        if response.buffered > HIGH_WATER and not self._paused:
+            self._paused = response.stalled = True
+            self._transport.pause_reading()
 
     def _flow(self) -> None:
         if self._paused:
@@ -220,8 +226,8 @@ class Connection(asyncio.BufferedProtocol):
         if response is not None and response.buffered and now < self._hard:
             response.stalled = True
             self._expect(math.inf)
-        elif now < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._on_timer)
+        elif now < (deadline := min(self._deadline, self._hard)):
+            self._timer = self._loop.call_at(deadline, self._on_timer)
         elif response is None:
             self._transport.abort()
         else:

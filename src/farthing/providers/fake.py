@@ -104,6 +104,11 @@ class FakeResponse:
             raise self._outcome
         return b""
 
+    async def pass_to(self, take: Callable[[bytes], bool]) -> None:
+        """See `farthing.ports.UpstreamResponse`."""
+        while take(data := await self.chunk()) and data:
+            pass
+
     async def read(self, limit: int) -> bytes:
         """See `farthing.ports.UpstreamResponse`."""
         body = b""

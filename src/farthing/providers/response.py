@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from farthing.domain.errors import UpstreamError, UpstreamInterrupted, UpstreamInvalid
@@ -30,6 +30,7 @@ class Response:
         "_loop",
         "_parts",
         "_source",
+        "_take",
         "_waiter",
         "buffered",
         "headers",
@@ -51,12 +52,22 @@ class Response:
         self._loop = loop
         self._parts: list[bytes] = []
         self._failure: UpstreamError | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._take: Callable[[bytes], bool] | None = None
+        """Who is given what comes while it waits."""
+        self._waiter: asyncio.Future[bool] | None = None
 
     def deliver(self, data: bytes) -> None:
         """More of the body."""
         self._parts.append(data)
         self.buffered += len(data)
+
+    def hand_on(self) -> None:
+        """Gives what was delivered to whoever waits for it."""
+        waiter, take = self._waiter, self._take
+        if take is None or waiter is None or waiter.done():
+            self.wake()
+        elif not take(self._taken()):
+            waiter.set_result(False)
 
     def finish(self) -> None:
         """The body has come to its clean end."""
@@ -73,7 +84,7 @@ class Response:
         """Lets the reader look again."""
         waiter = self._waiter
         if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+            waiter.set_result(True)
 
     async def opened(self) -> None:
         """Returns once status and headers are here. Raises what kept them from coming."""
@@ -99,6 +110,32 @@ class Response:
                 return b""
             self._waiter = self._loop.create_future()
             await self._waiter
+        return self._taken()
+
+    async def pass_to(self, take: Callable[[bytes], bool]) -> None:
+        """Gives `take` the bytes as they come, and none at their clean end, until it returns false. Raises as `chunk`.
+
+        A task that is cancelled while it waits has taken nothing more: another may go on.
+        """
+        goes_on = True
+        while goes_on:
+            if self._parts or (self._source is None and self._failure is None):
+                data = self._taken()
+                goes_on = take(data) and bool(data)
+            elif self._failure is not None:
+                raise self._failure
+            else:
+                goes_on = await self._passed(take)
+
+    async def _passed(self, take: Callable[[bytes], bool]) -> bool:
+        """Lets `take` have what comes, until something else happens; false where it wants no more."""
+        self._waiter, self._take = self._loop.create_future(), take
+        try:
+            return await self._waiter
+        finally:
+            self._take = None
+
+    def _taken(self) -> bytes:
         parts = self._parts
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from farthing.domain.errors import UpstreamInterrupted
 from farthing.providers.response import Response
 
 
@@ -50,3 +51,62 @@ async def test_a_cancelled_reader_of_a_whole_body_gives_it_up() -> None:
     with pytest.raises(asyncio.CancelledError):
         await reader
     assert source.abandoned == 1
+
+
+class Reader:
+    """Keeps the bytes it is given, and wants no more than so many pieces."""
+
+    def __init__(self, most: int = 100) -> None:
+        self.taken: list[bytes] = []
+        self._most = most
+
+    def take(self, data: bytes) -> bool:
+        """Keeps them."""
+        self.taken.append(data)
+        return len(self.taken) < self._most
+
+
+async def test_bytes_are_passed_on_where_they_arrive() -> None:
+    """Without a turn of the loop, in one piece for each read; the clean end comes as no bytes."""
+    response, reader = Response(Source(), asyncio.get_running_loop()), Reader()
+    response.deliver(b"before")
+    passing = asyncio.ensure_future(response.pass_to(reader.take))
+    await asyncio.sleep(0)
+    response.deliver(b"a")
+    response.deliver(b"b")
+    response.hand_on()
+    response.deliver(b"c")
+    response.hand_on()
+    assert (reader.taken, response.buffered) == ([b"before", b"ab", b"c"], 0)
+    response.deliver(b"d")
+    response.finish()
+    await passing
+    assert reader.taken == [b"before", b"ab", b"c", b"d", b""]
+
+
+async def test_who_wants_no_more_gets_no_more() -> None:
+    """What comes later waits for whoever reads on, and so does the failure after it."""
+    response, first, second = Response(Source(), asyncio.get_running_loop()), Reader(most=1), Reader()
+    passing = asyncio.ensure_future(response.pass_to(first.take))
+    await asyncio.sleep(0)
+    for data in (b"a", b"b"):
+        response.deliver(data)
+        response.hand_on()
+    await passing
+    response.fail(UpstreamInterrupted("It broke off."))
+    with pytest.raises(UpstreamInterrupted):
+        await response.pass_to(second.take)
+    assert (first.taken, second.taken) == ([b"a"], [b"b"])
+
+
+async def test_whoever_was_cancelled_is_passed_nothing() -> None:
+    """Not even in the moment before it notices: the next reader gets what comes then."""
+    response, reader = Response(Source(), asyncio.get_running_loop()), Reader()
+    passing = asyncio.ensure_future(response.pass_to(reader.take))
+    await asyncio.sleep(0)
+    passing.cancel()
+    response.deliver(b"a")
+    response.hand_on()
+    with pytest.raises(asyncio.CancelledError):
+        await passing
+    assert (reader.taken, await response.chunk()) == ([], b"a")

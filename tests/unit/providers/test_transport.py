@@ -75,6 +75,7 @@ async def test_a_request_goes_out_in_one_piece() -> None:
     ]
 
 
+@pytest.mark.parametrize("passes", [False, True], ids=["read", "passed on"])
 @pytest.mark.parametrize(
     ("events", "moment", "words"),
     [
@@ -87,7 +88,9 @@ async def test_a_request_goes_out_in_one_piece() -> None:
     ],
     ids=["never a byte", "headers only", "silent after a chunk", "silent later", "framing is no body", "drip"],
 )
-async def test_silence_ends_at_its_deadline(events: tuple[tuple[float, bytes], ...], moment: float, words: str) -> None:
+async def test_silence_ends_at_its_deadline(
+    events: tuple[tuple[float, bytes], ...], moment: float, words: str, passes: bool
+) -> None:
     """Each deadline is kept to the moment and says which one it was; the connection is dropped."""
     transport = HttpTransport()
     wire = await connected(transport, saying(*events))
@@ -95,6 +98,8 @@ async def test_silence_ends_at_its_deadline(events: tuple[tuple[float, bytes], .
 
     async def call() -> None:
         response = await transport.send(REQUEST)
+        if passes:
+            await response.pass_to(bool)
         while await response.chunk():
             pass
 
