@@ -1,53 +1,77 @@
-"""What a record tells of a call, a plan, a model, and an answer whose vendor tells nothing of its tokens."""
+"""What a record tells before there is an answer, and of an answer whose vendor tells nothing of its tokens."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from farthing.domain import tokens
 from farthing.domain.catalogue import Model
-from farthing.domain.chat import Completion, Usage
+from farthing.domain.chat import ChatRequest, Completion, Usage
+from farthing.domain.exchange import Exchange
 from farthing.domain.keys import Caller
 from farthing.domain.routing.plan import Plan
 from farthing.gateway.call import Call
+from farthing.gateway.trials import Part, decision_of
 
 
-def call_facts(call: Call, caller: Caller) -> dict[str, Any]:
-    """Who asked, when, and where."""
-    return {
-        "request_id": call.request_id,
-        "created_at_us": call.received_us,
-        "route": call.route,
-        "dialect": call.dialect.name,
-        "tenant": caller.tenant,
-        "key_id": caller.key_id,
-        "team": caller.team,
-        "tags": dict(call.directives.tags),
-        "app": call.app,
-    }
+class Known(Protocol):
+    """What is known of a request; `farthing.gateway.recording.Draft` says what each means."""
+
+    call: Call
+    caller: Caller
+    chat: ChatRequest | None
+    session: str | None
+    requested_model: str
+    plan: Plan | None
+    part: Part | None
+    model: Model | None
+    cache: str
+    cache_level: str | None
+    cache_key: str | None
+
+    @property
+    def user(self) -> str | None:
+        """The end user on whose behalf the caller asks."""
+
+    def estimate(self, completion: Completion | None) -> Usage:
+        """Tokens counted here."""
 
 
-def model_facts(model: Model) -> dict[str, Any]:
-    """Which model answers, and by which prices."""
-    return {
-        "provider": model.provider,
-        "model": model.name,
-        "price_version": model.price.version if model.price else None,
-    }
-
-
-def plan_facts(plan: Plan) -> dict[str, Any]:
-    """Why it is asked, but for the candidates."""
-    return {
-        "strategy": plan.strategy,
-        "tier": plan.tier,
-        "score": plan.score,
-        "confidence": plan.confidence,
-        "reason": plan.reason,
-        "arm": plan.side,
-    }
+def begun(known: Known) -> Exchange:
+    """The record of a request whose end is not known: what does not change from the moment a model is asked."""
+    call, caller, plan, part, model = known.call, known.caller, known.plan, known.part, known.model
+    return Exchange(
+        request_id=call.request_id,
+        created_at_us=call.received_us,
+        status="interrupted",
+        route=call.route,
+        dialect=call.dialect.name,
+        tenant=caller.tenant,
+        key_id=caller.key_id,
+        team=caller.team,
+        user=known.user,
+        session=known.session,
+        tags=dict(call.directives.tags),
+        app=call.app,
+        requested_model=known.requested_model,
+        stream=known.chat.stream if known.chat else False,
+        provider=model.provider if model else None,
+        model=model.name if model else None,
+        price_version=model.price.version if model and model.price else None,
+        strategy=plan.strategy if plan else None,
+        tier=plan.tier if plan else None,
+        score=plan.score if plan else None,
+        confidence=plan.confidence if plan else None,
+        reason=plan.reason if plan else None,
+        experiment_id=part.experiment.id if part else None,
+        arm=part.arm.name if part else plan.side if plan else None,
+        decision=decision_of(plan, part, known.estimate(None).tokens_in if part else 0),
+        cache=known.cache,  # type: ignore[arg-type]  # the three words of `Exchange`
+        cache_level=known.cache_level,
+        cache_key=known.cache_key,
+    )
 
 
 def estimated(tokens_in: int, completion: Completion | None) -> Usage:

@@ -20,9 +20,9 @@ from farthing.domain.exchange import Attempt, Exchange, Intent, Lines, Status
 from farthing.domain.keys import Caller
 from farthing.domain.routing.plan import Needs, Plan
 from farthing.gateway.call import Call
-from farthing.gateway.facts import call_facts, estimated, model_facts, plan_facts
+from farthing.gateway.facts import begun, estimated
 from farthing.gateway.losses import NOTHING_LOST, Aside, Losses
-from farthing.gateway.trials import Part, decision_of
+from farthing.gateway.trials import Part
 from farthing.gateway.unheld import NothingHeld
 from farthing.ports import Clock, Hold, Journal, Ledger, Meter, Sink
 from farthing.ports.answers import CacheEntry
@@ -196,7 +196,7 @@ class Draft:
 
     def _note(self, model: Model, usage: Usage) -> Exchange:
         """Journals the record as it would read if we died now, and of a stream how it goes on."""
-        noted = self._build("interrupted", usage, {"http_status": 0})
+        noted = self._build("interrupted", usage, http_status=0)
         lines = self._lines(model, usage) if noted.stream else None
         self._recorder.journal.open(Intent(exchange=noted, lines=lines))
         return noted
@@ -246,7 +246,7 @@ class Draft:
         self.upstream_id = self.upstream_id or completion.id
         status: Status = "cancelled" if self.client_left else "ok"
         finish = completion.choices[0].finish if completion.choices else None
-        return self._settle(self._build(status, completion.usage or self.estimate(completion), {"finish": finish}))
+        return self._settle(self._build(status, completion.usage or self.estimate(completion), finish=finish))
 
     def hit(self, entry: CacheEntry, level: str, completion: Completion) -> Exchange:
         """Settles a request that a kept answer served: it costs nothing."""
@@ -282,13 +282,13 @@ class Draft:
         model, provider, strategy, self.upstream_id = answered_by
         self.is_replayed, self.cache_key = True, None
         self.cache, self.cache_level = "hit", "idempotency"
-        origin = {"model": model, "provider": provider, "strategy": strategy}
-        return self._settle(self._build("cached", Usage(), origin))
+        known = self._build("cached", Usage())
+        return self._settle(replace(known, model=model, provider=provider, strategy=strategy))
 
     def _free(self, level: str, usage: Usage, bought: int | None, facts: Mapping[str, Any]) -> Exchange:
         self.cache, self.cache_level = "hit", level
-        free = {"cost": 0, "baseline_cost": self._baseline(usage, bought)}
-        return self._settle(self._build("cached", usage, {**facts, **free}))
+        known = self._build("cached", usage)
+        return self._settle(replace(known, cost=0, baseline_cost=self._baseline(usage, bought), **facts))
 
     def broke(self, error: BaseException) -> Exchange:
         """Settles a request that ended in an error, whose client left, or for which we had no time left."""
@@ -297,15 +297,13 @@ class Draft:
         if is_cut and self._recorder.is_stopping:
             return self._cut_short(usage)
         if is_cut:
-            left = {"http_status": CLIENT_LEFT, "error_code": "client_left"}
-            return self._settle(self._build("cancelled", usage, left))
+            return self._settle(self._build("cancelled", usage, http_status=CLIENT_LEFT, error_code="client_left"))
         known = error if isinstance(error, FarthingError) else None
         is_ours = known is not None and not isinstance(known, UpstreamError) and not self.is_asked
         status: Status = "rejected" if is_ours else "error"
         code = (known.code if known else None) or "internal_error"
-        return self._settle(
-            self._build(status, usage, {"http_status": known.status if known else 500, "error_code": code})
-        )
+        http_status = known.status if known else 500
+        return self._settle(self._build(status, usage, http_status=http_status, error_code=code))
 
     def _used(self) -> Usage:
         """What the model asked last has charged for, although its answer is none."""
@@ -314,9 +312,7 @@ class Draft:
 
     def _cut_short(self, usage: Usage) -> Exchange:
         status: Status = "interrupted" if self.is_asked else "rejected"
-        return self._settle(
-            self._build(status, usage, {"http_status": Stopping.status, "error_code": Stopping.default_code})
-        )
+        return self._settle(self._build(status, usage, http_status=Stopping.status, error_code=Stopping.default_code))
 
     def _settle(self, exchange: Exchange) -> Exchange:
         if self.exchange is not None:
@@ -360,45 +356,32 @@ class Draft:
         line = self._losses.with_line(price.line(usage) if price else None)
         return Lines(line, compared.line(usage) if compared else None)
 
-    def _build(self, status: Status, usage: Usage, more: Mapping[str, Any]) -> Exchange:
+    def _build(
+        self,
+        status: Status,
+        usage: Usage,
+        *,
+        http_status: int = 200,
+        error_code: str | None = None,
+        finish: str | None = None,
+    ) -> Exchange:
         """The record as things stand; what was known when a model was asked is not gathered twice."""
-        model, noted = self.model, self._noted
+        model = self.model
         own = self._cost(usage)
         if self._losses.is_estimated or (model and model.price and not model.price.knows_tools(usage)):
             usage = replace(usage, estimated=True)
-        ending: dict[str, Any] = {
-            "cost": self._losses.with_cost(own),
-            "baseline_cost": self._baseline(usage, own) if model else 0,
-            "upstream_id": self.upstream_id,
-            "attempts": tuple(self.attempts),
-            "duration_us": self.elapsed_us,
-            "first_token_us": self.first_token_us,
-            "upstream_us": self.upstream_us,
-            "http_status": 200,
-            **more,
-        }
-        if noted is not None:
-            return replace(noted, status=status, usage=usage, **ending)
-        return Exchange(status=status, usage=usage, **{**self._facts(), **ending})
-
-    def _facts(self) -> dict[str, Any]:
-        """What does not change from the moment a model is asked."""
-        call, caller, plan, model = self.call, self.caller, self.plan, self.model
-        facts = {
-            **call_facts(call, caller),
-            "user": self.user,
-            "session": self.session,
-            "requested_model": self.requested_model,
-            "stream": self.chat.stream if self.chat else False,
-            "cache": self.cache,
-            "cache_level": self.cache_level,
-            "cache_key": self.cache_key,
-        }
-        if model is not None:
-            facts |= model_facts(model)
-        if plan is not None:
-            facts |= plan_facts(plan)
-        if self.part is not None:
-            facts |= {"experiment_id": self.part.experiment.id, "arm": self.part.arm.name}
-        facts["decision"] = decision_of(plan, self.part, self.estimate(None).tokens_in if self.part else 0)
-        return facts
+        return replace(
+            self._noted or begun(self),
+            status=status,
+            usage=usage,
+            cost=self._losses.with_cost(own),
+            baseline_cost=self._baseline(usage, own) if model else 0,
+            upstream_id=self.upstream_id,
+            attempts=tuple(self.attempts),
+            duration_us=self.elapsed_us,
+            first_token_us=self.first_token_us,
+            upstream_us=self.upstream_us,
+            http_status=http_status,
+            error_code=error_code,
+            finish=finish,
+        )
