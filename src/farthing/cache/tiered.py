@@ -19,7 +19,8 @@ class Tiered:
         """`shared` comes after the memory, then the `farther` levels from the nearest on."""
         self._memory = memory
         self._shared = shared
-        self._levels: tuple[CacheLevel, ...] = (memory, *((shared,) if shared else ()), *farther)
+        self._farther: tuple[CacheLevel, ...] = (*((shared,) if shared else ()), *farther)
+        self._levels: tuple[CacheLevel, ...] = (memory, *self._farther)
         self._buried: set[str] = set()
         self._asking: dict[tuple[str, bool], asyncio.Future[tuple[Found | None] | None]] = {}
         """Who is looking for an entry: what was found, None where nobody looks any more."""
@@ -33,7 +34,7 @@ class Tiered:
 
     def lacks(self, key: str) -> bool:
         """Whether surely no level has the entry."""
-        return all(level.lacks(key) for level in self._levels)
+        return self._memory.lacks(key) and all(level.lacks(key) for level in self._farther)
 
     async def find(self, key: str, *, waits: bool = False) -> Found | None:
         """The entry and the name of the level that had it; nearer levels then have it too.
@@ -90,7 +91,7 @@ class Tiered:
     async def keep(self, answers: Sequence[tuple[str, CacheEntry]]) -> None:
         """Keeps the entries on every farther level, but for those whose key was voted down."""
         wanted = [answer for answer in answers if answer[0] not in self._buried]
-        for level in self._levels[1:]:
+        for level in self._farther:
             await level.put_all(wanted)
 
     async def forget(self, key: str) -> None:

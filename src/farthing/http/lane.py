@@ -126,6 +126,11 @@ class Lane(Connection):
 class Passage:
     """One request on its way through the lane."""
 
+    _task: asyncio.Task[None] | None = None
+    _order: Order | None = None
+    _has_started = False
+    _has_left = False
+
     def __init__(self, lane: Lane, desk: Desk, head: Head, length: int, *, is_in: bool) -> None:
         """`length`: bytes of the body; `is_in`: it was asked already whether there is room."""
         self._lane = lane
@@ -133,16 +138,16 @@ class Passage:
         self._head = head
         self._arrival: Arrival = desk.arrival()
         self._parts: list[bytes] = []
-        self._task: asyncio.Task[None] | None = None
-        self._order: Order | None = None
-        self._has_started = False
-        self._has_left = False
         self._is_in = is_in
         self.missing = length
         """Bytes of the body that have not come yet."""
 
     def more(self, data: bytes) -> bytes:
         """Takes bytes of the body, begins when it is whole, and returns what belongs to the next request."""
+        if len(data) == self.missing and not self._parts:
+            self.missing = 0
+            self._begin(data)
+            return b""
         part, rest = (data[: self.missing], data[self.missing :]) if len(data) > self.missing else (data, b"")
         self._parts.append(part)
         self.missing -= len(part)

@@ -247,9 +247,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """The parser has read a header or trailer; one that comes twice is joined, as RFC 9110 section 5.3 allows."""
-        key = _name(name)
-        text = value.decode("latin-1")
-        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+        headers, key, text = self._headers, _name(name), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
 
     def on_headers_complete(self) -> None:
         """The parser has read all headers."""

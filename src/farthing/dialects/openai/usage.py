@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from farthing.dialects.base import searches
 from farthing.dialects.openai.answered import (
@@ -28,6 +29,8 @@ def read_usage(value: Any) -> Usage | None:
     wired = value if type(value) is WiredUsage else _wired(value)
     if wired is None or not (wired.prompt_tokens or wired.completion_tokens):
         return None
+    if _is_plain(wired):
+        return Usage(prompt=wired.prompt_tokens, completion=wired.completion_tokens)
     read = wired.prompt_tokens_details or _NOT_TOLD_IN
     wrote = wired.completion_tokens_details or _NOT_TOLD_OUT
     kinds = read.cached_tokens_details or _NOT_TOLD_CACHED
@@ -55,6 +58,19 @@ def read_usage(value: Any) -> Usage | None:
         image_out=image_out,
         web_searches=wired.num_search_queries or searches(wired.server_tool_use),
     )
+
+
+def _is_plain(wired: WiredUsage) -> bool:
+    """Whether it tells of input and output in full and of nothing else, as most do."""
+    if wired.prompt_cache_hit_tokens or wired.cached_tokens or wired.num_search_queries or wired.server_tool_use:
+        return False
+    if (wired.total_tokens or 0) > wired.prompt_tokens + wired.completion_tokens:
+        return False
+    return _is_silent(wired.prompt_tokens_details) and _is_silent(wired.completion_tokens_details)
+
+
+def _is_silent(details: PromptDetails | CompletionDetails | None) -> bool:
+    return details is None or not any(astuple(details))
 
 
 class _Report(msgspec.Struct):
