@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S = 30.0
 """How old the file may become where nothing changes: by so much sooner a key is forgotten that it tells of."""
+REST = 10
+"""Times as long as a change took to be written the next one waits, so that many changes of many keys cost little."""
 SKEW_S = 60.0
 """By how much the clocks of hosts that share a folder may differ."""
 PORTION = 500
@@ -65,7 +67,8 @@ class KeyFile:
         self._name = f"keys of {path.name} in release {version('farthing')}"
         self._clock = clock
         self._lock: int | None = None
-        self._written: tuple[int, float] | None = None
+        self._number: int | None = None
+        self._renew_s = self._rested_s = clock.monotonic()
         self._is_failing = False
 
     async def keep(self, number: int, known: Callable[[], Known]) -> None:
@@ -75,7 +78,7 @@ class KeyFile:
         that has been revoked since.
         """
         now_s = self._clock.monotonic()
-        if self._written is not None and self._written[0] == number and now_s - self._written[1] < RENEW_EVERY_S:
+        if now_s < (self._renew_s if number == self._number else self._rested_s):
             return
         try:
             if not self._is_ours():
@@ -84,7 +87,10 @@ class KeyFile:
         except OSError as error:
             self._fail(error)
         else:
-            self._written, self._is_failing = (number, now_s), False
+            self._number, self._is_failing = number, False
+            self._renew_s = now_s + RENEW_EVERY_S
+        finally:
+            self._rested_s = now_s + REST * (self._clock.monotonic() - now_s)
 
     def read(self) -> Known | None:
         """What was known less than ten minutes ago; None, and a line in the log, where that cannot be told."""
@@ -161,7 +167,7 @@ class KeyFile:
             os.close(folder)
 
     def _fail(self, error: OSError) -> None:
-        self._written = None
+        self._number = None
         if self._lock is not None:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)

@@ -32,6 +32,8 @@ from farthing.settings import Settings
 from farthing.store.budgets import BROUGHT
 
 FIRST_TRIES, FIRST_PAUSE_S = 5, 0.1
+FIRST_PATIENCE_S = 1.0
+"""After which a start goes on without a database that does not answer."""
 KEEP_KEYS_EVERY_S = 0.25
 """A key that is revoked is not let in either by a worker that starts without the database a second later."""
 FIRST_LEARN_S = 0.5
@@ -109,8 +111,11 @@ class Refresher:
 
     async def first_refresh(self) -> None:
         """Reads the database before the first request, which a start under load may have to try a few times."""
+        until_s = self._clock.monotonic() + FIRST_PATIENCE_S
         for _ in range(FIRST_TRIES):
             await self.refresh()
+            if self._keyring.is_away and self._clock.monotonic() > until_s:
+                return
             if self.spending[2] and self._keyring.is_known and self._brought.is_known and self._followed.is_known:
                 return
             await asyncio.sleep(FIRST_PAUSE_S)
@@ -142,7 +147,8 @@ class Refresher:
         Hard budgets refuse meanwhile, as this worker has no lease; so do providers where a tenant has its own key.
         """
         known = None if self._key_file is None else await asyncio.to_thread(self._key_file.read)
-        if known is None:
+        # Without any key it would be open, for which the database must have told itself that there is none.
+        if known is None or not (known.changes.keys or self._keyring.keys):
             return
         self._keyring.recall(known.changes, known.at_us)
         self._brought.lock(known.owners, self._providers)

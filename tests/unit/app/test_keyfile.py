@@ -122,6 +122,27 @@ async def test_it_is_written_when_it_changes_or_gets_old(
     assert found.at_us == clock.now_us()
 
 
+async def test_many_changes_of_many_keys_are_written_now_and_then(
+    make: Make, known: Known, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What took a tenth of a second is left alone for a second."""
+    file, told = make(), list[int]()
+
+    def slow(_: int) -> None:
+        clock.advance(0.05)
+
+    monkeypatch.setattr(os, "fsync", slow)
+
+    def tell() -> Known:
+        told.append(1)
+        return known
+
+    for number, seconds in ((1, 0.0), (2, 0.0), (3, 0.85), (4, 0.1), (5, 0.0)):
+        clock.advance(seconds)
+        await file.keep(number, tell)
+    assert len(told) == 2
+
+
 async def test_one_process_of_a_host_writes_until_it_ends(make: Make, known: Known) -> None:
     """Then another does."""
     one, other = make(), make()

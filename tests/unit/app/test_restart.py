@@ -8,6 +8,7 @@ import pytest
 
 from farthing.app import snapshots
 from farthing.app.keyring import STALE_S
+from farthing.app.snapshots import FIRST_PATIENCE_S
 from farthing.domain.budget import Budget
 from farthing.domain.errors import Unauthenticated, Unavailable
 from farthing.settings import Settings
@@ -21,13 +22,13 @@ class Restart:
     """Workers of one host, one after the other, whose database can be taken away."""
 
     def __init__(self, settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._settings = settings
+        self.settings = settings
         self.path = folder / "keys"
         self._monkeypatch = monkeypatch
 
     async def start(self, *, without: bool = False) -> Rig:
         """The next worker; `without` the database."""
-        rig = Rig(self._settings, key_file=self.path)
+        rig = Rig(self.settings, key_file=self.path)
         await rig.storage.prepare()
         if without:
             self.take_away(rig)
@@ -127,4 +128,36 @@ async def test_a_master_key_is_enough_where_no_balancer_asks(
     monkeypatch.setattr(rig.storage.store.keys, "changes", away)
     await rig.refresher.refresh()
     assert rig.refresher.may_serve() is may_serve
+    await rig.storage.aclose()
+
+
+async def test_a_database_that_keeps_silent_is_not_waited_for_long(
+    restart: Restart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try may take its time; once a second is over the start goes on without."""
+    rig = Rig(restart.settings)
+    tries = list[int]()
+
+    async def silent(_: int | None) -> None:
+        tries.append(1)
+        rig.clock.advance(FIRST_PATIENCE_S)
+        raise Unavailable("silent")
+
+    monkeypatch.setattr(rig.storage.store.keys, "changes", silent)
+    await rig.refresher.first_refresh()
+    assert len(tries) == 2
+    await rig.storage.aclose()
+
+
+@pytest.mark.parametrize("key", ["", "sk-master"])
+async def test_no_gateway_is_open_on_the_word_of_a_file(
+    settings_of: SettingsOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """On loopback without any key; where there is a master key the file tells that it is the only one."""
+    restart = Restart(settings_of(FARTHING_MASTER_KEY=key), tmp_path, monkeypatch)
+    await restart.end(await restart.start())
+    rig = await restart.start(without=True)
+    with pytest.raises(Unavailable):
+        rig.admit(None)
+    assert rig.refresher.may_serve() is (key != "")
     await rig.storage.aclose()
