@@ -9,7 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.cli.invoice import _print_csv
-from farthing.domain.invoice import Invoice, Line
+from farthing.domain.budget import DAY_US
+from farthing.domain.invoice import Invoice, Line, Share
+from farthing.domain.plans import Terms
 from farthing.reports import FORMATS
 from tests.unit.reports.months import CHARGE, MadeUp, whole
 
@@ -23,7 +25,8 @@ FORMULAS = (
 def test_an_invoice_holds_no_formula(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither as the tenant nor as a model; each name stays one cell of one row."""
     used = Line(model=name, requests=1, tokens_in=1, tokens_out=1, cost=1)
-    _print_csv(Invoice(tenant=name, month="2026-11", plan=name, price=0, markup_basis_points=0, lines=(used,)))
+    share = Share(terms=Terms(since_us=0, plan=name), start_us=0, end_us=DAY_US, price=0)
+    _print_csv(Invoice(tenant=name, month="2026-11", shares=(share,), lines=(used,)))
     rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
     assert {len(row) for row in rows} == {len(rows[0])}
     cells = [cell for row in rows for cell in row]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from importlib.metadata import version
 
 from farthing.app.gateway import Gateway
@@ -19,8 +20,10 @@ VERSION = version("farthing")
 class Application(FrontDoor):
     """The ASGI application, which can take over a changed configuration while it serves."""
 
-    def __init__(self, gateway: Gateway, *, max_body_bytes: int) -> None:
-        self._off_path = off_path = OffPath(running=gateway.running, build=_off_path)
+    def __init__(self, gateway: Gateway, *, max_body_bytes: int, is_successor: bool = False) -> None:
+        """`is_successor` says that whoever serves now goes on where this one does not start."""
+        running = partial(gateway.running, is_successor=is_successor)
+        self._off_path = off_path = OffPath(running=running, build=_off_path)
         super().__init__(
             hot=gateway.data_plane,
             rest=off_path,
@@ -48,10 +51,14 @@ class Application(FrontDoor):
         return self._gateway.reload()
 
 
-def create_app(settings: Settings) -> Application:
-    """The application for these settings. Nothing is opened before its lifespan starts."""
+def create_app(settings: Settings, *, is_successor: bool = False) -> Application:
+    """The application for these settings. Nothing is opened before its lifespan starts.
+
+    A successor does not start with settings that a running process would not take over.
+    """
     logs.configure(settings.log.level, settings.log.format)
-    return Application(Gateway(settings, VERSION), max_body_bytes=settings.server.max_body_bytes)
+    gateway = Gateway(settings, VERSION)
+    return Application(gateway, max_body_bytes=settings.server.max_body_bytes, is_successor=is_successor)
 
 
 def from_environment() -> Application:

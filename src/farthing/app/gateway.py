@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
@@ -13,6 +13,7 @@ from secrets import token_bytes
 from typing import Any
 
 from farthing.app.brought import build_seal
+from farthing.app.figures import build_hub, watch
 from farthing.app.learning import TEND_EVERY_S, WATCH_EVERY_S, Learning
 from farthing.app.notices import Notices
 from farthing.app.people import build_sign_on
@@ -37,10 +38,9 @@ from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.recording import Recorder
 from farthing.http.desk import Desk
 from farthing.http.hot import DataPlane
-from farthing.http.hub import BEAT_S, Caps, Hub
+from farthing.http.hub import BEAT_S
 from farthing.http.overload import Overload
 from farthing.http.services import Services
-from farthing.http.sockets import text_frame
 from farthing.insight.experiments import Analyses
 from farthing.insight.routing_metrics import RoutingMetrics
 from farthing.money.bookkeeper import Bookkeeper
@@ -127,7 +127,7 @@ class Gateway:
         self._sign_on = self._build_sign_on(settings)
         self._hot: DataPlane | None = None
         self._reloading = asyncio.Lock()
-        self._watch()
+        watch(self._prometheus, self._storage, self._ledger, self._transport, self._learning)
 
     def new_id(self) -> str:
         """A fresh request id."""
@@ -142,6 +142,7 @@ class Gateway:
         async with self._reloading:
             try:
                 settings, waiting = self._settings.taken_over(await asyncio.to_thread(load, self._settings.config_path))
+                self._refresher.check_plans(settings)
                 sign_on = self._build_sign_on(settings)
                 await self._refresher.configure(settings)
             except (SettingsError, ValueError) as error:
@@ -168,11 +169,12 @@ class Gateway:
         await self._hot(scope, receive, send)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Services]:
-        """Everything opened and working, for as long as the block lasts; nothing settled is lost at its end."""
-        await self._storage.prepare()
-        await self._storage.warm_up()
-        await self._refresher.first_refresh()
+    async def running(self, *, is_successor: bool = False) -> AsyncIterator[Services]:
+        """Everything opened and working, for as long as the block lasts; nothing settled is lost at its end.
+
+        A successor does not start with settings that whoever serves would not take over: raises `SettingsError`.
+        """
+        await self._open(is_successor=is_successor)
         root = self._settings.journal_dir
         journal = Journal(root=root, name=self.new_id())
         bookkeeper = Bookkeeper(
@@ -217,6 +219,17 @@ class Gateway:
             await self._transport.aclose()
             await self._storage.aclose()
 
+    async def _open(self, *, is_successor: bool) -> None:
+        await self._storage.prepare()
+        await self._storage.warm_up()
+        await self._refresher.first_refresh()
+        try:
+            if is_successor:
+                self._refresher.check_plans(self._settings)
+        except SettingsError:
+            await self._storage.aclose()
+            raise
+
     async def _write(self, exchanges: Sequence[Exchange], worker: str) -> int:
         await self._storage.prepare()
         lessee = None if self._storage.is_alone else Lessee(worker, self._ledger.charges)
@@ -224,19 +237,6 @@ class Gateway:
 
     def _purse(self, worker: str) -> Purse:
         return Purse(lessor=self._storage.store.leases, worker=worker, clock=self._clock, spawn=self._supervisor.spawn)
-
-    def _watch(self) -> None:
-        self._prometheus.watch_pools(self._pools)
-        self._prometheus.watch_holds(lambda: self._ledger.open_holds)
-        self._prometheus.watch_corrupt(self._storage.corrupt)
-        self._prometheus.watch_dropped(lambda: self._learning.remarks.dropped)
-
-    def _pools(self) -> dict[str, Mapping[str, int]]:
-        upstream = {
-            f"{origin.host}:{origin.port}": {"leased": pool.leased, "kept": pool.kept, "waiting": pool.waiting}
-            for origin, pool in self._transport.pools.items()
-        }
-        return {**self._storage.store.pools(), **upstream}
 
     def _build_overload(self, recorder: Recorder) -> Overload:
         overload = Overload(
@@ -330,22 +330,10 @@ class Gateway:
         every(WATCH_EVERY_S, self._learning.retraining.watch, "watching ratings")
         self._supervisor.keep(self._refresher.learn, "taking over what was learned")
 
-    def _hub(self, metrics: RoutingMetrics) -> Hub:
-        server, snapshots = self._settings.server, self._refresher.snapshots
-        return Hub(
-            metrics=metrics.latest,
-            pulse=self._storage.store.queries.requests_today,
-            is_demo=lambda: snapshots.current.catalogue.demo,
-            keys=lambda: snapshots.current,
-            frame=text_frame,
-            caps=Caps(server.max_live_sockets, server.max_live_sockets_per_address, server.max_live_sockets_per_caller),
-            clock=self._clock,
-        )
-
     def _services(self, bookkeeper: Bookkeeper) -> Services:
         store = self._storage.store
         metrics = RoutingMetrics(queries=store.queries, shared=self._storage.shared, clock=self._clock)
-        live = self._hub(metrics)
+        live = build_hub(self._settings.server, self._refresher.snapshots, metrics, store, self._clock)
         self._supervisor.every(BEAT_S, live.beat, "telling the live figures")
         analyses = Analyses(
             store=store.experiments,
@@ -363,6 +351,7 @@ class Gateway:
             feedback=store.feedback,
             keys=store.keys,
             tenancy=store.tenancy,
+            terms=store.terms,
             budgets=store.budgets,
             spent=store.queries.spent,
             credentials=store.credentials,

@@ -14,22 +14,21 @@ from farthing.app.keyfile import Known
 from farthing.app.keyring import Keyring
 from farthing.app.learned import FollowedLearning
 from farthing.app.pace import FollowedPace
+from farthing.app.plans import BroughtBudgets, FollowedPlans, check_plans
 from farthing.app.promises import FollowedPromises
 from farthing.app.ratings import FollowedRatings
 from farthing.app.storage import Storage
 from farthing.app.trials import FollowedTrials
 from farthing.domain.budget import Budget
 from farthing.domain.catalogue import Catalogue
-from farthing.domain.errands import ERRAND_BUDGET, errand_budgets
+from farthing.domain.errands import ERRAND_BUDGET
 from farthing.domain.errors import Unavailable
 from farthing.domain.routing.rules import Rule
 from farthing.domain.secrets import digest
-from farthing.domain.tenancy import plan_budgets
 from farthing.gateway.snapshot import Snapshot, Snapshots
 from farthing.money.ledger import Ledger
 from farthing.ports import Clock, Provider, Transport
 from farthing.settings import Settings
-from farthing.store.budgets import BROUGHT
 
 FIRST_TRIES, FIRST_PAUSE_S = 5, 0.1
 FIRST_PATIENCE_S = 1.0
@@ -68,6 +67,8 @@ class Refresher:
             plans=settings.plans,
         )
         self._brought = BroughtKeys(storage.store.credentials, settings)
+        self._plans = FollowedPlans(storage.store.terms)
+        self._budgets = BroughtBudgets(storage.store.budgets)
         self._followed = FollowedTrials(storage.store.experiments)
         self._ratings = FollowedRatings(storage.store.lessons)
         self._embedder = build_embedder(settings)
@@ -186,6 +187,8 @@ class Refresher:
         is_brief = self._keyring.is_known and not self._keyring.is_away
         async with self._store.together() if is_brief else nullcontext():
             await self._follow()
+        if self._is_told:
+            await self._plans.follow(self._keyring.house, self._clock.now_us())
         if await self._ratings.learn():
             self._is_due = True
         if self._is_due and self._keyring.is_known and not self.spending[2]:
@@ -258,7 +261,8 @@ class Refresher:
         """
         at_us = self._clock.now_us()
         try:
-            budgets = await self._budgets(at_us)
+            house = self._keyring.house if self._is_told else None
+            budgets = await self._budgets.load(house, self._settings.learning.errands, at_us)
             async with self._store.together():
                 spent = await self._store.queries.spent(budgets, at_us) if budgets else {}
                 today = await self._store.queries.spent_today(at_us)
@@ -272,17 +276,14 @@ class Refresher:
             with suppress(Unavailable):
                 await self._ledger.purse.refresh()
 
-    async def _budgets(self, at_us: int) -> Sequence[Budget]:
-        """All budgets, with those of the plans that tenants are on now, and of the settings."""
-        budgets = await self._store.budgets.load()
-        if not self._keyring.is_known or self._keyring.is_away:
-            return budgets
-        brought = (*plan_budgets(self._keyring.house), *errand_budgets(self._settings.learning.errands))
-        wanted = {budget.id: budget for budget in brought}
-        if wanted == {budget.id: budget for budget in budgets if budget.id.startswith(BROUGHT)}:
-            return budgets
-        await self._store.budgets.follow(wanted, created_at_us=at_us)
-        return await self._store.budgets.load()
+    @property
+    def _is_told(self) -> bool:
+        """Whether the database has told of keys and tenants just now."""
+        return self._keyring.is_known and not self._keyring.is_away
+
+    def check_plans(self, settings: Settings) -> None:
+        """Raises `SettingsError` where these do not name a plan that somebody is on."""
+        check_plans(self._keyring.house, settings)
 
     @property
     def _bounds_errands(self) -> bool:

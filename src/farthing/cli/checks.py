@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -56,6 +56,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_of_providers(settings),
         _of_access(settings),
         await _of_database(settings),
+        *await _of_plans(settings),
         *await _of_connections(settings),
         *await _of_redis_and_clock(settings),
         _of_prices(),
@@ -119,6 +120,39 @@ async def _of_database(settings: Settings) -> Finding:
         mend = "run `farthing migrate`; `farthing serve` does so by itself"
         return Finding("database", "warning", f"{shown}: the schema is behind or missing", mend)
     return Finding("database", "ok", f"{shown}, schema up to date")
+
+
+async def _of_plans(settings: Settings) -> list[Finding]:
+    """Whether the settings name each plan that a tenant is on; nothing where nobody is on any, or nobody can say."""
+    from farthing.app.plans import some
+
+    plans = await _plans_in_use(settings.lasting_database.url.get_secret_value())
+    found = [
+        Finding(
+            "plans",
+            "broken",
+            f'no plan is called "{plan}", and {some(tenants)} on it: refused',
+            f"name it as [plans.{plan}], or move them: farthing tenants set TENANT --plan NAME",
+        )
+        for plan, tenants in sorted(plans.items())
+        if plan not in settings.plans
+    ]
+    return found or ([Finding("plans", "ok", "each that a tenant is on is named")] if plans else [])
+
+
+async def _plans_in_use(url: str) -> Mapping[str, Sequence[str]]:
+    from farthing.store import is_current, open_store
+
+    if _is_missing_file(without_password(url)):
+        return {}
+    store = open_store(url, clock=CLOCK)
+    try:
+        return await store.tenancy.plans() if await is_current(url) else {}
+    except (FarthingError, OSError):
+        # That the database is away has been said.
+        return {}
+    finally:
+        await store.aclose()
 
 
 async def _of_connections(settings: Settings) -> list[Finding]:

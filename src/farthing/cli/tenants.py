@@ -10,6 +10,7 @@ from farthing.cli.keys import checked
 from farthing.cli.terminal import AsJson, CommandError, ConfigFile, print_json, print_table
 
 if TYPE_CHECKING:
+    from farthing.domain.plans import PriceList
     from farthing.domain.tenancy import Tenant
     from farthing.settings import Settings
     from farthing.store import Store
@@ -47,7 +48,8 @@ def create(tenant: TenantId, *, name: Name = None, plan: Plan = None, as_json: A
         plan=_known(plan, settings) if plan else None,
         created_at_us=CLOCK.now_us(),
     )
-    with_store(settings.lasting_database, lambda store: store.tenancy.add_tenant(made))
+    prices = _prices(settings)
+    with_store(settings.lasting_database, lambda store: store.tenancy.add_tenant(made, prices))
     _tell(made, as_json=as_json)
 
 
@@ -84,8 +86,9 @@ def set_(
         changes["plan"] = None if plan == _NONE else _known(plan, settings)
     if block is not None:
         changes["is_blocked"] = block
+    prices = _prices(settings)
     changed = with_store(
-        settings.lasting_database, lambda store: store.tenancy.change_tenant(tenant, EVERYTHING, changes)
+        settings.lasting_database, lambda store: store.tenancy.change_tenant(tenant, EVERYTHING, changes, prices)
     )
     _tell(changed, as_json=as_json)
 
@@ -100,6 +103,14 @@ async def _all(store: Store) -> list[Tenant]:
         found += portion
         if len(portion) < _PORTION:
             return found
+
+
+def _prices(settings: Settings) -> PriceList:
+    """What plans charge from now on."""
+    from farthing.cli.database import CLOCK
+    from farthing.domain.plans import PriceList
+
+    return PriceList(plans=settings.plans, at_us=CLOCK.now_us())
 
 
 def _known(plan: str, settings: Settings) -> str:

@@ -24,13 +24,16 @@ BEAT_EVERY_S = 1.0
 class Worker:
     """A process that was started; it begins to beat when it is ready."""
 
-    def __init__(self, listener: socket.socket) -> None:
-        """`listener` is what it listens on; whoever takes its place gets the same one."""
+    def __init__(self, listener: socket.socket, *, is_successor: bool = False) -> None:
+        """`listener` is what it listens on; whoever takes its place gets the same one.
+
+        `is_successor` says that somebody is there to serve on if it does not start.
+        """
         self.beats, theirs = socket.socketpair()
         self.beats.setblocking(False)
         self.is_ready = False
         self.started_at = self.heard_at = monotonic()
-        self._process = get_context("spawn").Process(target=work, args=(listener, theirs))
+        self._process = get_context("spawn").Process(target=work, args=(listener, theirs, is_successor))
         self._process.start()
         theirs.close()
 
@@ -76,7 +79,7 @@ class Worker:
         self.beats.close()
 
 
-def work(listener: socket.socket, beats: socket.socket) -> None:
+def work(listener: socket.socket, beats: socket.socket, is_successor: bool) -> None:
     """The gateway in a process of its own, whose settings all stand in the environment."""
     postpone()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -94,7 +97,8 @@ def work(listener: socket.socket, beats: socket.socket) -> None:
         from farthing.app.application import create_app
 
         settings = load()
-        server = Server(create_app(settings), settings, tell_ready=beat, beat=beat, interrupt=INTERRUPT)
+        application = create_app(settings, is_successor=is_successor)
+        server = Server(application, settings, tell_ready=beat, beat=beat, interrupt=INTERRUPT)
     except EXPECTED as error:
         # With any other status the supervisor would start this worker again, for ever.
         complain(str(error))

@@ -47,10 +47,13 @@ class Workers:
         listeners: Sequence[socket.socket],
         *,
         number: int,
-        start: Callable[[socket.socket], Worker],
+        start: Callable[..., Worker],
         tell_ready: Callable[[], None],
     ) -> None:
-        """`listeners`: one for each of `number` workers, or a single one for all. `tell_ready` is called once."""
+        """`listeners`: one for each of `number` workers, or a single one for all. `tell_ready` is called once.
+
+        `start` takes a listener, and `is_successor` for whoever is to replace a worker that serves.
+        """
         self._listeners = listeners
         self._start = start
         self._tell_ready: Callable[[], None] | None = tell_ready
@@ -138,7 +141,7 @@ class Workers:
         successor = self._successor
         if successor is None:
             if self._to_renew:
-                self._successor = self._start(self._listener(self._to_renew[0]))
+                self._successor = self._start(self._listener(self._to_renew[0]), is_successor=True)
         elif successor.is_ready:
             self._successor, place = None, self._to_renew.pop(0)
             self._vacant.pop(place, None)

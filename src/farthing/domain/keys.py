@@ -21,6 +21,15 @@ MAX_NAME = 200
 """Characters of a name that people give."""
 
 
+class Ceiling(Struct, frozen=True):
+    """The most that one request may cost."""
+
+    limit: int
+    """Nano-dollars."""
+    whose: str
+    """Who set it, in words that go on with "allows"."""
+
+
 class Caller(Struct, frozen=True, kw_only=True):
     """A key's owner as the request path sees it. `tenant` is the wall that answers and rows never cross."""
 
@@ -39,6 +48,12 @@ class Caller(Struct, frozen=True, kw_only=True):
     """The key's own."""
     quotas: tuple[Quota, ...] = ()
     """All limits that its requests must keep: its own, its team's and its tenant's. Known in a snapshot only."""
+    max_cost: int | None = None
+    """Nano-dollars that one of its requests may cost; None without such a bound."""
+    ceiling: Ceiling | None = None
+    """The least of that and of what its tenant's plan lets a request cost. Known in a snapshot only."""
+    unknown_plan: str | None = None
+    """What its tenant is on and the settings do not name, so that it asks no models. Known in a snapshot only."""
 
     @property
     def is_admin(self) -> bool:

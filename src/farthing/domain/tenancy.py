@@ -8,9 +8,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from farthing.domain.budget import Budget
-from farthing.domain.keys import Caller, Key, Role
+from farthing.domain.keys import Caller, Ceiling, Key, Role
 from farthing.domain.limits import Limits, Quota
-from farthing.domain.plans import TenantPlan
+from farthing.domain.plans import PriceList, TenantPlan, Terms
 
 
 class Tenant(Struct, frozen=True, kw_only=True):
@@ -73,9 +73,26 @@ class House(Struct, frozen=True, kw_only=True):
     plans: Mapping[str, TenantPlan]
 
     def plan_of(self, tenant: str) -> TenantPlan | None:
-        """What the tenant has subscribed to; a plan that the settings no longer name is none."""
+        """What the tenant has subscribed to, as far as it is known."""
+        name = self._plan_name(tenant)
+        return None if name is None else self.plans.get(name)
+
+    def unknown_plan(self, tenant: str) -> str | None:
+        """What the tenant has subscribed to where the settings do not name it: what it may use is not known."""
+        name = self._plan_name(tenant)
+        return None if name in self.plans else name
+
+    def on_unknown_plans(self) -> Mapping[str, Sequence[str]]:
+        """By each plan that the settings do not name who is on it."""
+        found: dict[str, list[str]] = {}
+        for tenant in sorted(self.tenants):
+            if (name := self.unknown_plan(tenant)) is not None:
+                found.setdefault(name, []).append(tenant)
+        return found
+
+    def _plan_name(self, tenant: str) -> str | None:
         known = self.tenants.get(tenant)
-        return self.plans.get(known.plan) if known is not None and known.plan is not None else None
+        return None if known is None else known.plan
 
 
 PLAN_BUDGET = "plan:"
@@ -98,17 +115,46 @@ def plan_budgets(house: House) -> Iterator[Budget]:
             )
 
 
+def unrecorded(house: House, latest: Mapping[str, Terms], at_us: int) -> Mapping[str, Terms]:
+    """What tenants pay now, where it is not what stands on record last, from a moment (µs since 1970) on.
+
+    From ever on where nothing is on record. What a plan charges that the settings do not name is not known.
+    """
+    prices, found = PriceList(plans=house.plans, at_us=at_us), {}
+    for name, tenant in house.tenants.items():
+        last = latest.get(name)
+        terms = prices.terms(tenant.plan, since_us=0 if last is None else None)
+        is_known = terms.price is not None and (last is not None or tenant.plan is not None)
+        if is_known and (last is None or last.charge != terms.charge):
+            found[name] = terms
+    return found
+
+
 def in_force(key: Key, house: House) -> Key:
-    """The key as requests meet it: refused with its tenant, and within what team and plan allow."""
+    """The key as requests meet it: refused with its tenant, and within what team and plan allow.
+
+    On a plan that is not known it asks no models: nothing else would bound it.
+    """
     caller = key.caller
     tenant = house.tenants.get(caller.tenant)
     plan = house.plan_of(caller.tenant)
     quotas = tuple(_quotas(caller, house, plan))
     models = _common(caller, plan.allowed_models) if plan is not None else caller.allowed_models
     is_blocked = key.is_blocked or (tenant is not None and tenant.is_blocked)
-    if is_blocked == key.is_blocked and models == caller.allowed_models and not quotas:
+    ceiling, unknown = _ceiling(caller, plan), house.unknown_plan(caller.tenant)
+    is_same = is_blocked == key.is_blocked and models == caller.allowed_models
+    if is_same and not quotas and ceiling is None and unknown is None:
         return key
-    return replace(key, is_blocked=is_blocked, caller=replace(caller, allowed_models=models, quotas=quotas))
+    bounds = {"allowed_models": models, "quotas": quotas, "ceiling": ceiling, "unknown_plan": unknown}
+    return replace(key, is_blocked=is_blocked, caller=replace(caller, **bounds))
+
+
+def _ceiling(caller: Caller, plan: TenantPlan | None) -> Ceiling | None:
+    """The least that key and plan let a request cost; of two alike the key's."""
+    found = [] if caller.max_cost is None else [Ceiling(caller.max_cost, "this key")]
+    if plan is not None and plan.max_cost is not None:
+        found.append(Ceiling(plan.max_cost, f"the plan {plan.name}"))
+    return min(found, key=lambda ceiling: ceiling.limit, default=None)
 
 
 def _quotas(caller: Caller, house: House, plan: TenantPlan | None) -> Iterator[Quota]:

@@ -54,12 +54,20 @@ def _without_key(snapshot: Snapshot, credential: str | None) -> Caller:
 def check_model(caller: Caller, model: str) -> None:
     """Raises the same `NotFound` for a model outside the key's list as for one that does not exist.
 
-    Raises `Forbidden` for an auditor, who reads and spends nothing, and for a role that this release does not know.
+    Raises `Forbidden` for an auditor, who reads and spends nothing, for a role that this release does not know, and for
+    a tenant on a plan that the settings do not name.
     """
     if caller.role not in ASKING:
         if caller.role == "auditor":
             raise Forbidden("An auditor's key reads figures and asks no models. Use another key.")
         raise Forbidden("This key's role is not known here and so asks no models. Use another key.")
+    if caller.unknown_plan is not None:
+        raise Forbidden(
+            f"This key's tenant is on the plan {shown(caller.unknown_plan)}, which the gateway's settings do not name, "
+            "so that it is not known what it may spend. Whoever runs the gateway names it as [plans.NAME] in "
+            "farthing.toml, or puts the tenant on another plan (`farthing tenants set`).",
+            code="unknown_plan",
+        )
     if not caller.may_use(model):
         raise model_not_found(model)
 

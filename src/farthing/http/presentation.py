@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from farthing.domain.budget import Budget
-from farthing.domain.invoice import Invoice, Line
+from farthing.domain.invoice import Invoice, Line, Share
+from farthing.domain.plans import Terms
 from farthing.domain.pricing import NANO
 from farthing.http.moments import rfc3339
 
@@ -77,13 +78,37 @@ def shown_invoice(found: Invoice) -> dict[str, Any]:
     return {
         "tenant": found.tenant,
         "month": found.month,
-        "plan": found.plan,
-        "markup_percent": found.markup_basis_points / 100,
+        "plan": found.terms.plan,
+        "plan_since": _since(found.terms),
+        "markup_percent": _percent(found.terms),
+        "terms": [_share(share) for share in found.shares],
         "lines": [{"model": line.model, **_figures(line)} for line in found.lines],
         "usage": _figures(found.used),
         "plan_price": found.price / NANO,
         "total": found.total / NANO,
     }
+
+
+def _share(share: Share) -> dict[str, Any]:
+    terms = share.terms
+    return {
+        "plan": terms.plan,
+        "since": _since(terms),
+        "from": rfc3339(share.start_us),
+        "to": rfc3339(share.end_us),
+        "days": share.days,
+        "monthly_price": (terms.price or 0) / NANO,
+        "plan_price": share.price / NANO,
+        "markup_percent": _percent(terms),
+    }
+
+
+def _since(terms: Terms) -> str | None:
+    return rfc3339(terms.since_us) if terms.since_us else None
+
+
+def _percent(terms: Terms) -> float:
+    return (terms.markup_basis_points or 0) / 100
 
 
 def _figures(line: Line) -> dict[str, Any]:

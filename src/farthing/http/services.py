@@ -15,6 +15,7 @@ from farthing.gateway.snapshot import Snapshots
 from farthing.http.hub import Hub
 from farthing.http.stores import BudgetStore, CredentialStore, KeyStore, TenancyStore
 from farthing.insight.experiments import Analyses
+from farthing.insight.invoicing import Record
 from farthing.insight.learning.promising import Promising
 from farthing.insight.learning.retraining import Retraining
 from farthing.ports import Clock, Feedback, Queries, SignOn, Stretch, Tracked
@@ -37,6 +38,8 @@ class Services(Struct, frozen=True, kw_only=True):
     feedback: Feedback
     keys: KeyStore
     tenancy: TenancyStore
+    terms: Record
+    """What tenants pay since when."""
     budgets: BudgetStore
     spent: Callable[[Iterable[Budget], int], Awaitable[Mapping[str, int]]]
     """Nano-dollars by budget id, in the windows that are open at a moment in µs since 1970."""

@@ -9,6 +9,7 @@ from farthing.domain.budget import Budget
 from farthing.domain.credentials import Credential
 from farthing.domain.keys import Key
 from farthing.domain.permissions import Reach
+from farthing.domain.plans import PriceList
 from farthing.domain.tenancy import Person, Team, Tenant
 
 
@@ -37,14 +38,19 @@ class KeyStore(Protocol):
 class TenancyStore(Protocol):
     """Whom keys belong to. Everything raises `Unavailable` while the database is away."""
 
-    async def add_tenant(self, tenant: Tenant) -> None:
-        """Adds a tenant. Raises `Conflict` where one of this id is there."""
+    async def add_tenant(self, tenant: Tenant, prices: PriceList | None = None) -> None:
+        """Adds a tenant, with `prices` its terms as well. Raises `Conflict` where one of this id is there."""
 
     async def tenants(self, reach: Reach, *, limit: int, after: str | None = None) -> Sequence[Tenant]:
         """At most `limit` tenants within reach, by id, those after `after`."""
 
-    async def change_tenant(self, tenant: str, reach: Reach, changes: Mapping[str, Any]) -> Tenant:
-        """Sets these of `name`, `plan` and `is_blocked`. Raises `NotFound`."""
+    async def change_tenant(
+        self, tenant: str, reach: Reach, changes: Mapping[str, Any], prices: PriceList | None = None
+    ) -> Tenant:
+        """Sets these of `name`, `plan` and `is_blocked`; with `prices` another plan's terms are put on record.
+
+        Raises `NotFound`.
+        """
 
     async def add_team(self, team: Team) -> None:
         """Adds a team. Raises `Conflict` where one of this id is there, `NotFound` without its tenant."""

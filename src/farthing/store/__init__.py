@@ -31,6 +31,7 @@ from farthing.store.queries import Queries
 from farthing.store.schema import alerts, report_deliveries
 from farthing.store.sessions import Sessions
 from farthing.store.tenancy import Tenancy
+from farthing.store.terms import PlanTerms
 
 if TYPE_CHECKING:
     from farthing.store.repricing import Repricing
@@ -49,6 +50,7 @@ class Store:
         self.feedback = Feedback(engines, clock, self.cache_level)
         self.keys = Keys(engines)
         self.tenancy = Tenancy(engines)
+        self.terms = PlanTerms(engines)
         self.budgets = Budgets(engines)
         self.leases = Leases(engines)
         self.credentials = Credentials(engines)

@@ -52,6 +52,7 @@ class Keys:
             "created_at": created_at_us,
             "created_by": key.created_by,
             "expires_at": key.expires_at_us,
+            "max_cost": caller.max_cost,
             **figures(caller),
         }
         async with self._engines.writing() as connection:
@@ -80,7 +81,7 @@ class Keys:
             return _listed(await _one(connection, key_id, reach))
 
     async def change(self, key: Key, reach: Reach, *, before: Key | None = None) -> Key:
-        """Gives the key of this id this one's name, models, limits, end and block, and returns it.
+        """Gives the key of this id this one's name, models, limits, ceiling, end and block, and returns it.
 
         Raises `NotFound`, `Conflict` where it is revoked, which is for good, where the name is another key's, or where
         it is not any more what it was `before`.
@@ -91,6 +92,7 @@ class Keys:
             "allowed_models": None if caller.allowed_models is None else sorted(caller.allowed_models),
             "is_blocked": key.is_blocked,
             "expires_at": key.expires_at_us,
+            "max_cost": caller.max_cost,
             **figures(caller),
         }
         mine = keys.c.key_id == caller.key_id
@@ -192,6 +194,7 @@ def _key(row: sa.Row[Any]) -> Key:
             allowed_models=None if row.allowed_models is None else frozenset(row.allowed_models),
             cache=row.cache,
             limits=limits_or_none(row.requests_per_minute, row.tokens_per_minute, row.concurrent_requests),
+            max_cost=row.max_cost,
         ),
         name=row.name,
         hint=row.hint,

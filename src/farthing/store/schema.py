@@ -162,6 +162,8 @@ keys = sa.Table(
     sa.Column("requests_per_minute", sa.BigInteger),
     sa.Column("tokens_per_minute", sa.BigInteger),
     sa.Column("concurrent_requests", sa.BigInteger),
+    # Nano-dollars that one request may cost; NULL is without such a bound.
+    sa.Column("max_cost", sa.BigInteger),
     sa.UniqueConstraint("digest", name="uq_keys_digest"),
     sa.Index("ix_keys_changed", "changed"),
 )
@@ -184,6 +186,19 @@ tenants = sa.Table(
     sa.Column("plan", sa.Text),
     sa.Column("is_blocked", sa.Boolean, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+)
+
+plan_terms = sa.Table(
+    "plan_terms",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    # 1970 for what held before anything was put on record.
+    sa.Column("since", Moment, primary_key=True, autoincrement=False),
+    # NULL is on no plan.
+    sa.Column("plan", sa.Text),
+    # Nano-dollars a month; NULL, as the markup in basis points, where nobody knew.
+    sa.Column("price", sa.BigInteger),
+    sa.Column("markup", sa.BigInteger),
 )
 
 teams = sa.Table(

@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from farthing.domain.errors import Conflict, NotFound
 from farthing.domain.keys import Role
 from farthing.domain.permissions import ROLES, Reach
+from farthing.domain.plans import PriceList
 from farthing.domain.tenancy import Person, Team, Tenant, limits_or_none
 from farthing.store.engine import Engines
 from farthing.store.schema import counters, people, sessions, teams, tenants
+from farthing.store.terms import note_plan
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +31,13 @@ class Tenancy:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
 
-    async def add_tenant(self, tenant: Tenant) -> None:
-        """Adds a tenant. Raises `Conflict` where one of this id is there."""
+    async def add_tenant(self, tenant: Tenant, prices: PriceList | None = None) -> None:
+        """Adds a tenant, with `prices` its terms as well. Raises `Conflict` where one of this id is there."""
         row = {**_plain(tenant, "tenant", "name", "plan", "is_blocked"), "created_at": tenant.created_at_us}
         async with self._engines.writing() as connection:
             await self._add(connection, tenants, row, "tenant")
+            if prices is not None and tenant.plan is not None:
+                await note_plan(self._engines, connection, tenant.tenant, (None, tenant.plan), prices)
 
     async def tenants(self, reach: Reach, *, limit: int, after: str | None = None) -> list[Tenant]:
         """At most `limit` tenants within reach, by id, those after `after`."""
@@ -42,10 +46,31 @@ class Tenancy:
         async with self._engines.reading() as connection:
             return [tenant_of(row) for row in await connection.execute(statement)]
 
-    async def change_tenant(self, tenant: str, reach: Reach, changes: Mapping[str, Any]) -> Tenant:
-        """Sets these of `name`, `plan` and `is_blocked`. Raises `NotFound`."""
+    async def change_tenant(
+        self, tenant: str, reach: Reach, changes: Mapping[str, Any], prices: PriceList | None = None
+    ) -> Tenant:
+        """Sets these of `name`, `plan` and `is_blocked`; with `prices` another plan's terms are put on record.
+
+        Raises `NotFound`.
+        """
         where = [tenants.c.tenant == tenant, *within(reach, tenants.c.tenant)]
-        return tenant_of(await self._change(tenants, where, changes, "tenant"))
+        async with self._engines.writing() as connection:
+            # Whoever changes a tenant waits here for whoever did before, so what is read stays.
+            await note_change(self._engines, connection)
+            before = (await connection.execute(sa.select(tenants.c.plan).where(*where))).scalar()
+            row = await self._set(connection, tenants, where, changes, "tenant")
+            if prices is not None and row.plan != before:
+                await note_plan(self._engines, connection, tenant, (before, row.plan), prices)
+        return tenant_of(row)
+
+    async def plans(self) -> Mapping[str, Sequence[str]]:
+        """By each plan that somebody is on who that is."""
+        statement = sa.select(tenants.c.plan, tenants.c.tenant).where(tenants.c.plan.is_not(None))
+        found: dict[str, list[str]] = {}
+        async with self._engines.reading() as connection:
+            for row in await connection.execute(statement.order_by(tenants.c.tenant)):
+                found.setdefault(row.plan, []).append(row.tenant)
+        return found
 
     async def add_team(self, team: Team) -> None:
         """Adds a team. Raises `Conflict` where one of this id is there, and `NotFound` without its tenant."""

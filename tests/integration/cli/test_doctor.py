@@ -147,3 +147,22 @@ def test_what_redis_forgets_is_looked_at(
     finally:
         for command in ("CONFIG SET maxmemory-policy noeviction", "CONFIG SET maxmemory 0"):
             redis_server.command(command)
+
+
+def test_a_plan_that_is_not_named_is_broken(farthing: Farthing, tmp_path: Path) -> None:
+    """Its tenants are refused; nothing is said where nobody is on any."""
+    file = tmp_path / "farthing.toml"
+    url = f"sqlite:///{tmp_path}/x.db"
+    file.write_text("[plans.gold]\n")
+    assert "plans" not in checks(farthing, DATABASE_URL=url)
+    farthing("tenants", "create", "acme", DATABASE_URL=url)
+    assert "plans" not in checks(farthing, DATABASE_URL=url)
+    farthing("tenants", "set", "acme", "--plan", "gold", DATABASE_URL=url)
+    assert checks(farthing, DATABASE_URL=url)["plans"]["health"] == "ok"
+    file.write_text("[plans.god]\n")
+    found = checks(farthing, DATABASE_URL=url)["plans"]
+    assert (found["health"], found["detail"]) == (
+        "broken",
+        'no plan is called "gold", and the tenant acme is on it: refused',
+    )
+    assert found["mend"] == "name it as [plans.gold], or move them: farthing tenants set TENANT --plan NAME"

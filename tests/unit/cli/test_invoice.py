@@ -71,6 +71,7 @@ def test_a_month_is_a_table_with_its_total(farthing: Farthing, url: str) -> None
         "mystery              1      1,000         200         $0.00         $0.00         $0.00",
         "plan pro                                                                         $49.00",
         "total                7      6,000       1,200  $2.000000012  $0.250000001        $51.25",
+        "terms of pro: $49.00 a month and 12.5 % on what is used, since before terms were put on record",
     ]
     assert said.err == "requests whose cost is not known and missing here: 1 (farthing reprice)\n"
 
@@ -156,8 +157,63 @@ def test_what_does_not_exist_is_refused(farthing: Farthing, url: str, arguments:
 
 
 def test_a_plan_that_the_settings_do_not_name_is_no_free_plan(farthing: Farthing, url: str) -> None:
-    """An invoice without its markup would be wrong, so there is none."""
+    """An invoice without its markup would be wrong, so there is none until somebody says what it charged."""
     subscribe(url, "gone")
     said = farthing("invoice", "acme", "--month", "2025-12", DATABASE_URL=url)
     assert (said.status, said.out) == (1, "")
-    assert 'there is no plan "gone"' in said.err
+    assert said.err.startswith(
+        "farthing: What the plan gone charged in 2025-12 is neither on record nor in the settings."
+    )
+    assert as_json(farthing, url, "2025-12", "--plan", "pro")["total"] == 51.25
+
+
+def note(url: str, *terms: tuple[int, str | None, int | None, int | None]) -> None:
+    """Puts on record what `acme` paid since when, in nano-dollars and basis points."""
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        connection.executemany("INSERT INTO plan_terms VALUES ('acme', ?, ?, ?, ?)", terms)
+
+
+def test_a_month_is_charged_as_was_agreed_then(farthing: Farthing, url: str) -> None:
+    """Whatever the settings and the tenant's plan are now, by the day, and it says since when."""
+    subscribe(url, "gone")
+    note(url, (0, "pro", 31_000_000_000, 0), (NOON_US + 10 * DAY_US, "gone", 62_000_000_000, 1_000))
+    said = farthing("invoice", "acme", "--month", "2025-12", DATABASE_URL=url)
+    assert [line.split() for line in said.out.splitlines()[-5:-2]] == [
+        ["plan", "pro,", "10", "of", "31", "days", "$10.00"],
+        ["plan", "gone,", "21", "of", "31", "days", "$42.00"],
+        ["total", "7", "6,000", "1,200", "$2.000000012", "$0.00", "$54.00"],
+    ]
+    assert said.out.splitlines()[-2:] == [
+        "terms of pro: $31.00 a month and 0 % on what is used, since before terms were put on record",
+        "terms of gone: $62.00 a month and 10 % on what is used, since 2025-12-11",
+    ]
+    rows = farthing("invoice", "acme", "--month", "2025-12", "--csv", DATABASE_URL=url).out.splitlines()
+    assert [row for row in rows if ",plan," in row] == [
+        "acme,2025-12,plan,pro,,,,,,,10.00",
+        "acme,2025-12,plan,gone,,,,,,,42.00",
+    ]
+    november, january = (as_json(farthing, url, month) for month in ("2025-11", "2026-01"))
+    assert (november["plan"], november["plan_since"], november["plan_price"]) == ("pro", None, 31.0)
+    assert (january["plan"], january["plan_since"], january["markup_percent"]) == (
+        "gone",
+        "2025-12-11T12:00:00.000Z",
+        10.0,
+    )
+    assert as_json(farthing, url, "2025-12")["terms"][1] == {
+        "plan": "gone",
+        "since": "2025-12-11T12:00:00.000Z",
+        "from": "2025-12-11T00:00:00.000Z",
+        "to": "2026-01-01T00:00:00.000Z",
+        "days": 21,
+        "monthly_price": 62.0,
+        "plan_price": 42.0,
+        "markup_percent": 10.0,
+    }
+
+
+def test_what_nobody_put_on_record_is_charged_as_the_settings_say(farthing: Farthing, url: str) -> None:
+    """Of a plan that the tenant left before its terms were known."""
+    subscribe(url, "free")
+    note(url, (0, "pro", None, None), (NOON_US + 40 * DAY_US, "free", 0, 0))
+    found = as_json(farthing, url, "2025-12")
+    assert (found["plan"], found["plan_price"], found["markup_percent"]) == ("pro", 49.0, 12.5)

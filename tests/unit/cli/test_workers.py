@@ -24,7 +24,7 @@ class FakeWorker:
         self.listener = listener
         self.pid = pid
         self.beats, self.mouth = socket.socketpair()
-        self.is_ready = self.could_not_start = self.is_buried = False
+        self.is_ready = self.could_not_start = self.is_buried = self.is_successor = False
         self.status: int | None = None
         self.started_at = self.heard_at = Time.now
         self.told: list[int] = []
@@ -64,8 +64,9 @@ class Staff:
         self.workers = Workers(listeners, number=NUMBER, start=self._start, tell_ready=self._tell)
         self.workers.turn()
 
-    def _start(self, listener: socket.socket) -> Any:
+    def _start(self, listener: socket.socket, *, is_successor: bool = False) -> Any:
         self.started.append(FakeWorker(listener, 1000 + len(self.started)))
+        self.started[-1].is_successor = is_successor
         return self.started[-1]
 
     def _tell(self) -> None:

@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.domain.budget import Budget
-from farthing.domain.keys import Caller, Key, is_name
+from farthing.domain.keys import Caller, Ceiling, Key, is_name
 from farthing.domain.limits import Limits, Quota
-from farthing.domain.plans import TenantPlan
-from farthing.domain.tenancy import House, Team, Tenant, in_force, limits_or_none, plan_budgets
+from farthing.domain.plans import TenantPlan, Terms
+from farthing.domain.tenancy import House, Team, Tenant, in_force, limits_or_none, plan_budgets, unrecorded
 
 OWN = Limits(requests_per_minute=1)
 KEY = Key(caller=Caller(tenant="acme", key_id="k1", team="blue"), name="n", hint="…")
@@ -30,7 +30,6 @@ def house(*, tenant: Tenant | None = None, team: Team | None = None, plans: Iter
     "bare",
     [
         house(),
-        house(tenant=Tenant(tenant="acme", name="Acme", plan="gone")),
         house(tenant=Tenant(tenant="acme", name="Acme", plan="free"), plans=[TenantPlan(name="free")]),
         house(team=Team(tenant="acme", team="blue", name="Blue")),
         house(team=Team(tenant="acme", team="red", name="Red", limits=OWN)),
@@ -86,6 +85,76 @@ def test_models_are_those_that_key_and_plan_allow(
     plan = TenantPlan(name="pro", allowed_models=None if plans is None else frozenset(plans))
     found = in_force(key, house(tenant=Tenant(tenant="acme", name="Acme", plan="pro"), plans=[plan]))
     assert found.caller.allowed_models == common
+
+
+def test_a_plan_that_is_not_known_is_not_one_without_limits() -> None:
+    """The key stays known, and says which plan keeps it from asking models; nobody is told of plans that are named."""
+    known = house(tenant=Tenant(tenant="acme", name="Acme", plan="gone"), plans=[TenantPlan(name="free")])
+    found = in_force(KEY, known)
+    assert (found.is_blocked, found.caller) == (False, replace(KEY.caller, unknown_plan="gone"))
+    assert known.plan_of("acme") is None
+    assert known.on_unknown_plans() == {"gone": ["acme"]}
+    assert (
+        house(
+            tenant=Tenant(tenant="acme", name="Acme", plan="free"), plans=[TenantPlan(name="free")]
+        ).on_unknown_plans()
+        == {}
+    )
+    assert house(tenant=Tenant(tenant="acme", name="Acme")).on_unknown_plans() == {}
+
+
+@pytest.mark.parametrize(
+    ("own", "plans", "least"),
+    [
+        (None, None, None),
+        (5, None, Ceiling(5, "this key")),
+        (None, 7, Ceiling(7, "the plan pro")),
+        (5, 7, Ceiling(5, "this key")),
+        (7, 7, Ceiling(7, "this key")),
+        (9, 7, Ceiling(7, "the plan pro")),
+    ],
+)
+def test_a_request_costs_at_most_what_key_and_plan_allow(
+    own: int | None, plans: int | None, least: Ceiling | None
+) -> None:
+    """The lesser of the two, with whose it is."""
+    key = replace(KEY, caller=replace(KEY.caller, max_cost=own))
+    plan = TenantPlan(name="pro", max_cost=plans)
+    found = in_force(key, house(tenant=Tenant(tenant="acme", name="Acme", plan="pro"), plans=[plan]))
+    assert found.caller.ceiling == least
+
+
+PRO = TenantPlan(name="pro", price=20, markup_basis_points=5)
+
+
+@pytest.mark.parametrize(
+    ("plan", "last", "expected"),
+    [
+        (None, None, None),
+        ("gone", None, None),
+        ("gone", Terms(since_us=1, plan="pro", price=20, markup_basis_points=5), None),
+        ("pro", None, Terms(since_us=0, plan="pro", price=20, markup_basis_points=5)),
+        ("pro", Terms(since_us=1, plan="pro", price=20, markup_basis_points=5), None),
+        ("pro", Terms(since_us=1, plan="pro", price=19, markup_basis_points=5), 9),
+        ("pro", Terms(since_us=1, plan="pro", price=20, markup_basis_points=4), 9),
+        ("pro", Terms(since_us=1, plan="pro", price=None, markup_basis_points=None), 9),
+        ("pro", Terms(since_us=1), 9),
+        (None, Terms(since_us=1, plan="pro", price=20, markup_basis_points=5), Terms(since_us=9)),
+        (None, Terms(since_us=1), None),
+    ],
+)
+def test_terms_are_put_on_record_that_are_not_the_last_ones(
+    plan: str | None, last: Terms | None, expected: Terms | int | None
+) -> None:
+    """The first from ever on, others from now on; what nobody knows is not put there."""
+    if isinstance(expected, int):
+        expected = Terms(since_us=expected, plan="pro", price=20, markup_basis_points=5)
+    found = unrecorded(
+        house(tenant=Tenant(tenant="acme", name="Acme", plan=plan), plans=[PRO]),
+        {} if last is None else {"acme": last},
+        9,
+    )
+    assert found == ({} if expected is None else {"acme": expected})
 
 
 def test_no_figure_is_no_limit() -> None:

@@ -83,3 +83,12 @@ def test_a_key_opens_until_it_expires() -> None:
     """The moment of expiry is the first one that is too late."""
     key = Key(caller=Caller(tenant="t"), name="n", hint="…", expires_at_us=1_000)
     assert admit(replace(SNAPSHOT, keys={digest("new"): key}), "new", 999).tenant == "t"
+
+
+def test_who_is_on_a_plan_that_is_not_known_asks_no_models() -> None:
+    """It is told the plan and who can mend it; whatever bounds it otherwise is not asked."""
+    with pytest.raises(
+        Forbidden, match=r"the plan 'gold', which .* \[plans\.NAME\] .* \(`farthing tenants set`"
+    ) as caught:
+        check_model(Caller(tenant="t", unknown_plan="gold"), "small")
+    assert (caught.value.status, caught.value.code) == (403, "unknown_plan")

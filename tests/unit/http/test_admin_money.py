@@ -9,6 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from farthing.domain.chat import Usage
+from farthing.domain.permissions import EVERYTHING
+from farthing.domain.plans import PriceList, TenantPlan
 from farthing.settings import Settings, load
 from farthing.store import Store
 from farthing.store.schema import tenants
@@ -16,6 +18,7 @@ from tests.conformance.store.samples import exchange
 from tests.servers.asgi import Client
 from tests.unit.http.conftest import SECRETS
 
+OLD = TenantPlan(name="pro", price=7_000_000_000, markup_basis_points=1_000)
 MONTH = "2025-12"
 """When the samples were asked."""
 
@@ -32,8 +35,8 @@ def settings(migrated_file: Path, tmp_path: Path) -> Settings:
     return settings
 
 
-async def test_an_invoice_is_the_months_usage_under_the_tenants_plan(client: Client, store: Store) -> None:
-    """Its own alone: the plan's price, and its markup on what was used."""
+async def test_an_invoice_is_the_months_usage_under_the_terms_then(client: Client, store: Store) -> None:
+    """Its own alone: the plan's price, and its markup on what was used; what is agreed today changes no past month."""
     await store.ingest.write(
         [
             exchange(cost=2_000_000_000, usage=Usage(prompt=7, completion=1)),
@@ -42,14 +45,28 @@ async def test_an_invoice_is_the_months_usage_under_the_tenants_plan(client: Cli
         ]
     )
     admin = client.with_key(SECRETS.admin)
-    assert (await admin.post("/admin/tenants/acme", {"plan": "pro"}, method="PATCH")).status == 200
+    await store.tenancy.change_tenant("acme", EVERYTHING, {"plan": "pro"}, PriceList(plans={"pro": OLD}, at_us=1))
+    assert (await admin.post("/admin/tenants/acme", {"plan": None}, method="PATCH")).status == 200
     found = (await admin.get(f"/admin/invoices/acme/{MONTH}")).json
     assert (found["tenant"], found["month"], found["plan"]) == ("acme", MONTH, "pro")
-    assert (found["markup_percent"], found["plan_price"], found["total"]) == (12.5, 49, 51.25)
+    assert (found["markup_percent"], found["plan_price"], found["total"]) == (10.0, 7, 9.2)
     assert (found["usage"]["requests"], found["usage"]["unpriced_requests"]) == (2, 1)
-    assert (found["lines"][0]["tokens_in"], found["lines"][0]["amount"]) == (7, 2.25)
+    assert (found["lines"][0]["tokens_in"], found["lines"][0]["amount"]) == (7, 2.2)
+    assert (found["plan_since"], found["terms"][0]["days"]) == ("1970-01-01T00:00:00.000Z", 31)
     empty = (await admin.get("/admin/invoices/acme/2025-11")).json
-    assert (empty["lines"], empty["total"]) == ([], 49)
+    assert (empty["lines"], empty["total"]) == ([], 7)
+
+
+async def test_a_plan_is_paid_for_from_the_day_on_which_it_was_taken(client: Client, store: Store) -> None:
+    """At what the settings say that day; months before are not charged for it."""
+    admin = client.with_key(SECRETS.admin)
+    assert (await admin.post("/admin/tenants/acme", {"plan": "pro"}, method="PATCH")).status == 200
+    assert (await admin.post("/admin/tenants", {"tenant": "new", "plan": "pro"})).status == 201
+    for tenant in ("acme", "new"):
+        [terms] = await store.terms.of(tenant)
+        assert (terms.plan, terms.price, terms.markup_basis_points) == ("pro", 49_000_000_000, 1_250)
+        before = (await admin.get(f"/admin/invoices/{tenant}/{MONTH}")).json
+        assert (before["plan"], before["total"]) == (None, 0)
 
 
 async def test_an_invoice_that_would_be_wrong_is_not_given(client: Client, store: Store) -> None:

@@ -6,17 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import Path, Request
 
-from farthing.domain.errors import Conflict, NotFound
-from farthing.domain.months import month_span
+from farthing.domain.errors import NotFound
 from farthing.domain.permissions import Reach
-from farthing.domain.plans import TenantPlan
-from farthing.domain.tenancy import Tenant
+from farthing.domain.plans import PriceList
 from farthing.http.admin.fields import Body, Moment
 from farthing.http.moments import parse_moment
 from farthing.http.policy import reach_behind
 from farthing.http.presentation import shown_invoice
-from farthing.http.services import Services, services_of
-from farthing.insight.invoicing import invoice_of
+from farthing.http.services import services_of
+from farthing.insight.invoicing import invoice_of, terms_of
 from farthing.ports import Stretch
 
 Month = Annotated[str, Path(pattern=r"^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])$")]
@@ -31,15 +29,15 @@ class Pricing(Body):
 
 
 async def invoice(request: Request, tenant: str, month: Month) -> dict[str, Any]:
-    """What a tenant owes for a month in UTC, under the plan that it is on. Raises `NotFound`, `Conflict`."""
+    """What a tenant owes for a month in UTC, under the terms then. Raises `NotFound`, `Conflict`."""
     services = services_of(request)
     if not reach_behind(request).holds(tenant, None):
         raise _unknown()
     known = await services.tenancy.tenants(Reach(tenant), limit=1)
-    plan = _plan(services, known[0]) if known else None
+    prices = PriceList(plans=services.snapshots.current.plans, at_us=services.clock.now_us())
+    terms = await terms_of(services.terms, known[0] if known else None, prices)
     await services.flush()
-    window = month_span(month)
-    found = await invoice_of(services.queries, tenant, (month, Stretch(window.start_us, window.end_us)), plan)
+    found = await invoice_of(services.queries, tenant, month, terms)
     if not known and not found.lines:
         raise _unknown()
     return shown_invoice(found)
@@ -50,16 +48,6 @@ async def reprice(request: Request, body: Pricing) -> dict[str, Any]:
     since = None if body.since is None else parse_moment(body.since, "since")
     until = None if body.until is None else parse_moment(body.until, "until")
     return await services_of(request).reprice(Stretch(since, until), body.dry_run)
-
-
-def _plan(services: Services, tenant: Tenant) -> TenantPlan | None:
-    """The tenant's plan. Raises `Conflict` for one that is gone: without it the invoice would be too low."""
-    if tenant.plan is None:
-        return None
-    plan = services.snapshots.current.plans.get(tenant.plan)
-    if plan is None:
-        raise Conflict("The plan that this tenant is on is not in the settings any more. Put it on another one.")
-    return plan
 
 
 def _unknown() -> NotFound:

@@ -8,6 +8,7 @@ from fastapi import Query, Request
 
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.permissions import Reach
+from farthing.domain.plans import PriceList
 from farthing.domain.tenancy import Team, Tenant
 from farthing.http.admin.fields import Body, Figures, Name, Page, Slug
 from farthing.http.admin.paging import Listing
@@ -70,7 +71,7 @@ async def create_tenant(request: Request, body: NewTenant) -> dict[str, Any]:
     tenant = Tenant(
         tenant=body.tenant, name=body.name or body.tenant, plan=body.plan, created_at_us=services.clock.now_us()
     )
-    await services.tenancy.add_tenant(tenant)
+    await services.tenancy.add_tenant(tenant, _prices(services))
     await services.refresh()
     return _shown_tenant(tenant)
 
@@ -81,7 +82,7 @@ async def change_tenant(request: Request, tenant: str, body: ChangedTenant) -> d
     changes = body.given()
     _check_plan(services, body.plan)
     _check_whole(changes, "name", "is_blocked")
-    changed = await services.tenancy.change_tenant(tenant, reach_behind(request), changes)
+    changed = await services.tenancy.change_tenant(tenant, reach_behind(request), changes, _prices(services))
     await services.refresh()
     return _shown_tenant(changed)
 
@@ -130,6 +131,11 @@ def _check_plan(services: Services, plan: str | None) -> None:
         raise InvalidRequest(
             "There is no plan of this name: the settings name them as [plans.NAME].", code="invalid_value", param="plan"
         )
+
+
+def _prices(services: Services) -> PriceList:
+    """What plans charge from now on."""
+    return PriceList(plans=services.snapshots.current.plans, at_us=services.clock.now_us())
 
 
 def _check_whole(changes: dict[str, Any], *names: str) -> None:
