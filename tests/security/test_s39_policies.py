@@ -38,6 +38,7 @@ POLICIES = {
     "a spent budget": (402, "insufficient_quota", QUOTA, None),
     "a used rate": (429, "rate_limit_exceeded", RATE, None),
     "a cost ceiling": (400, "cost_limit_exceeded", INVALID, None),
+    "a key's ceiling": (400, "cost_limit_exceeded", INVALID, None),
 }
 """Status, code, type and `param` of each."""
 
@@ -77,6 +78,7 @@ def door(settings: str, started: Callable[[Gateway], Gateway]) -> Door:
         "a spent budget": (),
         "a used rate": ("--rpm", "1"),
         "a cost ceiling": (),
+        "a key's ceiling": ("--max-cost-usd", "0.000000001"),
         "a small budget": (),
         "a narrow window": (),
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from farthing.cli.terminal import AsJson, CommandError, ConfigFile, print_json, print_table
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, print_json, print_table, usd
 
 if TYPE_CHECKING:
     from farthing.domain.keys import Caller, Key, Role
@@ -49,6 +49,9 @@ class Create:
     rpm: Annotated[int | None, typer.Option(min=1, help="Requests per minute.", show_default="no limit")] = None
     tpm: Annotated[int | None, typer.Option(min=1, help="Tokens per minute.", show_default="no limit")] = None
     concurrent: Annotated[int | None, typer.Option(min=1, help="Requests at a time.", show_default="no limit")] = None
+    max_cost_usd: Annotated[
+        str | None, typer.Option(help="The most that one request may cost, such as 0.05.", show_default="no limit")
+    ] = None
     admin: Annotated[bool, typer.Option("--admin", help="The same as --role admin.")] = False
     as_json: AsJson = False
 
@@ -101,6 +104,7 @@ class Create:
             role=role,
             allowed_models=frozenset(self.model) if self.model else None,
             limits=limits_or_none(self.rpm, self.tpm, self.concurrent),
+            max_cost=None if self.max_cost_usd is None else _amount(self.max_cost_usd),
         )
 
     def _role(self) -> Role:
@@ -186,6 +190,16 @@ def _expiry(text: str | None, now_us: int) -> int | None:
     return moment_us
 
 
+def _amount(text: str) -> int:
+    """Nano-dollars. Raises `CommandError`."""
+    from farthing.domain.budget import nano_dollars
+
+    try:
+        return nano_dollars(text)
+    except ValueError as error:
+        raise CommandError(f'"{text}" is no amount: {error}') from error
+
+
 def _shown(key: Key, now_us: int) -> dict[str, Any]:
     caller = key.caller
     expires = key.expires_at_us
@@ -200,6 +214,7 @@ def _shown(key: Key, now_us: int) -> dict[str, Any]:
         "role": caller.role,
         "is_admin": caller.is_admin,
         **{name: getattr(caller.limits, name, None) for name in _FIGURES},
+        "max_cost_usd": None if caller.max_cost is None else caller.max_cost / 1e9,
         "expires_at": None if expires is None else f"{datetime.fromtimestamp(expires / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}",
         "state": key.state(now_us),
     }
@@ -213,6 +228,9 @@ def _row(key: dict[str, Any]) -> list[str]:
 
 
 def _limits(key: dict[str, Any]) -> str:
-    """Requests and tokens a minute, and requests at a time."""
+    """Requests and tokens a minute, requests at a time, and what one may cost."""
     figures = zip(("rpm", "tpm", "at a time"), (key[name] for name in _FIGURES), strict=True)
-    return ", ".join(f"{figure} {unit}" for unit, figure in figures if figure is not None) or "none"
+    found = [f"{figure} {unit}" for unit, figure in figures if figure is not None]
+    if key["max_cost_usd"] is not None:
+        found.append(f"{usd(key['max_cost_usd'])} a request")
+    return ", ".join(found) or "none"

@@ -53,6 +53,8 @@ class Grant(Struct, frozen=True, kw_only=True):
     models: frozenset[str] | None = None
     expires_at_us: int | None = None
     limits: Limits | None = None
+    max_cost: int | None = None
+    """Nano-dollars that one request may cost."""
 
 
 def grant_of(caller: Caller, expires_at_us: int | None) -> Grant:
@@ -65,6 +67,7 @@ def grant_of(caller: Caller, expires_at_us: int | None) -> Grant:
         models=caller.allowed_models,
         expires_at_us=expires_at_us,
         limits=caller.limits,
+        max_cost=caller.max_cost,
     )
 
 
@@ -99,6 +102,8 @@ def excess(child: Grant, creator: Grant) -> Iterator[str]:
     for name in _FIGURES:
         if not _is_within(getattr(child.limits, name, None), getattr(creator.limits, name, None)):
             yield name
+    if not _is_within(child.max_cost, creator.max_cost):
+        yield "max_cost_usd"
 
 
 def _strays(child: Grant, creator: Grant) -> Iterator[str]:

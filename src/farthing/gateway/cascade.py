@@ -63,12 +63,12 @@ async def checked_answer(dispatch: Dispatch, order: Order, on_complete: OnComple
 def _pair_for(order: Order, plan: Plan) -> Pair | None:
     """The models of the cascade. None where there is none for this request.
 
-    A budget near its end wants the cheaper model anyway, and a caller's limit holds for all calls together.
+    A budget near its end wants the cheaper model anyway, and what a request may cost holds for all calls together.
     """
     rule, draft, call, chat = order.rule, order.draft, order.call, order.chat
     if rule is None or not rule.cascade or (chat.stream and not rule.cascade_streams):
         return None
-    if draft.is_thrifty or call.directives.max_cost is not None or call.dialect.name in NEVER_KEPT:
+    if draft.is_thrifty or order.ceiling is not None or call.dialect.name in NEVER_KEPT:
         return None
     if not may_cascade(chat):
         return None

@@ -225,20 +225,20 @@ def _promising(order: Order, part: Part | None) -> Rule | None:
 
 
 def _affordable(order: Order, plan: Plan) -> Plan:
-    """The plan without models that cost more than the caller allows, or whose price is unknown where it must not be.
+    """The plan without models that cost more than may be, or whose price is unknown where it must not be.
 
     Raises `InvalidRequest` where none is left.
     """
-    limit, refuses = order.call.directives.max_cost, order.snapshot.refuse_unpriced
-    if limit is None and not refuses:
+    ceiling, refuses = order.ceiling, order.snapshot.refuse_unpriced
+    if ceiling is None and not refuses:
         return plan
     bids = {model: bid_for(model, plan.needs, order.call.body) for model in plan.models}
-    models = tuple(model for model, bid in bids.items() if bid and (limit is None or bid.highest <= limit))
+    models = tuple(model for model, bid in bids.items() if bid and (ceiling is None or bid.highest <= ceiling.limit))
     if models:
         return replace(plan, models=models)
     first = plan.models[0]
     bid = bids[first]
-    if bid is None or limit is None:
+    if bid is None or ceiling is None:
         raise InvalidRequest(
             f"`{first.name}` has no known price, and this request or this gateway refuses unpriced models. "
             "Set its price in farthing.toml, or ask for another model.",
@@ -247,7 +247,7 @@ def _affordable(order: Order, plan: Plan) -> Plan:
         )
     raise InvalidRequest(
         f"This request could cost ${bid.highest / NANO:.6f} at `{first.name}`, "
-        f"over the ${limit / NANO:.6f} that x-farthing-max-cost-usd allows.",
+        f"over the ${ceiling.limit / NANO:.6f} that {ceiling.whose} allows.",
         code="cost_limit_exceeded",
     )
 

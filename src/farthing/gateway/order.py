@@ -9,6 +9,7 @@ from farthing.dialects.base import UpstreamDialect
 from farthing.dialects.reading import Reading
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import ChatRequest
+from farthing.domain.keys import Ceiling
 from farthing.domain.routing.plan import Plan
 from farthing.domain.routing.rules import Rule
 from farthing.gateway.call import Call
@@ -30,6 +31,14 @@ class Order(Struct, frozen=True, kw_only=True):
     plans: dict[tuple[str | None, bool], tuple[Plan, bool]] = field(default_factory=dict)
     """Those made so far, each with whether money made it a cheaper one; by the arm's name, None outside experiments,
     and whether a budget nears its end."""
+
+    @property
+    def ceiling(self) -> Ceiling | None:
+        """The least that the caller, its key and its tenant's plan let this request cost."""
+        asked, given = self.call.directives.max_cost, self.draft.caller.ceiling
+        if asked is None or (given is not None and given.limit <= asked):
+            return given
+        return Ceiling(asked, "x-farthing-max-cost-usd")
 
     def provider(self, model: Model) -> Provider:
         """Where this caller's tenant reaches the model."""

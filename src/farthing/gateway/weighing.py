@@ -31,4 +31,4 @@ async def weighed(order: Order) -> Order:
 
 def _is_limited(order: Order) -> bool:
     draft = order.draft
-    return draft.hold.is_limited or bool(draft.caller.quotas) or order.call.directives.max_cost is not None
+    return draft.hold.is_limited or bool(draft.caller.quotas) or order.ceiling is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,6 @@ def load(config_path: Path | None = None, environ: Mapping[str, str] | None = No
 
 
 def _plan(name: str, plan: PlanSettings) -> TenantPlan:
-    budget = plan.monthly_budget_usd
     return TenantPlan(
         name=name,
         price=int(plan.price_usd * NANO),
@@ -87,9 +87,14 @@ def _plan(name: str, plan: PlanSettings) -> TenantPlan:
         requests_per_minute=plan.requests_per_minute,
         tokens_per_minute=plan.tokens_per_minute,
         concurrent_requests=plan.concurrent_requests,
-        monthly_budget=None if budget is None else int(budget * NANO),
+        monthly_budget=_nano(plan.monthly_budget_usd),
+        max_cost=_nano(plan.max_cost_usd),
         allowed_models=plan.models,
     )
+
+
+def _nano(usd: Decimal | None) -> int | None:
+    return None if usd is None else int(usd * NANO)
 
 
 def _rule(route: RouteSettings) -> Rule:

@@ -203,6 +203,8 @@ class PlanSettings(Section):
     concurrent_requests: PerMinute | None = None
     monthly_budget_usd: Annotated[Decimal, Field(gt=0, le=1_000_000_000, decimal_places=9)] | None = None
     """The most its requests may cost in a calendar month (UTC)."""
+    max_cost_usd: Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=9)] | None = None
+    """The most that one request may cost."""
     models: Annotated[frozenset[ModelName], Field(min_length=1)] | None = None
     """None allows every model."""
 

@@ -23,6 +23,7 @@ OWN = {
     "requests_per_minute": 60,
     "tokens_per_minute": 1000,
     "concurrent_requests": 2,
+    "max_cost_usd": 0.25,
 }
 WIDER: dict[str, list[Any]] = {
     "role": ["org_admin", "auditor", "admin"],
@@ -33,6 +34,7 @@ WIDER: dict[str, list[Any]] = {
     "requests_per_minute": [None, 61, 10**12],
     "tokens_per_minute": [None, 1001],
     "concurrent_requests": [None, 3],
+    "max_cost_usd": [None, 0.250000001, "1"],
 }
 """For every field that bounds a key, values beyond those of the narrow team admin."""
 FIXED = {"role", "tenant", "team"}
@@ -49,6 +51,7 @@ async def narrow(client: Client, store: Store) -> Client:
         role="team_admin",
         allowed_models=frozenset({"demo/small"}),
         limits=Limits(requests_per_minute=60, tokens_per_minute=1000, concurrent_requests=2),
+        max_cost=250_000_000,
     )
     await add_key(store, NARROW, caller, expires_at_us=SystemClock().now_us() + HOUR_US)
     # Whoever writes brings this worker up to date.
@@ -214,6 +217,7 @@ BAD_VALUES: dict[str, list[Any]] = {
         "2099-01-01T00:00",
     ],
     "requests_per_minute": [0, -1, 1.5, "1", True, 10**13, 2**63],
+    "max_cost_usd": [-1, "1e3", True, [], 10**13, 1e-10, "NaN"],
     "tenant": ["", "a\u202eb", 1],
 }
 BAD_AMOUNTS = [

@@ -49,6 +49,8 @@ def test_a_key_grants_what_was_asked(farthing: Farthing) -> None:
         "60",
         "--concurrent",
         "2",
+        "--max-cost-usd",
+        "0.05",
     ]
     made = json.loads(farthing("keys", "create", "app", *options, "--json").out)
     assert is_well_formed(made.pop("secret"))
@@ -64,6 +66,7 @@ def test_a_key_grants_what_was_asked(farthing: Farthing) -> None:
         "requests_per_minute": 60,
         "tokens_per_minute": None,
         "concurrent_requests": 2,
+        "max_cost_usd": 0.05,
         "expires_at": "2099-01-31T00:00:00Z",
         "state": "active",
     }
@@ -101,6 +104,10 @@ def test_a_period_ends_that_long_from_now(farthing: Farthing, period: str, lengt
         (
             ["a", "--role", "auditor", "--admin"],
             '"auditor" is no role for this key: expected one of member, auditor, team_admin, org_admin, admin',
+        ),
+        (
+            ["a", "--max-cost-usd", "5 cents"],
+            '"5 cents" is no amount: expected an amount in US dollars such as 12.50, with at most nine decimals',
         ),
         (["a", "--expires", "0d"], '"0d" is no end: expected 12h, 30d, 8w, or a day such as 2027-01-31'),
         (["a", "--expires", "99999d"], '"99999d" is no end: expected 12h, 30d, 8w, or a day such as 2027-01-31'),
@@ -146,8 +153,9 @@ def test_the_list_is_a_table(farthing: Farthing) -> None:
 
 def test_a_role_and_limits_are_shown(farthing: Farthing) -> None:
     """In words that fit into a line."""
-    farthing("keys", "create", "app", "--owner", "acme/x", "--role", "team_admin", "--rpm", "60", "--tpm", "9")
-    assert "acme/x  team_admin  all     60 rpm, 9 tpm" in farthing("keys", "list").out
+    bounds = ("--rpm", "60", "--tpm", "9", "--max-cost-usd", "1.5")
+    farthing("keys", "create", "app", "--owner", "acme/x", "--role", "team_admin", *bounds)
+    assert "acme/x  team_admin  all     60 rpm, 9 tpm, $1.50 a request" in farthing("keys", "list").out
 
 
 def test_the_configured_database_is_used(farthing: Farthing, tmp_path: Path) -> None:

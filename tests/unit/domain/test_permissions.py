@@ -31,6 +31,7 @@ BOUND = Grant(
     models=frozenset({"small"}),
     expires_at_us=10,
     limits=Limits(requests_per_minute=60, tokens_per_minute=60, concurrent_requests=60),
+    max_cost=60,
 )
 
 grants = st.builds(
@@ -48,6 +49,7 @@ grants = st.builds(
         tokens_per_minute=st.sampled_from(FIGURES),
         concurrent_requests=st.sampled_from(FIGURES),
     ),
+    max_cost=st.sampled_from(FIGURES),
 )
 
 
@@ -59,6 +61,7 @@ def deeds(grant: Grant) -> Iterator[tuple[object, ...]]:
     for name in ("requests_per_minute", "tokens_per_minute", "concurrent_requests"):
         bound = getattr(grant.limits, name, None) or 99
         yield from ((name, rate) for rate in (1, 60, 99) if rate <= bound)
+    yield from (("spend at once", cost) for cost in (1, 60, 99) if cost <= (grant.max_cost or 99))
     for privilege, tenant, team in product(PRIVILEGES[grant.role], TENANTS, TEAMS):
         if reach_of(grant.role, grant.tenant, grant.team).holds(tenant, team):
             yield privilege, tenant, team
@@ -89,6 +92,7 @@ def drawn(dice: random.Random) -> Grant:
         models=dice.choice([None, frozenset(models)]),
         expires_at_us=dice.choice(MOMENTS),
         limits=dice.choice([None, Limits(**{name: dice.choice(FIGURES) for name in names})]),
+        max_cost=dice.choice(FIGURES),
     )
 
 
@@ -100,6 +104,8 @@ def narrowed(child: Grant, creator: Grant) -> Grant:
         changes["expires_at_us"] = creator.expires_at_us
     if fields & {"requests_per_minute", "tokens_per_minute", "concurrent_requests"}:
         changes["limits"] = creator.limits
+    if "max_cost_usd" in fields:
+        changes["max_cost"] = creator.max_cost
     return replace(child, **changes)
 
 
@@ -131,6 +137,9 @@ def test_what_is_granted_on_stays_within(child: Grant, parent: Grant, creator: G
         ({"models": None}, ["models"]),
         ({"models": frozenset({"small", "large"})}, ["models"]),
         ({"models": frozenset()}, []),
+        ({"max_cost": None}, ["max_cost_usd"]),
+        ({"max_cost": 61}, ["max_cost_usd"]),
+        ({"max_cost": 59}, []),
         ({"expires_at_us": None}, ["expires_at"]),
         ({"expires_at_us": 11}, ["expires_at"]),
         ({"expires_at_us": 9}, []),

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from farthing.domain.errors import InvalidRequest, NotFound
 from farthing.domain.experiments.assignment import point
-from farthing.domain.keys import Caller, Key
+from farthing.domain.keys import Caller, Ceiling, Key
 from farthing.domain.routing import strategies_with
 from farthing.domain.routing.pace import Pace
 from farthing.domain.secrets import digest
-from farthing.providers.fake import answer
+from farthing.providers.fake import Behaviour, answer
 from tests.unit.domain.routing.foretelling import Told, often
 from tests.unit.gateway.rig import KEY, Rig, chat, completion
 
@@ -92,6 +92,34 @@ async def test_a_request_may_name_its_own_limit() -> None:
     assert (caught.value.code, rig.transport.requests) == ("cost_limit_exceeded", [])
     await rig.ask(chat(), max_cost=10_000_000)
     assert [exchange.status for exchange in rig.journal.settled] == ["rejected", "ok"]
+
+
+def under(limit: int, *answers: Behaviour) -> Rig:
+    """A gateway whose only key may spend so many nano-dollars on a request."""
+    caller = Caller(tenant="acme", key_id="k1", ceiling=Ceiling(limit, "the plan free"))
+    return Rig([*answers], keys={digest(KEY): Key(caller=caller, name="known", hint="…")})
+
+
+async def test_a_key_may_have_a_limit_for_each_request() -> None:
+    """Whose it is stands in the refusal; a caller may ask for less and not for more, and no header is needed."""
+    rig = under(1000)
+    for more in ({}, {"max_cost": 1000}, {"max_cost": 10_000_000}):
+        with pytest.raises(InvalidRequest, match=r"over the \$0\.000001 that the plan free allows") as caught:
+            await rig.ask(chat(), **more)
+        assert caught.value.code == "cost_limit_exceeded"
+    with pytest.raises(InvalidRequest, match=r"over the \$0\.000000 that x-farthing-max-cost-usd allows"):
+        await rig.ask(chat(), max_cost=999 // 10)
+    assert rig.transport.requests == []
+
+
+async def test_what_is_kept_costs_nothing_and_so_no_limit_keeps_it_back() -> None:
+    """Bought while the limit was higher."""
+    rig = under(10_000_000, answer(completion()))
+    first = await rig.ask(chat(), cache=True)
+    rig.snapshots.swap(replace(rig.snapshots.current, keys=under(1).snapshots.current.keys))
+    assert await rig.ask(chat(), cache=True) == first
+    with pytest.raises(InvalidRequest, match="could cost"):
+        await rig.ask(chat("Something else?"), cache=True)
 
 
 LEARNED = {"small": 0.8, "large": 0.9}

@@ -196,6 +196,7 @@ def test_a_plan_is_exact(settings_of: Load) -> None:
         price_usd = 49
         markup_percent = 4.25
         monthly_budget_usd = 0.000000001
+        max_cost_usd = 0.25
         models = ["auto"]
         """
     assert settings_of(text).plans == {
@@ -204,6 +205,7 @@ def test_a_plan_is_exact(settings_of: Load) -> None:
             price=49_000_000_000,
             markup_basis_points=425,
             monthly_budget=1,
+            max_cost=250_000_000,
             allowed_models=frozenset({"auto"}),
         )
     }

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Query, Request
 from msgspec.structs import replace
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from farthing.domain.budget import Action, Budget, Scope, Step, Window, nano_dollars, span
+from farthing.domain.budget import Action, Budget, Scope, Step, Window, span
 from farthing.domain.errors import Forbidden, InvalidRequest, NotFound
 from farthing.domain.permissions import Privilege, Reach, may
 from farthing.domain.pricing import NANO
-from farthing.http.admin.fields import Body, Name, Page
+from farthing.http.admin.fields import Body, Dollars, Name, Page
 from farthing.http.admin.paging import Listing
 from farthing.http.moments import rfc3339
 from farthing.http.policy import caller_of, reach_behind
@@ -26,17 +25,8 @@ MOST_KEYS = 100_000
 """Keys of a team among which a budget's is looked for."""
 
 
-def _amount(value: object) -> object:
-    """Nano-dollars in a number or a text of US dollars. Raises ValueError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError("expected an amount in US dollars such as 12.50")  # noqa: TRY004 (pydantic reads ValueError alone)
-    return nano_dollars(format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value))
-
-
 LOOSENED_BY: Mapping[Scope, Privilege] = {"tenant": "manage_all", "team": "manage_tenant"}
 """Who may loosen or end a budget: not those whom it bounds as a whole."""
-
-Amount = Annotated[int, BeforeValidator(_amount)]
 
 
 class WantedStep(Body):
@@ -58,7 +48,7 @@ class NewBudget(Body):
     subject: Name | None = None
     tenant: Name | None = None
     window: Window
-    limit: Amount
+    limit: Dollars
     is_hard: bool = True
     name: Name | None = None
     degrade: Steps = Field(default_factory=list)
@@ -69,7 +59,7 @@ class ChangedBudget(Body):
 
     protected = NewBudget.protected | {"scope", "subject", "tenant", "window"}
 
-    limit: Amount | None = None
+    limit: Dollars | None = None
     is_hard: bool | None = None
     name: Name | None = None
     degrade: Steps | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from farthing.domain.budget import nano_dollars
 from farthing.domain.errors import Forbidden
 from farthing.domain.keys import MAX_NAME, is_name
 from farthing.domain.limits import Limits
@@ -30,10 +32,19 @@ def _count(value: object) -> object:
     return value
 
 
+def _amount(value: object) -> object:
+    """Nano-dollars in a number or a text of US dollars. Raises ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("expected an amount in US dollars such as 12.50")  # noqa: TRY004 (pydantic reads ValueError alone)
+    return nano_dollars(format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value))
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
 """An id that people choose."""
 Figure = Annotated[int, BeforeValidator(_count), Field(ge=1, le=LARGEST_FIGURE)]
+Dollars = Annotated[int, BeforeValidator(_amount)]
+"""US dollars in JSON, nano-dollars here."""
 Model = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/:@+-]{1,256}$")]
 Models = Annotated[list[Model], Field(min_length=1, max_length=MOST_MODELS)]
 Moment = Annotated[str, Field(max_length=40)]

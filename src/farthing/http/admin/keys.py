@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from farthing.domain.errors import Forbidden, InvalidRequest
 from farthing.domain.keys import Caller, Key, Role
 from farthing.domain.permissions import covers, excess, grant_of
+from farthing.domain.pricing import NANO
 from farthing.domain.secrets import digest, hint
-from farthing.http.admin.fields import Figures, Models, Moment, Name, Page
+from farthing.http.admin.fields import Dollars, Figures, Models, Moment, Name, Page
 from farthing.http.admin.paging import Listing
 from farthing.http.moments import parse_moment, rfc3339
 from farthing.http.policy import caller_of, grant_behind, reach_behind
@@ -35,6 +36,7 @@ class NewKey(Figures):
     role: Role = "member"
     models: Models | None = None
     expires_at: Moment | None = None
+    max_cost_usd: Dollars | None = None
 
 
 class ChangedKey(Figures):
@@ -45,6 +47,7 @@ class ChangedKey(Figures):
     name: Name | None = None
     models: Models | None = None
     expires_at: Moment | None = None
+    max_cost_usd: Dollars | None = None
     is_blocked: bool | None = None
 
 
@@ -79,6 +82,7 @@ async def create_key(request: Request, body: NewKey) -> dict[str, Any]:
         role=body.role,
         allowed_models=None if body.models is None else frozenset(body.models),
         limits=body.limits(),
+        max_cost=body.max_cost_usd,
     )
     now_us = services.clock.now_us()
     secret = services.new_secret()
@@ -127,6 +131,8 @@ def _changed(key: Key, body: ChangedKey, services: Services) -> Key:
     caller = replace(key.caller, limits=body.limits(key.caller.limits))
     if "models" in given:
         caller = replace(caller, allowed_models=None if body.models is None else frozenset(body.models))
+    if "max_cost_usd" in given:
+        caller = replace(caller, max_cost=body.max_cost_usd)
     if "expires_at" in given:
         key = replace(key, expires_at_us=_end(body.expires_at, services.clock.now_us()))
     for name in ("name", "is_blocked"):
@@ -159,6 +165,7 @@ def _facts(key: Key) -> dict[str, Any]:
         "models": None if caller.allowed_models is None else sorted(caller.allowed_models),
         "expires_at": None if key.expires_at_us is None else rfc3339(key.expires_at_us),
         **{name: getattr(caller.limits, name, None) for name in _FIGURES},
+        "max_cost_usd": None if caller.max_cost is None else caller.max_cost / NANO,
     }
 
 
