@@ -34,7 +34,12 @@ class Tiered:
 
     def lacks(self, key: str) -> bool:
         """Whether surely no level has the entry."""
-        return self._memory.lacks(key) and all(level.lacks(key) for level in self._farther)
+        if not self._memory.lacks(key):
+            return False
+        for level in self._farther:  # noqa: SIM110 (a generator costs more than the question)
+            if not level.lacks(key):
+                return False
+        return True
 
     async def find(self, key: str, *, waits: bool = False) -> Found | None:
         """The entry and the name of the level that had it; nearer levels then have it too.

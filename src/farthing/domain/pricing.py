@@ -74,19 +74,22 @@ class Line(Struct, frozen=True, array_like=True, gc=False):
 
 def _exact(usage: Usage, rates: Rates) -> int:
     """Millionths of a nano-dollar, but for what the call itself costs."""
-    return (
-        usage.prompt * rates.prompt
-        + usage.cached * rates.cached
-        + usage.cached_audio * rates.cached_audio
-        + usage.cache_write_5m * rates.cache_write_5m
-        + usage.cache_write_1h * rates.cache_write_1h
-        + usage.audio_in * rates.audio_in
-        + usage.image_in * rates.image_in
-        + usage.completion * rates.completion
-        + usage.reasoning * rates.reasoning
-        + usage.audio_out * rates.audio_out
-        + usage.image_out * rates.image_out
-    )
+    exact = usage.prompt * rates.prompt + usage.completion * rates.completion + usage.reasoning * rates.reasoning
+    if usage.cached or usage.cached_audio or usage.cache_write_5m or usage.cache_write_1h:
+        exact += (
+            usage.cached * rates.cached
+            + usage.cached_audio * rates.cached_audio
+            + usage.cache_write_5m * rates.cache_write_5m
+            + usage.cache_write_1h * rates.cache_write_1h
+        )
+    if usage.audio_in or usage.image_in or usage.audio_out or usage.image_out:
+        exact += (
+            usage.audio_in * rates.audio_in
+            + usage.image_in * rates.image_in
+            + usage.audio_out * rates.audio_out
+            + usage.image_out * rates.image_out
+        )
+    return exact
 
 
 class PriceSheet(Struct, frozen=True, kw_only=True):

@@ -78,16 +78,11 @@ class Draft:
     chat: ChatRequest | None = None
     requested_model = ""
     plan: Plan | None = None
-    question: Needs | None = None
-    """What is asked of a model for the gateway's own sake, while it is; None for what the caller wants to know."""
-    part: Part | None = None
-    """The place in an experiment."""
     hold: Hold = UNHELD
     model: Model | None = None
     is_asked = False
     is_thrifty = False
     """Whether it was planned one tier lower because a budget nears its end."""
-    allowance: Allowance | None = None
     is_replayed = False
     """Whether the answer was given before, under the same idempotency key."""
     is_charged = False
@@ -100,7 +95,6 @@ class Draft:
     first_token_us: int | None = None
     is_handed_over = False
     client_left = False
-    exchange: Exchange | None = None
     native: Mapping[str, Any] = MappingProxyType({})
     safety_identifier: str | None = None
     said: Assembly | None = None
@@ -109,7 +103,6 @@ class Draft:
     """What the model asked last told of its tokens in an answer that is none."""
     unserved: tuple[Model, Completion] | None = None
     """Who has answered first, and what, where that gives way to another's answer."""
-    _losses = NOTHING_LOST
     _noted: Exchange | None = None
     """The record as it was journaled before the model was asked."""
 
@@ -118,6 +111,14 @@ class Draft:
         self._catalogue = catalogue
         self.call = call
         self.session = call.directives.session
+        # What every request asks for is set here, and not by the class: Python finds it sooner.
+        self.question: Needs | None = None
+        """What is asked of a model for the gateway's own sake, while it is; None for what the caller wants to know."""
+        self.part: Part | None = None
+        """The place in an experiment."""
+        self.allowance: Allowance | None = None
+        self.exchange: Exchange | None = None
+        self._losses: Losses = NOTHING_LOST
         self.attempts: list[Attempt] = []
         self.leave_to_others: Callable[[], bool] = to_nobody
         """To be called when the client has left, which is noted: whether others wait for what is being bought."""

@@ -35,6 +35,7 @@ class Sieve:
 
 def _digits(key: str) -> range:
     """Numbers whose last `BITS` digits are the positions, all made of two (Kirsch and Mitzenmacher, 2006)."""
-    first = hash(key)
-    step = first >> BITS | 1
+    number = hash(key)
+    # Small numbers, which Python adds in half the time of large ones.
+    first, step = number & _MASK, number >> BITS & _MASK | 1
     return range(first, first + POSITIONS * step, step)
