@@ -273,7 +273,7 @@ class _Pool:
         try:
             raw = await connection.get_raw_connection()
             watch.guard(raw.driver_connection, self._due() - asyncio.get_running_loop().time())
-            await connection.exec_driver_sql(*self._backend.opening(self.limits, write=write))
+            await self._backend.begin(connection, self.limits, write=write)
         except BaseException:
             await asyncio.shield(connection.close())
             raise

@@ -39,8 +39,8 @@ class Backend(Protocol):
     def engine(self, limits: PoolLimits) -> AsyncEngine:
         """A pool that connects when first used. Connections come without a transaction."""
 
-    def opening(self, limits: PoolLimits, *, write: bool) -> tuple[str, tuple[str, ...]]:
-        """The statement, with its parameters, that begins a transaction and proves that the connection lives."""
+    async def begin(self, connection: AsyncConnection, limits: PoolLimits, *, write: bool) -> None:
+        """Begins a transaction, which proves that the connection lives."""
 
     def inserting(self, table: sa.Table) -> Any:  # noqa: ANN401 - each dialect has its own type
         """An `INSERT` that knows `on_conflict_do_update`."""

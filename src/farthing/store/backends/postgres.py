@@ -119,9 +119,9 @@ class Postgres:
             json_deserializer=msgspec.json.decode,
         )
 
-    def opening(self, limits: PoolLimits, *, write: bool) -> tuple[str, tuple[str, ...]]:
+    async def begin(self, connection: AsyncConnection, limits: PoolLimits, *, write: bool) -> None:
         """Both settings end with the transaction."""
-        return (
+        await connection.exec_driver_sql(
             "SELECT set_config('statement_timeout', $1, true), set_config('transaction_read_only', $2, true)",
             (str(round(limits.statement * 1000)), "off" if write else "on"),
         )

@@ -42,6 +42,8 @@ _LEDGER = sa.table(requests.name, *map(sa.column, COLUMNS))
 _NOTHING = -(2**63)
 """Stands for NULL on the way to the database: Python's driver takes ten times as long over a None as over a number."""
 _FLAGS = tuple(COLUMNS.index(name) for name in ("stream", "estimated"))
+_REQUEST_ID = COLUMNS.index("request_id")
+_BEGIN = "BEGIN IMMEDIATE"
 
 
 @cache
@@ -50,7 +52,9 @@ def _insert(rows: int) -> str:
         given: sa.BindParameter[Any] = sa.bindparam(name, unique=True)
         return sa.func.nullif(given, sa.literal_column(str(_NOTHING))) if requests.c[name].nullable else given
 
-    return _statement(sa.insert(_LEDGER).values([{name: value(name) for name in COLUMNS} for _ in range(rows)]))
+    new = sa.insert(_LEDGER).values([{name: value(name) for name in COLUMNS} for _ in range(rows)])
+    # A row that is known ends the transaction. Whoever only ends the statement has to note what each page was before.
+    return _statement(new.prefix_with("OR ROLLBACK"))
 
 
 _KEEP = _statement(keeping(sqlite.insert(response_cache)))
@@ -116,9 +120,11 @@ class Sqlite:
 
         return engine
 
-    def opening(self, limits: PoolLimits, *, write: bool) -> tuple[str, tuple[str, ...]]:  # noqa: ARG002
+    async def begin(self, connection: AsyncConnection, limits: PoolLimits, *, write: bool) -> None:  # noqa: ARG002
         """A writer takes its lock at once: one that asks for it halfway fails where somebody else was faster."""
-        return ("BEGIN IMMEDIATE" if write else "BEGIN"), ()
+        # SQLAlchemy, whose own way is three messages to the thread, has to know that there is something to end.
+        await connection.begin()
+        await _in_its_thread(connection, sqlite3.Connection.execute, _BEGIN if write else "BEGIN")
 
     def inserting(self, table: sa.Table) -> sqlite.Insert:
         """With the dialect's own upsert."""
@@ -148,8 +154,8 @@ class Sqlite:
         """Nothing to make."""
 
     async def insert(self, connection: AsyncConnection, exchanges: Sequence[Exchange]) -> set[str]:
-        """Looks first, then inserts: in between nobody else can write."""
-        return await _in_its_thread(connection, _insert_unknown, exchanges)
+        """In a transaction that has done nothing yet: should any be known, it is begun anew."""
+        return await _in_its_thread(connection, _insert_new, exchanges)
 
     async def add(self, connection: AsyncConnection, cells: Sequence[Cell]) -> None:
         """A few upserts, each of several cells."""
@@ -196,12 +202,22 @@ async def _in_its_thread(
     return await driver._execute(work, driver._conn, *args, **kw)  # type: ignore[no-any-return]  # noqa: SLF001 - nothing public runs more than one statement
 
 
-def _insert_unknown(connection: sqlite3.Connection, exchanges: Sequence[Exchange]) -> set[str]:
-    ids = msgspec.json.encode([exchange.request_id for exchange in exchanges]).decode()
-    seen = {known for (known,) in connection.execute(_KNOWN, (ids,))}
-    new = [exchange for exchange in exchanges if exchange.request_id not in seen]
-    _together(connection, _insert, [_values(exchange) for exchange in new])
-    return {exchange.request_id for exchange in new}
+def _insert_new(connection: sqlite3.Connection, exchanges: Sequence[Exchange]) -> set[str]:
+    """As if none were known, which is so but after a crash; else it all begins anew, and looks first."""
+    rows = [_values(exchange) for exchange in exchanges]
+    try:
+        _together(connection, _insert, rows)
+    except sqlite3.IntegrityError:
+        connection.execute(_BEGIN)
+        rows = _unknown(connection, rows)
+        _together(connection, _insert, rows)
+    return {row[_REQUEST_ID] for row in rows}
+
+
+def _unknown(connection: sqlite3.Connection, rows: Sequence[list[Any]]) -> list[list[Any]]:
+    ids = msgspec.json.encode([row[_REQUEST_ID] for row in rows]).decode()
+    known = {request_id for (request_id,) in connection.execute(_KNOWN, (ids,))}
+    return [row for row in rows if row[_REQUEST_ID] not in known]
 
 
 def _together(connection: sqlite3.Connection, statement: Callable[[int], str], rows: Sequence[Sequence[Any]]) -> None:
