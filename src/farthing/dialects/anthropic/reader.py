@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -11,6 +12,7 @@ from farthing.dialects.anthropic.answer import AnswerBlock, WireUsage, decode_us
 from farthing.dialects.anthropic.errors import stream_error
 from farthing.dialects.anthropic.generations import REDACTED
 from farthing.dialects.base import Event, Piece
+from farthing.dialects.stencil import SAMPLE, Stencil
 from farthing.domain.chat import (
     Completed,
     Delta,
@@ -65,20 +67,23 @@ class _OpenCall:
 
 _EVENT = msgspec.json.Decoder(_Wired)
 _NOTHING: tuple[Delta, ...] = ()
+_CHANGE = "content_block_delta"
 
 
 class Reader:
     """Reads one stream. Events of unknown type are skipped: the vendor may add some at any time."""
 
-    __slots__ = ("_calls", "_handlers", "_is_complete", "_open", "_report")
+    __slots__ = ("_calls", "_handlers", "_is_complete", "_open", "_report", "_stencil")
 
     def __init__(self) -> None:
         self._is_complete = False
         self._report = WireUsage()
         self._calls = 0
         self._open: dict[int, _OpenCall] = {}
+        self._stencil: Stencil | None = None
+        """That of events which say a text."""
         self._handlers: dict[str, Callable[[_Wired], Sequence[Delta]]] = {
-            "content_block_delta": self._change,
+            _CHANGE: self._change,
             "content_block_start": self._begin_block,
             "content_block_stop": self._end_block,
             "message_start": self._begin,
@@ -89,18 +94,32 @@ class Reader:
 
     def read(self, event: Event) -> Piece:
         """What this event says."""
+        stencil = self._stencil
+        if stencil is not None and (text := stencil.text(event.data)) is not None:
+            return Piece((TextDelta(text),), event.raw)
         try:
             wired = _EVENT.decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UpstreamInvalid("The provider's stream holds an event that is none of the Messages API.") from None
         handler = self._handlers.get(wired.type)
-        return Piece(_NOTHING if handler is None or self._is_complete else handler(wired), event.raw)
+        deltas = _NOTHING if handler is None or self._is_complete else handler(wired)
+        if stencil is None and deltas and wired.type == _CHANGE:
+            self._learn(event.data, deltas[0])
+        return Piece(deltas, event.raw)
 
     def close(self) -> Sequence[Delta]:
         """Nothing more, if the end mark was seen."""
         if not self._is_complete:
             raise UpstreamInterrupted("The provider's stream ended before the answer did.")
         return _NOTHING
+
+    def _learn(self, data: bytes, said: Delta) -> None:
+        """Remembers how this event looks, where it says a text and would say another one in its place."""
+        if not isinstance(said, TextDelta) or (stencil := Stencil.around(data, said.text)) is None:
+            return
+        with suppress(msgspec.DecodeError):
+            if self._change(_EVENT.decode(stencil.filled(SAMPLE))) == (TextDelta(SAMPLE),):
+                self._stencil = stencil
 
     def _begin(self, wired: _Wired) -> Sequence[Delta]:
         message = wired.message
@@ -152,7 +171,7 @@ class Reader:
         return usage if reason is None else (Finished(reason), *usage)
 
     def _end(self, _: _Wired) -> Sequence[Delta]:
-        self._is_complete = True
+        self._is_complete, self._stencil = True, None
         return (Completed(),)
 
     def _fail(self, wired: _Wired) -> Sequence[Delta]:

@@ -1,0 +1,132 @@
+"""Events that are like the one before but for their text: understood without decoding, and never otherwise."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farthing.dialects import UPSTREAM
+from farthing.dialects.base import Event
+from farthing.dialects.stencil import SAMPLE, Stencil
+from farthing.domain.errors import UpstreamError
+
+OPENAI = b'{"id":"a","object":"chat.completion.chunk","choices":[{"index":1,"delta":{"content":"%b"}%b}],"usage":null}'
+ANTHROPIC = b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%b"%b}}'
+PADDED = OPENAI[:-1] + b',"obfuscation":"%b"}'
+SHAPES = {"openai": OPENAI, "anthropic": ANTHROPIC}
+CONTENT = st.one_of(
+    st.text().map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.text().map(lambda text: json.dumps(text)[1:-1].encode()),
+    st.binary(),
+    st.sampled_from([b"a", b" word", b"content", b"text", b"", b'","finish_reason":"stop', b"caf\xc3\xa9", b"\x7f"]),
+)
+MORE = st.sampled_from([b"", b',"logprobs":null', b',"stop_reason":"end_turn"', b',"finish_reason":"stop"', b","])
+
+
+def reader(dialect: str) -> Any:
+    """One that has heard the beginning of a stream."""
+    made = UPSTREAM[dialect].stream_reader()
+    if dialect == "openai":
+        heard(made, OPENAI % (b"", b""))
+    return made
+
+
+def heard(reader: Any, data: bytes, name: bytes = b"") -> tuple[Any, Any]:
+    """What it understands, or why it does not."""
+    try:
+        piece = reader.read(Event(name, data, b"data: %b\n\n" % data))
+    except UpstreamError as error:
+        return error, str(error)
+    return [*piece.deltas], piece.raw
+
+
+@pytest.mark.parametrize("dialect", SHAPES)
+@given(said=st.lists(st.tuples(CONTENT, MORE), max_size=12))
+def test_a_stream_means_what_it_means_event_by_event(dialect: str, said: list[tuple[bytes, bytes]]) -> None:
+    """Whatever it holds, a reader that remembers understands what one does that forgets."""
+    remembers, forgets = reader(dialect), reader(dialect)
+    for content in said:
+        data = SHAPES[dialect] % content
+        forgets._stencil = None
+        first, second = heard(remembers, data), heard(forgets, data)
+        assert (str(first[0]), first[1]) == (str(second[0]), second[1])
+
+
+@given(said=st.lists(st.tuples(CONTENT, MORE, st.one_of(st.from_regex(rb"[A-Za-z0-9]+", fullmatch=True), CONTENT))))
+def test_padding_is_of_no_meaning(said: list[tuple[bytes, bytes, bytes]]) -> None:
+    """OpenAI adds some to each event, of another length each time."""
+    remembers, forgets = reader("openai"), reader("openai")
+    for content in said:
+        forgets._stencil = None
+        first, second = heard(remembers, PADDED % content), heard(forgets, PADDED % content)
+        assert (str(first[0]), first[1]) == (str(second[0]), second[1])
+
+
+def test_a_padded_text_is_recognised_after_the_first() -> None:
+    """Whatever its padding is, as long as that are letters and digits."""
+    remembers = reader("openai")
+    heard(remembers, PADDED % (b"first", b"", b"x8A"))
+    paddings = (b"0aZ", b"y", b"", b"a b", b'a"')
+    texts = [remembers._stencil.text(PADDED % (b" next", b"", padding)) for padding in paddings]
+    assert texts == [" next", " next", None, None, None]
+    assert remembers._stencil.text(OPENAI % (b" next", b"")) is None
+
+
+@pytest.mark.parametrize("dialect", SHAPES)
+def test_a_text_is_recognised_after_the_first(dialect: str) -> None:
+    """Nothing is decoded for it; what needs it still is."""
+    remembers, shape = reader(dialect), SHAPES[dialect]
+    heard(remembers, shape % (b"first", b""))
+    stencil = remembers._stencil
+    texts = [
+        stencil.text(shape % (text, b"")) for text in (b" next", b"caf\xc3\xa9", b'a"b', b"\\n", b"\xff", b"\n", b"")
+    ]
+    assert texts == [" next", "café", None, None, None, None, None]
+    assert stencil.text(shape % (b"next", b',"logprobs":null')) is None
+    [delta], _ = heard(remembers, shape % (b"\\n", b""))
+    assert delta.text == "\n"
+
+
+def test_the_end_and_errors_are_seen_as_ever() -> None:
+    """After the end mark nothing is said, and an event that is named an error is one."""
+    openai, anthropic = reader("openai"), reader("anthropic")
+    heard(openai, OPENAI % (b"first", b""))
+    assert isinstance(heard(openai, OPENAI % (b"next", b""), b"error")[0], UpstreamError)
+    assert heard(openai, b"[DONE]")[0]
+    assert not heard(openai, OPENAI % (b"next", b""))[0]
+    heard(anthropic, ANTHROPIC % (b"first", b""))
+    assert heard(anthropic, b'{"type":"message_stop"}')[0]
+    assert not heard(anthropic, ANTHROPIC % (b"next", b""))[0]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "data"),
+    [
+        ("openai", b'{"choices":[{"delta":{"content":"same"}}],"model":"same"}'),
+        ("openai", b'{"x":"y:","id":"a","choices":[{"delta":{"content" : "\\u002c"}}]}'),
+        ("openai", b'{"note":"same","choices":[{"delta":{"content":"\\u0073ame"}}]}'),
+        ("openai", b'{"choices":[{"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}'),
+        ("openai", b'{"choices":[{"delta":{"reasoning":"thought"}}]}'),
+        ("openai", b'{"choices":[{"delta":{"content":"a","x":NaN}}]}'),
+        ("anthropic", b'{"type":"content_block_delta","x":"y:","delta":{"type":"text_delta","text" : "\\u002c"}}'),
+        ("anthropic", b'{"type":"content_block_delta","n":"a","delta":{"type":"text_delta","text":"\\u0061"}}'),
+        ("anthropic", b'{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"a"}}'),
+        ("anthropic", b'{"type":"content_block_start","content_block":{"type":"text","text":"a"}}'),
+    ],
+)
+def test_nothing_is_learned_where_a_text_may_not_be_where_it_seems(dialect: str, data: bytes) -> None:
+    """Twice in the event, elsewhere than it seems, beside another, or no text at all."""
+    remembers = reader(dialect)
+    assert heard(remembers, data)[0]
+    assert remembers._stencil is None
+
+
+def test_a_stencil_is_filled_again() -> None:
+    """With any text that JSON takes as it is."""
+    stencil = Stencil.around(b'{"text": "a"}', "a")
+    assert stencil is not None
+    assert stencil.filled(SAMPLE) == b'{"text": "%b"}' % SAMPLE.encode()
