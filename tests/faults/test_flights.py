@@ -81,7 +81,11 @@ async def test_a_failed_purchase_fails_nobody_else_for_long(rig: Rig) -> None:
     assert {each.status for each in failed} == {503}
     assert len(rig.vendors.entries()) <= 2
     rig.vendors.be(a=Mood())
-    assert (await send(replace(asks[0], user="next"), site.gateway.port)).is_complete
+    answered = await send(replace(asks[0], user="next"), site.gateway.port)
+    assert answered.is_complete
+    heard = [*failed, answered]
+    await site.books.settled(len(heard))
+    await check(site.books, heard, rig.vendors.entries(), allowed=frozenset({503}), attempts=False)
 
 
 @pytest.mark.long
@@ -107,8 +111,7 @@ async def test_no_part_of_an_answer_is_kept_for_the_whole(
                 leave_after_s=dice.random() * 0.12 if is_left else None,
             )
         )
-    for start in range(0, number, 20):
-        await together(asks[start : start + 20], site.ports)
+    broken = [heard for start in range(0, number, 20) for heard in await together(asks[start : start + 20], site.ports)]
     again = await together(
         [
             replace(ask, user=f"a{ask.user}", wish=wish, leave_after_s=None)
@@ -117,6 +120,8 @@ async def test_no_part_of_an_answer_is_kept_for_the_whole(
         site.ports,
     )
     assert all(each.text == text(each.ask.wish) for each in again)
+    await site.books.settled(sum(each.is_complete for each in [*broken, *again]))
+    await check(site.books, [*broken, *again], rig.vendors.entries(), allowed=frozenset({504}), attempts=False)
     kept = sum(each.headers["x-farthing-cache"] == "hit" for each in again)
     rig.tell(
         "F23",

@@ -159,6 +159,7 @@ async def test_too_much_is_refused_and_who_asks_for_little_is_not(rig: Rig) -> N
         seen = await storm(crowd, peak, 3.0)
         seen.check(peak, 3.0)
         await recovery(crowd)
+        assert await crowd.site.books.unsummed() == (0, 0)
         figures = await asyncio.to_thread(crowd.figures)
         assert figures["share"] >= 0.9 * seen.noisy.statuses["503"]
 
@@ -176,6 +177,7 @@ async def test_a_gateway_does_what_it_can_of_three_times_as_much(rig: Rig, *, is
         seen = await storm(crowd, peak, seconds)
         back_s = await recovery(crowd)
         seen.check(peak, seconds)
+        assert await crowd.site.books.unsummed() == (0, 0)
         shed_s = percentile([probe.seconds for probe in seen.refused], 0.99)
         served = (seen.noisy.requests + sum(each.requests for each in seen.quiet)) / seconds
         added_s = max(each.latency_us.p99 for each in seen.quiet) / 1e6 - alone.latency_us.p99 / 1e6

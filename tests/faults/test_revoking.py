@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.faults.rig.books import check
 from tests.faults.rig.load import Ask, Heard, Holder, percentile, send, until
 from tests.faults.rig.site import Rig, Site
 from tests.faults.rig.words import Wish
@@ -74,8 +75,8 @@ class Pester:
         await until(is_told, within_s=60)
 
 
-async def follow(site: Site, admin: Admin, holder: Holder, kind: str) -> float:
-    """Seconds from the change to the last request that was accepted."""
+async def follow(site: Site, admin: Admin, holder: Holder, kind: str) -> tuple[float, list[Heard]]:
+    """Seconds from the change to the last request that was accepted, and all that was heard."""
     pester = Pester(site, holder)
     budget = await limited(admin, holder) if kind == "budget cut" else ""
     changed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -86,7 +87,7 @@ async def follow(site: Site, admin: Admin, holder: Holder, kind: str) -> float:
     assert {each.status for each in pester.heard} == {200, REFUSED[kind]}
     await asyncio.sleep(2 * EFFECTIVE_S)
     assert {await pester.ask() for _ in range(2 * LAST)} == {REFUSED[kind]}
-    return max(each.began for each in pester.heard if each.status == 200) - changed.result()
+    return max(each.began for each in pester.heard if each.status == 200) - changed.result(), pester.heard
 
 
 @pytest.mark.timeout(300)
@@ -99,14 +100,18 @@ async def test_what_is_taken_away_is_gone_everywhere_within_a_second(
     number = 204 if rig.is_full else len(KINDS)
     environment = {"FARTHING_MASTER_KEY": MASTER}
     site = await rig.start(postgres_database, instances=2, workers=2, keys=number, redis=redis, environment=environment)
-    delays = list[float]()
+    followed = list[tuple[float, list[Heard]]]()
     headers = {"authorization": f"Bearer {MASTER}"}
     async with aiohttp.ClientSession(site.gateway.url, headers=headers) as admin:
         for start in range(0, number, AT_ONCE):
             some = enumerate(site.holders[start : start + AT_ONCE])
-            delays += await asyncio.gather(
+            followed += await asyncio.gather(
                 *(follow(site, admin, holder, KINDS[place % len(KINDS)]) for place, holder in some)
             )
+    delays = [seconds for seconds, _ in followed]
+    heard = [each for _, of_one in followed for each in of_one]
+    await site.books.settled(sum(each.is_complete for each in heard))
+    await check(site.books, heard, rig.vendors.entries())
     rig.tell(
         f"F28 {way}",
         f"{number} keys revoked, cut short or forbidden their model, under load on 2 x 2 workers: last accepted "

@@ -21,11 +21,11 @@ from msgspec import Struct
 
 from farthing.store import migrate, migrations
 from tests.faults.rig.balancer import Balancer
-from tests.faults.rig.books import Books
+from tests.faults.rig.books import Books, check
 from tests.faults.rig.cluster import gateway, settings, workers
 from tests.faults.rig.load import Ask, Load, until
 from tests.faults.rig.site import Rig
-from tests.faults.rig.words import Wish
+from tests.faults.rig.words import Entry, Wish
 from tests.servers.gateway import Gateway
 
 RATE = 50.0
@@ -34,6 +34,8 @@ ROOT = Path(__file__).parents[2]
 LOCK_WAIT_S = 0.2
 KEPT_OPEN = 10
 """Clients that keep their connection and ask again and again."""
+STEADY = "k"
+"""With which the names of what these ask begin."""
 MORE = "lame_duck_s = 2\n"
 LOCKS = (
     "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - waitstart)), 0)::float8 FROM pg_locks"
@@ -66,7 +68,7 @@ class Steady:
                 over.set()
 
     async def _ask(self, session: aiohttp.ClientSession, number: int, over: asyncio.Event) -> None:
-        wish = msgspec.json.encode(Wish(nonce=f"k{number}", chunks=2, first_ms=20)).decode()
+        wish = msgspec.json.encode(Wish(nonce=f"{STEADY}{number}", chunks=2, first_ms=20)).decode()
         body = {"model": "model-a", "messages": [{"role": "user", "content": wish}]}
         while not over.is_set():
             try:
@@ -78,6 +80,11 @@ class Steady:
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.15):
                     await over.wait()
+
+
+def without_steady(rig: Rig) -> dict[str, Entry]:
+    """What the vendor was asked beside what those asked who kept their connection."""
+    return {name: entry for name, entry in rig.vendors.entries().items() if not entry.nonce.startswith(STEADY)}
 
 
 def complaints(load: Load) -> list[str]:
@@ -97,6 +104,8 @@ async def test_workers_are_replaced_under_load(rig: Rig) -> None:
         waited = await until(lambda: before.isdisjoint(workers(site.gateway)), within_s=30)
     assert complaints(load) == []
     assert set(steady.statuses) == {200}
+    await site.books.settled(len(load.heard) + steady.statuses[200])
+    await check(site.books, load.heard, without_steady(rig))
     rig.tell(
         "F04 workers",
         f"both of 2 workers replaced in {waited:.1f} s at {RATE:g} requests/s beside {KEPT_OPEN} kept connections: "
@@ -210,7 +219,7 @@ async def test_a_release_is_rolled_out_and_back_under_load(
     rig: Rig, postgres_database: str, earlier: Mapping[str, str]
 ) -> None:
     """Old instances serve on the new schema beside new ones, and again after the way back."""
-    answers, longest = 0, 0.0
+    answers, longest, known = 0, 0.0, set[str]()
     old_revision, has_lame_duck = await known_to(earlier)
     old = Release(earlier, has_lame_duck)
     assert old_revision != migrations.HEAD
@@ -229,6 +238,9 @@ async def test_a_release_is_rolled_out_and_back_under_load(
                 await rollout.replace_all(old)
             await rollout.remove()
         assert complaints(load) == []
+        entries = rig.vendors.entries()
+        await check(Books(postgres_database), load.heard, {name: entries[name] for name in entries.keys() - known})
+        known |= entries.keys()
         rig.gate("seconds that anybody waits for a lock", max(waits), LOCK_WAIT_S)
         answers += len(load.heard)
         longest = max(longest, *waits)
@@ -257,6 +269,7 @@ async def test_instances_are_replaced_under_load(rig: Rig, postgres_database: st
     assert set(steady.statuses) == {200}
     answers = len(load.heard) + steady.statuses[200]
     assert await Books(postgres_database).count() == answers
+    await check(Books(postgres_database), load.heard, without_steady(rig))
     rig.tell(
         "F04 instances",
         f"2 instances replaced 5 times at {RATE:g} requests/s beside {KEPT_OPEN} kept connections: {answers} answers, "

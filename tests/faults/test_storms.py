@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.faults.rig.books import check
 from tests.faults.rig.load import Ask, Heard, Load, send, until
 from tests.faults.rig.phases import Phase
 from tests.faults.rig.site import Rig, Site
@@ -17,6 +18,12 @@ MOST_PER_REQUEST = 1.10
 REPEATS_AT_ONCE = 10
 """That may be made before any traffic has earned them."""
 RECOVERY_S = 2.0
+PAUSE_S = 2
+"""That the vendor asks for."""
+ON_THE_WAY_S = 0.05
+"""In which a first refusal has reached the worker that asked."""
+SOFTLY_S, SHARE = 0.1, 0.10
+"""Of the requests that a pause has kept away, so many may come in the first moment after it."""
 
 
 def maker(number: int, _dice: object) -> Ask:
@@ -75,14 +82,39 @@ async def test_a_storm_of_429_is_sat_out(rig: Rig) -> None:
     assert all(1 <= float(each.headers["retry-after"]) <= 2 for each in told)
     assert good(Phase(after + back_s, after + back_s + after_s).of(load.heard)) == 1.0
     hits = len(within(entries, both))
+    inside, first = pauses_kept(load.heard, within(entries, one, "a"))
+    await site.books.settled(len(load.heard))
+    await check(site.books, load.heard, entries, allowed=frozenset({503}), attempts=False)
     rig.tell(
         "F19",
         f"{len(load.heard)} requests; one of two refusing {storm:.0f} s: {100 * good(one.of(load.heard)):.1f}% "
         f"answered; "
         f"both: {len(told)} told to wait at most 2 s, vendor asked {hits} times; {asked / requests:.2f} attempts a "
-        f"request; all answered {back_s:.1f} s after the end",
+        f"request; {inside} attempts in a pause beyond those under way, {100 * first:.0f}% of its requests "
+        f"in the first {SOFTLY_S} s after it; all answered {back_s:.1f} s after the end",
     )
     rig.gate("seconds until all are answered", back_s, RECOVERY_S)
+    rig.gate("attempts in a pause beyond those under way at its begin", inside, 0)
+    rig.gate("share of a pause's requests that come in the first moment after it", first, SHARE)
+
+
+def pauses_kept(heard: list[Heard], asked: list[Entry]) -> tuple[int, float]:
+    """The most attempts in a pause that were not under way at its begin, and the share that came right after it.
+
+    `asked` are those of a deployment that refuses everybody.
+    """
+    inside, first, begins = 0, 0.0, 0.0
+    moments = sorted(entry.at for entry in asked)
+    for at in moments:
+        if at < begins + PAUSE_S:
+            continue
+        begins = at
+        under_way = sum(each.began < begins + ON_THE_WAY_S < each.ended for each in heard)
+        pause = Phase(begins, begins + PAUSE_S)
+        inside = max(inside, sum(begins + ON_THE_WAY_S < each < pause.ended for each in moments) - under_way)
+        soon = sum(pause.ended <= each < pause.ended + SOFTLY_S for each in moments)
+        first = max(first, soon / max(1, len(pause.of(heard))))
+    return inside, first
 
 
 FAR = "Sat, 21 Nov 2099 10:00:00 GMT"
@@ -130,6 +162,8 @@ async def test_an_overloaded_vendor_is_not_left_alone_altogether(rig: Rig) -> No
     assert attempts <= 3
     back = next(seconds for seconds in range(13) if good(Phase(after + seconds, after + 12).of(load.heard)) >= 0.999)
     assert {each.status for each in load.heard if not each.is_complete} <= {503, 502, 429}
+    await site.books.settled(len(load.heard))
+    await check(site.books, load.heard, entries, allowed=frozenset({502, 503}), attempts=False)
     rig.tell(
         "F20",
         f"529 for half of the answers on all three: {100 * good(heard):.1f}% answered with {attempts:.2f} attempts a "
@@ -156,5 +190,7 @@ async def test_the_only_deployment_is_asked_again_within_bounds(rig: Rig) -> Non
         f"{attempts:.2f} attempts a request",
     )
     assert {each.status for each in load.heard if not each.is_complete} <= {503, 529}
+    await site.books.settled(len(load.heard))
+    await check(site.books, load.heard, rig.vendors.entries(), allowed=frozenset({503, 529}), attempts=False)
     assert attempts <= MOST_PER_REQUEST + REPEATS_AT_ONCE / len(load.heard)
     assert answered >= 0.53

@@ -16,14 +16,15 @@ POOL_SIZE = 10
 class PgBouncer(Server):
     """PgBouncer on a private port; nothing a production set-up would have to allow is allowed here."""
 
-    def __init__(self, postgres: Postgres) -> None:
+    def __init__(self, postgres: Postgres, *, through: int | None = None) -> None:
+        """`through` is the port by which PostgreSQL is reached, if not its own."""
         folder, port = private_folder("pgbouncer"), free_port()
         users, settings = folder / "users", folder / "pgbouncer.ini"
         users.write_text(f'"{USER}" ""\n', encoding="utf-8")
         settings.write_text(
             textwrap.dedent(f"""
             [databases]
-            * = host=127.0.0.1 port={postgres.port} user={USER}
+            * = host=127.0.0.1 port={through or postgres.port} user={USER}
             [pgbouncer]
             listen_addr = 127.0.0.1
             listen_port = {port}

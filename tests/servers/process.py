@@ -94,6 +94,8 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._frozen = False
         self._guard: subprocess.Popen[bytes] | None = None
+        self.statuses: list[int | None] = []
+        """With which it ended each time it was told to; None where it had to be killed."""
 
     @property
     def log(self) -> Path:
@@ -139,6 +141,7 @@ class Server:
         if self._process and self.running:
             self._process.send_signal(self.stop_signal)
             _until(lambda: not self.running, STOP_SECONDS)
+            self.statuses.append(self._process.poll())
         self.kill()
 
     def kill(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,6 +97,19 @@ class Books:
             await asyncio.sleep(QUIET_S)
         return waited
 
+    async def unsummed(self) -> tuple[int, int]:
+        """By how many requests and nano-dollars the sums by day differ from the rows, once no more of these come."""
+        await self.settled()
+        [[requests, cost]] = await self._ask("SELECT count(*), coalesce(sum(cost), 0) FROM requests")
+        summed = "SELECT sum(requests), sum(cost) FROM value_metrics WHERE dimension = 'total' AND grain = 1440"
+        [[counted, charged]] = await self._ask(summed)
+        return int(requests) - int(counted), int(cost) - int(charged)
+
+    async def held(self) -> int:
+        """Nano-dollars that workers have set aside."""
+        [[held]] = await self._ask("SELECT coalesce(sum(amount), 0) FROM budget_leases")
+        return int(held)
+
     async def days(self) -> list[Any]:
         """The days on which there were requests, in their order."""
         return [day for [day] in await self._ask("SELECT DISTINCT DATE(created_at) FROM requests ORDER BY 1")]
@@ -159,12 +173,17 @@ async def check(
             _check_answer(each, by_user, entries)
         _check_canaries(each)
     unasked = _check_vendor(heard, rows, entries, attempts=attempts)
-    for grain in (1, 60, 1440):
-        sums = await books.sums(grain)
-        expected = summed(rows)
-        assert {place: sums.get(place) for place in expected} == expected, f"O3: grain {grain}"
+    await check_sums(books, rows)
     complete = sum(each.is_complete for each in heard)
     return Verdict(len(rows), complete, Counter(row.status for row in rows), unasked)
+
+
+async def check_sums(books: Books, rows: Sequence[Row]) -> None:
+    """O3: the sums by minute, hour and day are those of the rows."""
+    expected = summed(rows)
+    for grain in (1, 60, 1440):
+        sums = await books.sums(grain)
+        assert {place: sums.get(place) for place in expected} == expected, f"O3: grain {grain}"
 
 
 def _once(rows: Sequence[Row]) -> dict[str, Row]:
@@ -189,9 +208,8 @@ def _check_answer(heard: Heard, by_user: Mapping[str, Row], entries: Mapping[str
 
 def _check_canaries(heard: Heard) -> None:
     assert PROVIDER_KEY.encode() not in heard.body, "O5: the vendor's key was told"
-    own = heard.ask.wish.canary
-    foreign = {canary(f"tenant{number}") for number in range(10)} - {own}
-    assert not any(each.encode() in heard.body for each in foreign), f"O4: {heard.ask.user} heard another tenant"
+    foreign = set(re.findall(canary(".*?"), heard.body.decode(errors="replace"))) - {heard.ask.wish.canary}
+    assert not foreign, f"O4: {heard.ask.user} heard {foreign}"
 
 
 def _check_vendor(heard: Sequence[Heard], rows: Sequence[Row], entries: Mapping[str, Entry], *, attempts: bool) -> int:

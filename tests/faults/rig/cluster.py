@@ -150,11 +150,12 @@ def vitals(pids: Sequence[int]) -> Vitals:
     return Vitals(memory, files, ticks / os.sysconf("SC_CLK_TCK"))
 
 
-def callers_of(pid: int) -> set[int]:
-    """The clients' ports of the connections that a process has taken."""
+def callers_of(pid: int, *, at: int | None = None) -> set[int]:
+    """The far ports of a process's connections: of all, or of those that it has taken `at` a port of its own."""
     inodes = {match[1] for link in _links(pid) if (match := re.match(r"socket:\[(\d+)\]", link))}
     rows = (line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
-    return {int(row[2].rpartition(":")[2], 16) for row in rows if row[9] in inodes}
+    ends = [[int(row[side].rpartition(":")[2], 16) for side in (1, 2)] for row in rows if row[9] in inodes]
+    return {far for own, far in ends if at is None or (own == at and far)}
 
 
 def _links(pid: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ SEED = 20_261_121
 """Of the short rows, which are the same every time."""
 _SEEN = pytest.StashKey[dict[str, str]]()
 _CHOSEN = pytest.StashKey[int]()
+PASSED = pytest.StashKey[bool]()
+"""Whether a row itself has nothing to complain about, before it is looked at what it leaves."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +48,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(longer * limit.args[0]), append=False)
     if not config.getoption("--faults"):
         items[:] = [item for item in items if item.get_closest_marker("long") is None]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remembers whether the row has passed."""
+    report = yield
+    if call.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -22,6 +22,8 @@ class Faults(Struct):
     """What is done to the bytes, in both directions; may be changed at any time."""
 
     latency_s: float = 0.0
+    jitter_s: float = 0.0
+    """By up to so much more, by chance."""
     rate: int = 0
     """Bytes a second for each connection and direction; 0 is as fast as it goes."""
     slice: int = 0
@@ -111,8 +113,8 @@ class FaultProxy:
         while data := await reader.read(PIECE):
             faults = self.faults
             await self._flowing.wait()
-            if faults.latency_s:
-                await asyncio.sleep(faults.latency_s)
+            if faults.latency_s or faults.jitter_s:
+                await asyncio.sleep(faults.latency_s + faults.jitter_s * self._dice.random())
             if faults.reset and self._dice.random() < faults.reset:
                 _reset(writer)
                 raise ConnectionResetError

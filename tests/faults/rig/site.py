@@ -36,8 +36,9 @@ class Site:
 StartSite = Callable[..., Awaitable[Site]]
 """Starts `instances` gateways of `workers` each over a database, reached at the URL `database` where one is given.
 
-`keys` is how many keys there are, `budget` the one that the first of them has from the beginning, `text` what
-`settings` takes (by default the vendor is deployment `a`), and all else is as for `gateway`.
+`keys` is how many keys there are (8, in the whole matrix 200 of 50 tenants), `budget` the one that the first has
+from the beginning, `text` what `settings` takes (by default the vendor is deployment `a`), and all else is as for
+`gateway`.
 """
 
 
@@ -54,7 +55,7 @@ class Rig(Struct, frozen=True):
     longer: int
     """How many times longer than usual rows with rounds are played."""
     missed: list[str]
-    """The gates that it has missed."""
+    """The gates that it has missed, and what was wrong when it was over."""
 
     def gate(self, what: str, seen: float, most: float) -> None:
         """Holds a time or a size to its most, in the whole matrix alone: the short part runs on busy machines.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -32,6 +33,8 @@ class Trouble(Struct, frozen=True):
     watch: Stopwatch
     memory: int
     """Bytes by which the workers grew."""
+    cpu_ms: tuple[float, float]
+    """Of the workers, for a request before and during the trouble."""
     drained_s: float
     """Seconds from the end of the trouble until the ledger had every row."""
     verdict: Verdict
@@ -62,13 +65,15 @@ async def through(
     load, watch = Load(site.ports, standard(site.holders), rate=RATE, seed=rig.seed), Stopwatch()
     async with load.running():
         await asyncio.sleep(0.5)
+        pids = workers(site.gateway)
+        held = [vitals(pids)]
         with watch.during("calm"):
             await asyncio.sleep(5.0 if rig.is_full else 1.0)
-        before = vitals(workers(site.gateway)).memory
+        held.append(vitals(pids))
         await begin()
         with watch.during("trouble"):
             await during()
-        grown = vitals(workers(site.gateway)).memory - before
+        held.append(vitals(pids))
         await end()
         expected = len(load.heard)
         drained = await site.books.reached(expected, within_s=PATIENCE_S)
@@ -76,7 +81,9 @@ async def through(
     assert not failed, f"{len(failed)} failed: {failed[0].problem} {failed[0].status} {failed[0].body[:200]!r}"
     await site.books.settled(len(load.heard))
     verdict = await check(site.books, load.heard, rig.vendors.entries())
-    seen = Trouble(site, load, watch, grown, drained, verdict)
+    grown, used = held[2].memory - held[1].memory, [1000 * (b.cpu_s - a.cpu_s) for a, b in pairwise(held)]
+    calm, trouble = (len(watch[name].of(load.heard)) for name in ("calm", "trouble"))
+    seen = Trouble(site, load, watch, grown, (used[0] / calm, used[1] / trouble), drained, verdict)
     rig.gate("seconds until every row is there", drained, DRAINED_S)
     rig.gate("bytes the workers grew by", grown, MEMORY_MOST)
     if added_ms is not None:

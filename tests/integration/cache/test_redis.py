@@ -106,7 +106,7 @@ async def test_a_redis_that_is_slow_at_the_start_is_not_taken_for_away(
     async def slowly() -> object:
         if len(pool._in_use_connections) == few:
             await asyncio.Event().wait()
-        return await connect()
+        return await connect()  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(pool, "get_connection", slowly)
     await link.warm_up(within_s=1)
