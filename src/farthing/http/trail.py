@@ -44,13 +44,14 @@ def tell(request: Request, response: Response) -> None:
         "role": caller.role,
         "by_tenant": caller.tenant,
         "action": request.scope["endpoint"].__name__,
-        **_target(request.path_params, response.body),
+        **target_of(request.path_params, response.body),
         "fields": sorted({*getattr(request.state, "fields", ()), *request.query_params}),
     }
     logger.info("change", extra={"facts": facts})
 
 
-def _target(path: Mapping[str, Any], body: bytes | memoryview) -> dict[str, Any]:
+def target_of(path: Mapping[str, Any], body: bytes | memoryview) -> dict[str, Any]:
+    """What a request was about: the ids in its address, and those that its answer tells."""
     try:
         answer = json.decode(body, type=_Target)
     except MsgspecError:

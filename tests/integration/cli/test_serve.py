@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -18,7 +19,14 @@ from typing import IO, Any
 
 import pytest
 
+from farthing.app.keyfile import KeyFile, Known
+from farthing.app.storage import shared_secret
+from farthing.background.clock import SystemClock
 from farthing.domain.catalogue import VIRTUAL_MODELS
+from farthing.domain.keys import Caller, Key
+from farthing.domain.secrets import RANDOM_BYTES, digest, mint
+from farthing.domain.tenancy import KeyChanges
+from farthing.settings import Settings, load
 from tests.integration.cli.conftest import PROGRAM, Program, environment
 from tests.servers.process import free_port
 
@@ -264,6 +272,42 @@ def test_a_master_key_that_can_be_guessed_is_not_shown_to_others(program: Progra
     running = serve("serve", FARTHING_MASTER_KEY="k")
     running.read_until("ready in ")
     assert asks(running.port, "k")
+
+
+def test_a_key_that_this_host_knew_is_enough_while_the_database_is_away(
+    program: Program, serve: Serve, tmp_path: Path
+) -> None:
+    """Others may reach a gateway that starts without its database, where one of its keys is known."""
+    away = {"DATABASE_URL": f"postgresql://farthing@127.0.0.1:{free_port()}/farthing"}
+    (tmp_path / "farthing.toml").write_text(f'[server]\nhost = "0.0.0.0"\n{LOCAL}')
+    said = program("serve", "--port", "0", **away)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "farthing doctor looks closer" in said.stderr
+    secret = mint(bytes(RANDOM_BYTES))
+    remember(load(tmp_path / "farthing.toml", environment(tmp_path, away)), secret)
+    running = serve("serve", **away)
+    running.read_until("ready in ")
+    assert asks(running.port, secret)
+    assert running.get("/readyz")[0] == 200
+    assert running.get("/v1/models")[0] == 503
+
+
+def remember(settings: Settings, secret: str) -> None:
+    """The key as a worker of this host would have written it down."""
+    assert settings.key_file is not None
+    key = Key(caller=Caller(tenant="acme", key_id="a"), name="a", hint="…")
+    now_us = SystemClock().now_us()
+    known = Known(
+        at_us=now_us,
+        changes=KeyChanges(number=1, keys={digest(secret): key}, has_all=True, tenants=(), teams=()),
+        owners=(),
+        budgets=(),
+        spent={},
+        spent_at_us=now_us,
+    )
+    file = KeyFile(settings.key_file, shared_secret(settings), SystemClock())
+    asyncio.run(file.keep(1, lambda: known))
+    file.release()
 
 
 CARELESS = """

@@ -10,7 +10,7 @@ import pytest
 
 from farthing.http.policy import NEEDED
 from farthing.http.routes import ROUTES
-from farthing.http.trail import is_told
+from farthing.http.trail import is_told, target_of
 from farthing.telemetry import logs
 from tests.servers.asgi import Answer, Client
 from tests.unit.http.conftest import SECRETS
@@ -119,3 +119,9 @@ def test_every_route_that_changes_something_is_told_or_anybodys() -> None:
     }
     assert quiet == {"POST /feedback", "POST /logout"}
     assert all(not is_told(policy, "GET") for policy in NEEDED)
+
+
+def test_an_answer_that_tells_no_ids_is_no_trouble() -> None:
+    """What stands in the address is enough; the change has been made."""
+    assert target_of({"key_id": "a"}, b"[]") == {"key_id": "a"}
+    assert target_of({}, b'{"team": "x", "secret": "s"}') == {"team": "x"}
