@@ -147,6 +147,8 @@ class Response:
 
     async def read(self, limit: int) -> bytes:
         """The rest of the body. Raises as `chunk`, and `UpstreamInvalid` over `limit` bytes."""
+        if self._source is None and self._failure is None and self.buffered <= limit:
+            return self._taken()
         parts: list[bytes] = []
         size = 0
         try:
