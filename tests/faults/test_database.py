@@ -147,26 +147,36 @@ async def ask(site: Site, holder: Holder, name: str) -> Heard:
     return await send(Ask(user=name, wish=wish, holder=holder, stream=False), site.gateway.port)
 
 
+async def restart(site: Site, way: str) -> None:
+    """Kills all workers, for whom others come, or everything, and starts it anew."""
+    if way == "workers":
+        for pid in workers(site.gateway):
+            os.kill(pid, signal.SIGKILL)
+    else:
+        site.gateway.kill()
+        await asyncio.to_thread(site.gateway.start)
+
+
 @pytest.mark.timeout(180)
 async def test_workers_that_start_while_the_database_is_down_know_the_keys(
     rig: Rig, postgres: Postgres, postgres_database: str
 ) -> None:
-    """F06, all workers killed meanwhile, then the whole gateway: who was let in still is, and who was refused."""
+    """F06, all workers killed meanwhile, then the whole gateway: who was let in still is, and who was refused.
+
+    What is left of a hard budget only the database can tell.
+    """
     site = await rig.start(postgres_database, workers=2, keys=8, environment={"FARTHING_MASTER_KEY": MASTER})
-    revoked, *known = site.holders
+    revoked, bounded, *known = site.holders
+    budget = {"scope": "key", "subject": bounded.key_id, "tenant": bounded.tenant, "window": "day", "limit": "1000"}
+    assert (await administer(site, "POST", "/admin/budgets", budget))[0] == 201
     assert (await administer(site, "DELETE", f"/admin/keys/{revoked.key_id}"))[0] == 200
-    await asyncio.sleep(WRITTEN_S)
+    await asyncio.sleep(WRITTEN_S if rig.is_full else 5 * WRITTEN_S)
     await asyncio.to_thread(postgres.kill)
     await noticed(site)
     loop, heard, restarts = asyncio.get_running_loop(), list[Heard](), list[float]()
     for way in ("workers", "gateway"):
         began = loop.time()
-        if way == "workers":
-            for pid in workers(site.gateway):
-                os.kill(pid, signal.SIGKILL)
-        else:
-            site.gateway.kill()
-            await asyncio.to_thread(site.gateway.start)
+        await restart(site, way)
         asks = [
             ask(site, holder, f"{way} {turn} {place}") for turn in range(SURE) for place, holder in enumerate(known)
         ]
@@ -174,7 +184,9 @@ async def test_workers_that_start_while_the_database_is_down_know_the_keys(
         restarts.append(loop.time() - began)
         assert [each.status for each in answers] == [200] * len(asks), {each.problem for each in answers}
         heard += answers
-        assert {(await ask(site, revoked, f"{way} revoked {turn}")).status for turn in range(SURE)} == {401}
+        for holder, name, status in ((revoked, "revoked", 401), (bounded, "bounded", 503)):
+            refused = [await ask(site, holder, f"{way} {name} {turn}") for turn in range(SURE)]
+            assert {each.status for each in refused} == {status}
         await keep_asking(site, 1)
     await asyncio.to_thread(postgres.mend)
     await site.books.settled(len(heard))
@@ -182,7 +194,8 @@ async def test_workers_that_start_while_the_database_is_down_know_the_keys(
     rig.tell(
         "F06 restart",
         f"all workers killed while the database is down: {len(known)} known keys answered after {restarts[0]:.1f} s; "
-        f"the whole gateway: after {restarts[1]:.1f} s; a revoked key 401, an unknown one 503; {verdict.rows} rows",
+        f"the whole gateway: after {restarts[1]:.1f} s; a revoked key 401, an unknown one and one with a hard "
+        f"budget 503; {verdict.rows} rows",
     )
     rig.gate("seconds until known keys are answered by new workers", restarts[0], RESTART_S)
 
