@@ -139,10 +139,11 @@ def _route(order: Order) -> str:
 
 def _pool(order: Order) -> str:
     """The model; where it is a strategy that chooses, with what key, request and rule let it choose from, and how."""
-    model, allowed, floor = order.chat.model, order.draft.caller.allowed_models, order.call.directives.quality_floor
-    rule, part = order.rule, order.draft.part
-    is_chosen = model in VIRTUAL_MODELS or part is not None
-    if (allowed is None and floor is None and rule is None) or not is_chosen:
+    model, part = order.chat.model, order.draft.part
+    if part is None and model not in VIRTUAL_MODELS:
+        return model
+    rule, allowed, floor = order.rule, order.draft.caller.allowed_models, order.call.directives.quality_floor
+    if allowed is None and floor is None and rule is None:
         return model
     promise = _promising(order, part)
     bounds = (

@@ -34,13 +34,16 @@ class Lane(Connection):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 (the server's own)
         super().__init__(*arguments, **named)
+        self._desk: Desk | None = None
         self._idle_since = 0.0
         self._openings: dict[int, bytes] = {}
         self._default_headers: Pairs = []
 
     def take(self, data: bytes) -> None:
         """Lets a plain request in; all others the server has to look at."""
-        desk = self.application.desk
+        desk = self._desk
+        if desk is None:
+            desk = self._desk = self.application.desk
         if desk is not None and self.is_between:
             end = data.find(HEAD_END) + len(HEAD_END)
             found = desk.heads.find(data[:end])
