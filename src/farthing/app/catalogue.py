@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import get_args
 
 from msgspec.structs import replace
 
 from farthing.domain.catalogue import TIERS, Capability, Catalogue, Model, Tier
-from farthing.domain.pricing import NANO, TOOL_CLASSES, PriceSheet
+from farthing.domain.pricing import NANO, TOOL_CLASSES, PriceData, PriceSheet
 from farthing.domain.secrecy import Secret
 from farthing.ports import Provider, Transport
 from farthing.providers import PROVIDERS, Endpoint, Vendor, VendorModel, load_vendors
@@ -20,6 +20,7 @@ from farthing.providers.prices import (
     context_window,
     context_windows,
     next_change,
+    price_data,
     price_for,
     sheet_from_usd,
 )
@@ -46,7 +47,7 @@ def build_catalogue(settings: Settings, now_us: int) -> Catalogue:
 
 def _simulated_catalogue() -> Catalogue:
     models = {model.name: model for model in map(_simulated, DEMO_MODELS)}
-    return Catalogue(models=models, baseline=_dearest(models), demo=True)
+    return Catalogue(models=models, baseline=_dearest(models), demo=True, prices=PriceData(source="demo"))
 
 
 def _configured_catalogue(settings: Settings, now_us: int) -> Catalogue:
@@ -55,15 +56,26 @@ def _configured_catalogue(settings: Settings, now_us: int) -> Catalogue:
     offered = {model.name: model for access in settings.providers.values() for model in _offered(settings, access, at)}
     models = {**offered, **listed}
     aliases = {f"{model.provider}/{model.name}": model.name for model in models.values()}
-    catalogue = Catalogue(models=models, baseline=settings.routing.baseline or _dearest(models), aliases=aliases)
+    baseline = settings.routing.baseline or _dearest(models)
+    catalogue = Catalogue(models=models, baseline=baseline, aliases=aliases, prices=known_prices(settings, now_us))
     return catalogue if catalogue.compared else replace(catalogue, reference=_reference(settings.routing.baseline, at))
+
+
+def known_prices(settings: Settings, now_us: int) -> PriceData:
+    """Where prices come from at a moment (µs since 1970 UTC): list prices are loaded for vendors that have some."""
+    return price_data(datetime.fromtimestamp(now_us / 1e6, UTC)) if _price_lists(settings) else PriceData()
+
+
+def _price_lists(settings: Settings) -> Sequence[str]:
+    """What the price data calls the configured vendors."""
+    vendors = load_vendors()
+    known = (vendors[access.vendor].prices for access in settings.providers.values() if access.vendor)
+    return [vendor for vendor in known if vendor]
 
 
 def next_price_change(settings: Settings, now_us: int) -> int | None:
     """The next moment at which a price of the configured vendors changes, in µs; None where none is announced."""
-    vendors = load_vendors()
-    known = [vendors[access.vendor].prices for access in settings.providers.values() if access.vendor]
-    change = next_change([vendor for vendor in known if vendor], datetime.fromtimestamp(now_us / 1e6, UTC))
+    change = next_change(_price_lists(settings), datetime.fromtimestamp(now_us / 1e6, UTC))
     return round(change.timestamp() * 1e6) if change else None
 
 

@@ -99,7 +99,7 @@ class Gateway:
             storage=self._storage,
             refresher=self._refresher,
             ledger=self._ledger,
-            reporting=Reporter(settings.database.url.get_secret_value()),
+            reporting=Reporter(settings.database.url.get_secret_value(), self._refresher.snapshots),
             transport=self._transport,
             clock=self._clock,
         )

@@ -10,11 +10,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from farthing.app.aside import give_way, working
 from farthing.domain.errors import Conflict, NotInstalled, Unavailable
 from farthing.domain.permissions import Reach
 from farthing.domain.report import Charge, Report
+from farthing.gateway.snapshot import Snapshots
 from farthing.ports.reports import Format, Order
 
 if TYPE_CHECKING:
@@ -40,9 +42,10 @@ _read_order = msgspec.msgpack.Decoder(tuple[str, Order]).decode
 class Reporter:
     """Implements `farthing.ports.reports.Reporting`."""
 
-    def __init__(self, url: str) -> None:
-        """`url` of the database."""
+    def __init__(self, url: str, snapshots: Snapshots) -> None:
+        """`url` of the database; of `snapshots` it is told what prices are known from."""
         self._url = url
+        self._snapshots = snapshots
         self._free = MOST
 
     @property
@@ -62,7 +65,8 @@ class Reporter:
             stack.callback(self._release)
             process = await stack.enter_async_context(working(_PROGRAM))
             printing = Printing(process, asyncio.get_running_loop().time() + LONGEST.total_seconds())
-            await printing.begin(_encode((self._url, order)))
+            prices = self._snapshots.current.catalogue.prices
+            await printing.begin(_encode((self._url, replace(order, prices=prices))))
             printing.at_end(stack.pop_all())
         return printing
 

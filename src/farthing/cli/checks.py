@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
@@ -256,28 +255,15 @@ def _of_clock(now: float, drift: float | None) -> Finding:
 
 def _of_prices() -> Finding:
     """How old the price data is, judged by its newest price that already holds."""
-    today = datetime.fromtimestamp(CLOCK.now_us() / 1e6, UTC).date()
-    newest = _newest_price(today)
-    detail = f"genai-prices {version('genai-prices')}, newest price of {newest}"
-    if newest is None or (today - newest).days > _OLD_DAYS:
+    from farthing.providers.prices import price_data
+
+    now = datetime.fromtimestamp(CLOCK.now_us() / 1e6, UTC)
+    known = price_data(now)
+    detail = f"{known.source}, newest price of {known.newest}"
+    if known.newest is None or (now.date() - date.fromisoformat(known.newest)).days > _OLD_DAYS:
         mend = "install a newer release of Farthing, or set prices under [[models]]"
         return Finding("price data", "warning", detail, mend)
     return Finding("price data", "ok", detail)
-
-
-def _newest_price(today: date) -> date | None:
-    from genai_prices.data_snapshot import get_snapshot
-    from genai_prices.types import StartDateConstraint
-
-    days = [
-        price.constraint.start_date
-        for provider in get_snapshot().providers
-        for model in provider.models
-        if isinstance(model.prices, list)
-        for price in model.prices
-        if isinstance(price.constraint, StartDateConstraint)
-    ]
-    return max((day for day in days if day <= today), default=None)
 
 
 def _of_port(settings: Settings) -> Finding:

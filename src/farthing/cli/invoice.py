@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farthing.cli.moments import Month
-from farthing.cli.terminal import AsJson, CommandError, ConfigFile, print_json, print_table, say
+from farthing.cli.terminal import AsJson, CommandError, ConfigFile, age_of_prices, print_json, print_table, say
 
 if TYPE_CHECKING:
     from farthing.domain.invoice import Invoice, Line, Share
@@ -30,13 +30,14 @@ def invoice(
     as_json: AsJson = False,
 ) -> None:
     """Show what a tenant owes for a month."""
+    from farthing.app.catalogue import known_prices
     from farthing.cli.configured import settings_for
     from farthing.cli.database import CLOCK, with_store
     from farthing.cli.moments import month_of
     from farthing.domain.errors import Conflict
     from farthing.domain.permissions import Reach
     from farthing.domain.plans import PriceList
-    from farthing.http.presentation import shown_invoice
+    from farthing.http.presentation import shown_invoice, shown_prices
     from farthing.insight.invoicing import invoice_of, terms_of
 
     settings = settings_for(config)
@@ -56,14 +57,16 @@ def invoice(
         return found
 
     found = with_store(settings.lasting_database, work)
+    data = known_prices(settings, prices.at_us)
     if as_json:
-        print_json(shown_invoice(found))
+        print_json(shown_invoice(found, data))
     elif as_csv:
         _print_csv(found)
     else:
         _print_lines(found)
         for share in _subscribed(found) if named is None else ():
             say(_terms(share))
+        say(age_of_prices(shown_prices(data)))
 
 
 def _checked(settings: Settings, name: str) -> str:

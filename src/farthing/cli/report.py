@@ -31,22 +31,15 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write the report of a month."""
-    from farthing.app.reporting import check_installed
+    from farthing.app.catalogue import known_prices
     from farthing.cli.configured import settings_for
     from farthing.cli.database import CLOCK, with_store
     from farthing.cli.moments import month_of
-    from farthing.domain.errors import NotInstalled
     from farthing.ports.reports import Order
-    from farthing.reports import FORMATS
 
     if as_json:
         as_format = "json"
-    if as_format not in FORMATS:
-        raise CommandError(f'there is no format "{as_format}": expected one of {", ".join(FORMATS)}')
-    try:
-        check_installed(as_format)
-    except NotInstalled as error:
-        raise CommandError(error.message) from error
+    _check(as_format)
     settings = settings_for(config)
     order = Order(
         month=month,
@@ -55,6 +48,7 @@ def report(
         format=as_format,
         is_demo=settings.demo,
         now_us=CLOCK.now_us(),
+        prices=known_prices(settings, CLOCK.now_us()),
     )
     if output is None:
         with_store(settings.lasting_database, lambda store: _print(store, order, sys.stdout.buffer))
@@ -69,6 +63,20 @@ def report(
         raise CommandError(f"{output}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check(name: str) -> None:
+    """Raises `CommandError` for what is no format, or lacks what it needs."""
+    from farthing.app.reporting import check_installed
+    from farthing.domain.errors import NotInstalled
+    from farthing.reports import FORMATS
+
+    if name not in FORMATS:
+        raise CommandError(f'there is no format "{name}": expected one of {", ".join(FORMATS)}')
+    try:
+        check_installed(name)
+    except NotInstalled as error:
+        raise CommandError(error.message) from error
 
 
 async def _print(store: Store, order: Order, file: BinaryIO, advance: Callable[[float], None] = lambda _: None) -> None:

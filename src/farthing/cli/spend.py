@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, print_json, print_table, say, usd
+from farthing.cli.terminal import AsJson, ConfigFile, GatewayUrl, age_of_prices, print_json, print_table, say, usd
 
 From = Annotated[str | None, typer.Option("--from", help="First day or moment, such as 2026-11-01.")]
 To = Annotated[str | None, typer.Option("--to", help="Last day or moment.")]
@@ -55,6 +55,9 @@ def spend(
     print_table(columns, [*rows, _row("total", usage["total"])], numbers=columns[1:])
     if forecast is not None:
         _print_forecast(forecast)
+    # A gateway of an older release does not tell.
+    if "prices" in usage:
+        say(age_of_prices(usage["prices"]))
 
 
 def _print_forecast(found: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,6 +106,12 @@ def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: 
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+def age_of_prices(prices: Mapping[str, Any]) -> str:
+    """A line on what prices are known from, as answers about money tell it."""
+    newest = "" if prices["newest"] is None else f", the newest of {prices['newest']}"
+    return f"prices: {prices['source']}{newest}"
 
 
 def usd(amount: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from farthing.domain.pricing import PriceSheet
+from farthing.domain.pricing import PriceData, PriceSheet
 
 Tier = Literal["simple", "moderate", "complex"]
 TIERS: tuple[Tier, ...] = ("simple", "moderate", "complex")
@@ -44,6 +44,8 @@ class Catalogue(Struct, frozen=True, kw_only=True):
     reference: Model | None = None
     """The baseline where it cannot be asked here and only its price is known."""
     demo: bool = False
+    prices: PriceData = PriceData()
+    """What the models' prices come from."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Further accepted names, such as `openai/gpt-5.5`, to the name in `models`."""
 

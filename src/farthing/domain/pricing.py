@@ -27,6 +27,15 @@ TOOL_CLASSES = ("web_searches", "file_searches")
 """The fields of `Usage` that count calls of the vendor's own tools."""
 
 
+class PriceData(Struct, frozen=True, kw_only=True):
+    """Which prices are known, and how old they are."""
+
+    source: str = "farthing.toml"
+    """The price data with its version, or where else prices come from."""
+    newest: str | None = None
+    """The day (UTC) of the newest list price that holds, such as `2026-11-01`; None where there are no list prices."""
+
+
 class Rates(Struct, frozen=True, kw_only=True):
     """Nano-dollars per million tokens for each token class; `per_request` in nano-dollars."""
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from farthing.domain.pricing import PriceData
+
 Basis = Literal["counted", "estimated", "unpriced"]
 """How a cost is known: from usage that the vendor reported, from tokens counted here, or not at all."""
 Dimension = Literal["day", "model", "provider", "team", "key", "tag"]
@@ -85,6 +87,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """None is every tenant."""
     is_demo: bool = False
     """Whether every amount is simulated."""
+    prices: PriceData | None = None
+    """What prices are known from at the gateway; None where nobody says."""
     generated_us: int
     is_complete: bool
     """Whether the month was over by then."""

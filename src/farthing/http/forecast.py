@@ -13,7 +13,7 @@ from farthing.domain.permissions import may
 from farthing.domain.pricing import NANO
 from farthing.http.admin.budgets import in_reach
 from farthing.http.policy import NEEDED, Policy, caller_of, tenant_of
-from farthing.http.presentation import shown_budget
+from farthing.http.presentation import shown_budget, shown_prices
 from farthing.http.reports import caught_up
 from farthing.insight.forecast import HISTORY_DAYS, Told, told
 from farthing.ports import Stretch
@@ -33,7 +33,8 @@ async def forecast(request: Request) -> dict[str, Any]:
     # scipy takes its time to load, for which requests should not wait.
     found = await asyncio.to_thread(_all_told, [whole, *(each[budget.id] for budget in monthly)], now_us)
     shown = [{**shown_budget(budget), **one} for budget, one in zip(monthly, found[1:], strict=True)]
-    return {**found[0], "budgets": shown, "demo": services.snapshots.current.catalogue.demo}
+    catalogue = services.snapshots.current.catalogue
+    return {**found[0], "budgets": shown, "demo": catalogue.demo, "prices": shown_prices(catalogue.prices)}
 
 
 def _all_told(costs: Sequence[Mapping[int, int]], now_us: int) -> list[dict[str, Any]]:

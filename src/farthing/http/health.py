@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from farthing.http.presentation import shown_prices
 from farthing.http.services import services_of
 
 STATES = ("closed", "half-open", "open")
@@ -27,6 +28,7 @@ async def health(request: Request) -> dict[str, Any]:
         "providers": deployments,
         "version": services.version,
         "demo": services.snapshots.current.catalogue.demo,
+        "prices": shown_prices(services.snapshots.current.catalogue.prices),
     }
 
 

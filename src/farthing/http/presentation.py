@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import asdict
+
 from farthing.domain.budget import Budget
 from farthing.domain.invoice import Invoice, Line, Share
 from farthing.domain.plans import Terms
-from farthing.domain.pricing import NANO
+from farthing.domain.pricing import NANO, PriceData
 from farthing.http.moments import rfc3339
 
 MONEY = frozenset(
@@ -73,7 +75,12 @@ def shown_budget(budget: Budget) -> dict[str, Any]:
     }
 
 
-def shown_invoice(found: Invoice) -> dict[str, Any]:
+def shown_prices(prices: PriceData) -> dict[str, Any]:
+    """What prices are known from, and how old they are, as it stands wherever money is."""
+    return asdict(prices)
+
+
+def shown_invoice(found: Invoice, prices: PriceData) -> dict[str, Any]:
     """An invoice as JSON shows it."""
     return {
         "tenant": found.tenant,
@@ -86,6 +93,7 @@ def shown_invoice(found: Invoice) -> dict[str, Any]:
         "usage": _figures(found.used),
         "plan_price": found.price / NANO,
         "total": found.total / NANO,
+        "prices": shown_prices(prices),
     }
 
 

@@ -13,7 +13,7 @@ from farthing.domain.errors import InvalidRequest
 from farthing.domain.exchange import Status
 from farthing.http.moments import parse_moment, rfc3339
 from farthing.http.policy import tenant_of
-from farthing.http.presentation import as_object, presented
+from farthing.http.presentation import as_object, presented, shown_prices
 from farthing.http.services import Services, services_of
 from farthing.insight.savings import measured_savings
 from farthing.ports import Dimension, Filter, GroupBy, Period, Stretch
@@ -30,7 +30,7 @@ async def stats(request: Request) -> dict[str, Any]:
     """Everything so far, and the last requests."""
     services = await caught_up(request)
     figures = as_object(await services.queries.stats(tenant_of(request)))
-    return {**figures, "demo": _is_demo(services)}
+    return {**figures, **_basis(services)}
 
 
 async def routing_metrics(request: Request) -> dict[str, Any]:
@@ -99,7 +99,7 @@ async def usage(request: Request, query: Annotated[UsageQuery, Query()]) -> dict
     figures = as_object(found)
     if query.group_by in PERIODS:
         figures["rows"] = [{**row, "group": rfc3339(row["group"])} for row in figures["rows"]]
-    return {**figures, **shown_stretch(stretch), "group_by": query.group_by, "demo": _is_demo(services)}
+    return {**figures, **shown_stretch(stretch), "group_by": query.group_by, **_basis(services)}
 
 
 async def savings(request: Request, query: Annotated[StretchQuery, Query()]) -> dict[str, Any]:
@@ -113,7 +113,7 @@ async def savings(request: Request, query: Annotated[StretchQuery, Query()]) -> 
     figures = as_object(await services.queries.savings(tenant_of(request), stretch))
     # numpy takes its time to load, for which requests should not wait.
     found = await asyncio.to_thread(measured_savings, await services.queries.sides(tenant_of(request), stretch))
-    more = {"method": "counted", "measured": as_object(found), "demo": _is_demo(services)}
+    more = {"method": "counted", "measured": as_object(found), **_basis(services)}
     return {**figures, **more, **shown_stretch(stretch)}
 
 
@@ -161,6 +161,11 @@ async def quality_stats(request: Request) -> dict[str, Any]:
 def _is_demo(services: Services) -> bool:
     """Whether every amount is simulated."""
     return services.snapshots.current.catalogue.demo
+
+
+def _basis(services: Services) -> dict[str, Any]:
+    """What amounts rest on."""
+    return {"demo": _is_demo(services), "prices": shown_prices(services.snapshots.current.catalogue.prices)}
 
 
 async def caught_up(request: Request) -> Services:

@@ -23,6 +23,7 @@ async def report_of(
         month=order.month,
         tenant=order.tenant,
         is_demo=order.is_demo,
+        prices=order.prices,
         generated_us=order.now_us,
         is_complete=order.now_us >= (order.stretch.to_us or 0),
         total=convert({"name": None, **usage["model"]["total"]}, Line),

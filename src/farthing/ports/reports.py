@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from farthing.domain.pricing import PriceData
 from farthing.domain.report import Charge, Report
 from farthing.ports import Stretch
 from farthing.ports.experiments import Kept
@@ -26,6 +27,8 @@ class Order(Struct, frozen=True, kw_only=True):
     is_demo: bool
     """Whether every amount is simulated."""
     now_us: int
+    prices: PriceData | None = None
+    """What prices are known from."""
 
 
 class Month(Protocol):

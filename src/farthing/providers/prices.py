@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
-from farthing.domain.pricing import NANO, PriceSheet, Rates, ToolFees
+from farthing.domain.pricing import NANO, PriceData, PriceSheet, Rates, ToolFees
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider, TieredPrices
@@ -79,6 +79,24 @@ def known_as(vendor: str, model: str) -> str:
         if known := _model(vendor, name):
             return known.id
     return model
+
+
+def price_data(at: datetime) -> PriceData:
+    """The data that is installed here, with the newest price that holds at a moment."""
+    from genai_prices.data_snapshot import get_snapshot
+    from genai_prices.types import StartDateConstraint
+
+    today = at.astimezone(UTC).date()
+    days = [
+        price.constraint.start_date
+        for provider in get_snapshot().providers
+        for model in provider.models
+        if isinstance(model.prices, list)
+        for price in model.prices
+        if isinstance(price.constraint, StartDateConstraint)
+    ]
+    newest = max((day for day in days if day <= today), default=None)
+    return PriceData(source=f"genai-prices {_data_version()}", newest=newest.isoformat() if newest else None)
 
 
 def next_change(vendors: Iterable[str], at: datetime) -> datetime | None:

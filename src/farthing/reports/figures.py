@@ -30,6 +30,7 @@ def summary(report: Report) -> dict[str, Any]:
         "generated_at": moment_of(report.generated_us),
         "is_complete": report.is_complete,
         "is_demo": report.is_demo,
+        "prices": report.prices and asdict(report.prices),
         "total": _sums(total),
         "cost_basis": {
             "counted": decimal(report.counted_cost),

@@ -124,6 +124,7 @@ CHECKED = {
     ],
 }
 KEY = "master-key-of-the-test"
+AGE = {"prices": {"source": "genai-prices 0.2.3", "newest": "2026-11-01"}}
 
 
 def refusal(status: int, message: str) -> web.Response:
@@ -136,7 +137,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     if request.headers.get("authorization") != f"Bearer {KEY}":
         return refusal(401, "No API key was sent.")
     found: dict[str, Any] = {
-        "/v1/usage": {**USAGE, "query": dict(request.query)},
+        "/v1/usage": {**USAGE, **AGE, "query": dict(request.query)},
         "/v1/forecast": FORECAST,
         "/v1/savings": {**SAVINGS, "query": dict(request.query)},
         "/v1/requests/01a": REQUEST,
@@ -173,9 +174,10 @@ def test_spending_is_a_table_with_its_total(farthing: Farthing, url: str) -> Non
         "Support  $2.50     unknown          unknown  $10.00",
         "gateway  $1.00       $2.00  $1.00 and $3.00   $5.00",
         "On this day of 2026-10 the forecast was 3.2 % too high.",
+        "prices: genai-prices 0.2.3, the newest of 2026-11-01",
     ]
     told = json.loads(farthing("spend", "--json", FARTHING_URL=url, FARTHING_MASTER_KEY=KEY).out)
-    assert told == {**USAGE, "query": {"group_by": "model"}, "forecast": FORECAST}
+    assert told == {**USAGE, **AGE, "query": {"group_by": "model"}, "forecast": FORECAST}
 
 
 def test_spending_can_be_cut_otherwise(farthing: Farthing, url: str) -> None:
@@ -183,7 +185,7 @@ def test_spending_can_be_cut_otherwise(farthing: Farthing, url: str) -> None:
     options = ["--by", "team", "--from", "2026-11-01", "--to", "2026-11-30", "--url", f"{url}/", "--json"]
     said = farthing("spend", *options, FARTHING_MASTER_KEY=KEY)
     query = {"from": "2026-11-01", "to": "2026-11-30", "group_by": "team"}
-    assert json.loads(said.out) == {**USAGE, "query": query}
+    assert json.loads(said.out) == {**USAGE, **AGE, "query": query}
 
 
 def test_savings_show_their_sources(farthing: Farthing, url: str) -> None:

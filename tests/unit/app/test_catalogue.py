@@ -152,3 +152,19 @@ def test_the_next_change_of_a_price_is_known(settings_of: SettingsOf) -> None:
     """Where a vendor charges by the hour, it lies within the day."""
     change = next_price_change(settings_of(DEEPSEEK_API_KEY="sk-x"), NOW_US)
     assert change is None or change > NOW_US
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "source", "has_day"),
+    [
+        ("", {"FARTHING_DEMO": "1"}, "demo", False),
+        (LOCAL, {}, "farthing.toml", False),
+        ("", {"OPENAI_API_KEY": "k"}, "genai-prices", True),
+    ],
+)
+def test_where_prices_come_from_is_told(
+    settings_of: SettingsOf, text: str, environ: dict[str, str], source: str, has_day: bool
+) -> None:
+    """List prices have an age; those of the file and of the demo have none."""
+    prices = build_catalogue(settings_of(text, **environ), NOW_US).prices
+    assert (prices.source.split()[0], prices.newest is not None) == (source, has_day)

@@ -19,8 +19,11 @@ from farthing.app import reporting
 from farthing.app.reporting import Reporter, check_installed, main, written
 from farthing.background.clock import ManualClock
 from farthing.domain.budget import span
+from farthing.domain.catalogue import Catalogue
 from farthing.domain.errors import Conflict, NotInstalled, Unavailable
 from farthing.domain.keys import Caller, Key
+from farthing.domain.pricing import PriceData
+from farthing.gateway.snapshot import Snapshot, Snapshots
 from farthing.ports import Stretch
 from farthing.ports.reports import Order
 from farthing.store import open_store
@@ -34,6 +37,10 @@ ORDER = Order(
     format="json",
     is_demo=False,
     now_us=NOON_US,
+)
+PRICES = PriceData(source="list", newest="2025-11-30")
+SNAPSHOTS = Snapshots(
+    Snapshot(catalogue=Catalogue(models={}, prices=PRICES), providers={}, strategies={}, strategy="complexity")
 )
 
 
@@ -59,12 +66,13 @@ async def whole(reporter: Reporter, order: Order) -> bytes:
 
 async def test_the_process_writes_what_is_written_here(url: str) -> None:
     """From the same database, with the names that people gave keys."""
-    reporter = Reporter(url)
+    reporter = Reporter(url, SNAPSHOTS)
     store = open_store(url, clock=ManualClock(NOON_US))
-    here = b"".join([piece async for piece in written(store, ORDER)])
+    here = b"".join([piece async for piece in written(store, replace(ORDER, prices=PRICES))])
     await store.aclose()
     assert await whole(reporter, ORDER) == here
     found = json.loads(here)
+    assert found["prices"] == {"source": "list", "newest": "2025-11-30"}
     assert [(key["name"], key["label"], key["cost"]) for key in found["by_key"]] == [
         ("key-1", "Support desk", 0.0000006)
     ]
@@ -79,7 +87,7 @@ def program(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
 async def test_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for another is told to wait, until one is closed, read or not."""
     program(monkeypatch, "os.write(1, b'x'); time.sleep(60)")
-    reporter = Reporter("sqlite://")
+    reporter = Reporter("sqlite://", SNAPSHOTS)
     first, second = [await reporter(ORDER) for _ in range(reporting.MOST)]
     with pytest.raises(Conflict, match="reports are being written"):
         await reporter(ORDER)
@@ -105,7 +113,7 @@ async def test_a_report_that_breaks_off_is_an_error(
     """At its beginning, later, or where it takes too long; and whoever comes next has its turn."""
     program(monkeypatch, what)
     monkeypatch.setattr(reporting, "LONGEST", timedelta(seconds=longest))
-    reporter = Reporter("sqlite://")
+    reporter = Reporter("sqlite://", SNAPSHOTS)
     with pytest.raises(Unavailable, match=error):
         async with aclosing(await reporter(ORDER)) as document:
             [piece async for piece in document]
@@ -128,5 +136,5 @@ async def test_a_format_whose_extra_is_missing_is_refused(url: str, monkeypatch:
     """Before a process is started, with what to install."""
     monkeypatch.setattr("farthing.reports.find_spec", lambda name: None)
     with pytest.raises(NotInstalled, match=r"install `farthing\[pdf\]`"):
-        await Reporter(url)(replace(ORDER, format="pdf"))
+        await Reporter(url, SNAPSHOTS)(replace(ORDER, format="pdf"))
     check_installed("csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def test_a_month_is_a_table_with_its_total(farthing: Farthing, url: str) -> None
         "plan pro                                                                         $49.00",
         "total                7      6,000       1,200  $2.000000012  $0.250000001        $51.25",
         "terms of pro: $49.00 a month and 12.5 % on what is used, since before terms were put on record",
+        "prices: farthing.toml",
     ]
     assert said.err == "requests whose cost is not known and missing here: 1 (farthing reprice)\n"
 
@@ -130,7 +132,10 @@ def test_a_month_without_requests_costs_the_plan_alone(farthing: Farthing, url: 
 def test_a_tenant_without_a_plan_pays_what_it_used(farthing: Farthing, url: str) -> None:
     """No line for a plan, neither for people nor for spreadsheets."""
     said = farthing("invoice", "bolt", "--month", "2025-12", DATABASE_URL=url)
-    assert (said.err, [line.split()[0] for line in said.out.splitlines()]) == ("", ["bolt", "small", "total"])
+    assert (said.err, [line.split()[0] for line in said.out.splitlines()]) == (
+        "",
+        ["bolt", "small", "total", "prices:"],
+    )
     rows = farthing("invoice", "bolt", "--month", "2025-12", "--csv", DATABASE_URL=url).out.splitlines()
     assert [row.split(",")[2] for row in rows] == ["kind", "model", "total"]
 
@@ -178,12 +183,12 @@ def test_a_month_is_charged_as_was_agreed_then(farthing: Farthing, url: str) -> 
     subscribe(url, "gone")
     note(url, (0, "pro", 31_000_000_000, 0), (NOON_US + 10 * DAY_US, "gone", 62_000_000_000, 1_000))
     said = farthing("invoice", "acme", "--month", "2025-12", DATABASE_URL=url)
-    assert [line.split() for line in said.out.splitlines()[-5:-2]] == [
+    assert [line.split() for line in said.out.splitlines()[-6:-3]] == [
         ["plan", "pro,", "10", "of", "31", "days", "$10.00"],
         ["plan", "gone,", "21", "of", "31", "days", "$42.00"],
         ["total", "7", "6,000", "1,200", "$2.000000012", "$0.00", "$54.00"],
     ]
-    assert said.out.splitlines()[-2:] == [
+    assert said.out.splitlines()[-3:-1] == [
         "terms of pro: $31.00 a month and 0 % on what is used, since before terms were put on record",
         "terms of gone: $62.00 a month and 10 % on what is used, since 2025-12-11",
     ]
@@ -217,3 +222,12 @@ def test_what_nobody_put_on_record_is_charged_as_the_settings_say(farthing: Fart
     note(url, (0, "pro", None, None), (NOON_US + 40 * DAY_US, "free", 0, 0))
     found = as_json(farthing, url, "2025-12")
     assert (found["plan"], found["plan_price"], found["markup_percent"]) == ("pro", 49.0, 12.5)
+
+
+def test_an_invoice_tells_how_old_the_prices_are(farthing: Farthing, url: str) -> None:
+    """Of list prices the newest that holds, in a line and in JSON."""
+    openai = {"OPENAI_API_KEY": "sk-none", "DATABASE_URL": url}
+    told = farthing("invoice", "acme", "--month", "2025-12", **openai).out.splitlines()[-1]
+    data = json.loads(farthing("invoice", "acme", "--month", "2025-12", "--json", **openai).out)["prices"]
+    assert told == f"prices: {data['source']}, the newest of {data['newest']}"
+    assert (data["source"], data["newest"] > "2026-01-01") == (f"genai-prices {version('genai-prices')}", True)

@@ -41,6 +41,7 @@ async def test_a_gateway_that_is_well_says_so(client: Client) -> None:
         "providers": {"demo": "closed"},
         "version": VERSION,
         "demo": True,
+        "prices": {"source": "demo", "newest": None},
     }
 
 

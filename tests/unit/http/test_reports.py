@@ -249,6 +249,14 @@ async def test_one_request_tells_its_decision(client: Client, ledger: list[str])
     assert (await acme.get("/v1/requests/never")).status == 404
 
 
+async def test_wherever_money_is_it_is_told_how_old_the_prices_are(client: Client) -> None:
+    """The same small object everywhere, which `GET /health` tells the page."""
+    admin = client.with_key(SECRETS.admin)
+    paths = ("/stats", "/v1/usage", "/v1/savings", "/v1/forecast", "/reports/2025-12", "/admin/invoices/acme/2025-12")
+    for path in (*paths, "/health"):
+        assert (await admin.get(path)).json["prices"] == {"source": "demo", "newest": None}, path
+
+
 @pytest.mark.usefixtures("ledger")
 async def test_everything_so_far_at_a_glance(client: Client) -> None:
     """A tenant sees its own, an admin all of it."""

@@ -1,7 +1,7 @@
 """Vendors' prices as integers, held against the price library's own arithmetic."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from importlib.metadata import version
 from random import Random
@@ -24,7 +24,7 @@ from genai_prices.types import Usage as Reported
 from msgspec import convert
 
 from farthing.domain.chat import Usage
-from farthing.domain.pricing import NANO, TOKEN_CLASSES, PriceSheet, Rates
+from farthing.domain.pricing import NANO, TOKEN_CLASSES, PriceData, PriceSheet, Rates
 from farthing.providers import load_vendors
 from farthing.providers.prices import (
     compile_prices,
@@ -32,6 +32,7 @@ from farthing.providers.prices import (
     context_windows,
     known_as,
     next_change,
+    price_data,
     price_for,
     sheet_from_usd,
 )
@@ -309,3 +310,27 @@ def test_costs_agree_with_the_price_library_for_every_known_model(at: datetime) 
         most = random.choice((100, 10_000, 400_000))
         usage = convert({kind: random.choice((0, random.randrange(most))) for kind in TOKEN_CLASSES}, Usage)
         assert sheet.cost(usage) == oracle(known, providers[vendor], usage, at), (vendor, name, usage)
+
+
+@pytest.mark.parametrize(
+    ("at", "newest"),
+    [
+        (datetime(2026, 5, 2, tzinfo=UTC), "2026-05-02"),
+        (datetime(2026, 5, 1, 23, tzinfo=UTC), "2026-03-01"),
+        (datetime(2026, 5, 2, 1, tzinfo=timezone(timedelta(hours=2))), "2026-03-01"),
+        (datetime(2026, 2, 28, tzinfo=UTC), None),
+    ],
+)
+def test_the_price_data_is_as_old_as_its_newest_price_that_holds(at: datetime, newest: str | None) -> None:
+    """One that is announced does not count yet; days are those of UTC."""
+    prices = [
+        ConditionalPrice(constraint=StartDateConstraint(day), prices=ModelPrice(input_mtok=Decimal(1)))
+        for day in (date(2026, 3, 1), date(2026, 5, 2))
+    ]
+    model = ModelInfo(id="m", match=ClauseEquals(equals="m"), prices=prices)
+    vendor = Provider(id="ace", name="Ace", api_pattern="x", models=[model])
+    set_custom_snapshot(DataSnapshot(providers=[vendor], from_auto_update=False))
+    try:
+        assert price_data(at) == PriceData(source=f"genai-prices {version('genai-prices')}", newest=newest)
+    finally:
+        set_custom_snapshot(None)

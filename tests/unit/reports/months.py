@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from farthing.domain.pricing import PriceData
 from farthing.domain.report import DIMENSIONS, Charge, Decided, Line, Report
 from farthing.ports import Stretch
 from farthing.ports.reports import Order
@@ -56,6 +57,7 @@ def report(**changes: Any) -> Report:
     fields: dict[str, Any] = {
         "month": "2026-11",
         "tenant": "acme",
+        "prices": PriceData(source="genai-prices 9.9", newest="2026-11-02"),
         "generated_us": ORDER.now_us,
         "is_complete": True,
         "total": TOTAL,

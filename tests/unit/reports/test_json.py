@@ -15,6 +15,7 @@ async def test_the_month_in_sums() -> None:
     """Amounts are numbers with every digit, and what is counted, estimated or unknown stands apart."""
     found = json.loads(await whole(write(MadeUp(report=report()))), parse_float=Decimal)
     assert (found["month"], found["tenant"], found["generated_at"]) == ("2026-11", "acme", "2026-12-01T01:53:20Z")
+    assert found["prices"] == {"source": "genai-prices 9.9", "newest": "2026-11-02"}
     assert found["total"] == {
         "requests": 4,
         "cache_hits": 1,

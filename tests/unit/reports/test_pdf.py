@@ -57,7 +57,7 @@ async def test_every_kind_of_month_can_be_set() -> None:
     many = tuple(replace(TOTAL, name=f"model-{number}") for number in range(60))
     for month in (
         report(total=nothing, groups=dict.fromkeys(report().groups, ()), experiments=()),
-        report(is_complete=False, is_demo=True, tenant=None),
+        report(is_complete=False, is_demo=True, tenant=None, prices=None),
         report(total=lost, by_source={"routing": -5_000_000_000}),
         report(groups={**report().groups, "model": many}, experiments=(EXPERIMENT,) * 5),
     ):

@@ -19,6 +19,7 @@ async def test_what_the_whole_report_says_of_the_month_in_all() -> None:
         "generated_at",
         "is_complete",
         "is_demo",
+        "prices",
         "total",
         "cost_basis",
         "savings",

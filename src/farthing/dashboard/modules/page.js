@@ -93,7 +93,11 @@ async function update() {
 async function states() {
   const told = await ask("/health");
   notices.health(told);
-  byId("foot").replaceChildren(`Amounts are US dollars, times UTC. Savings are against the baseline model with the same tokens. Farthing ${told.version}`);
+  byId("foot").replaceChildren(`Amounts are US dollars, times UTC. Savings are against the baseline model with the same tokens. ${priced(told.prices)} Farthing ${told.version}`);
+}
+
+function priced({ source, newest }) {
+  return `Prices are of ${source}${newest ? `, the newest of ${newest}` : ""}.`;
 }
 
 function refused(error) {

@@ -40,7 +40,7 @@ async def invoice(request: Request, tenant: str, month: Month) -> dict[str, Any]
     found = await invoice_of(services.queries, tenant, month, terms)
     if not known and not found.lines:
         raise _unknown()
-    return shown_invoice(found)
+    return shown_invoice(found, services.snapshots.current.catalogue.prices)
 
 
 async def reprice(request: Request, body: Pricing) -> dict[str, Any]:
