@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from farthing.domain.keys import Caller, Role
+from farthing.domain.permissions import reach_of
 from farthing.domain.tenancy import Person
 
 LONGEST_US = 12 * 3_600_000_000
@@ -72,11 +74,27 @@ class Session(Struct, frozen=True):
         )
 
 
+class Place(Struct, frozen=True):
+    """Where somebody belongs: a tenant, or one of its teams."""
+
+    tenant: str
+    team: str | None = None
+
+    def holds(self, other: Place) -> bool:
+        """Whether the other one is the same, or a team of this tenant."""
+        return self.tenant == other.tenant and self.team in (None, other.team)
+
+
+def place_named(name: str) -> Place:
+    """The place that is written as `tenant` or `tenant/team`."""
+    return Place(*name.split("/"))
+
+
 class Admission(Struct, frozen=True, kw_only=True):
     """Who may sign on, and as what."""
 
-    tenant: str
-    """Whom new people belong to."""
+    tenant: str | None
+    """Whom people belong to whom no group puts elsewhere; None keeps them out."""
     default_role: Role | None
     """Of people about whom nothing else says; None keeps them out."""
     admins: frozenset[str] = frozenset()
@@ -84,16 +102,59 @@ class Admission(Struct, frozen=True, kw_only=True):
     group_claim: str = "groups"
     roles: Mapping[str, Role] = field(default_factory=dict)
     """By group; of several groups the first that stands here counts."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """By group. One that has a role, too, gives it within its place alone."""
 
     @property
     def given(self) -> frozenset[Role]:
         """The roles that this gives to somebody, and so takes from whomever it does not give them any more."""
         return frozenset(self.roles.values()) | (frozenset({"admin"}) if self.admins else frozenset())
 
-    def role_of(self, identity: Identity) -> Role | None:
-        """The role that mail address or groups give; None where they say nothing."""
+    def place_of(self, identity: Identity) -> Place | None:
+        """Where the person belongs; None where neither groups nor the settings say.
+
+        The first group that has a place decides on the tenant, and the first with a team of it on the team.
+        """
+        groups = self._groups_of(identity)
+        found = [place for group, place in self.places.items() if group in groups]
+        if not found:
+            return None if self.tenant is None else Place(self.tenant)
+        return next((place for place in found if place.team is not None and found[0].holds(place)), found[0])
+
+    def role_of(self, identity: Identity, place: Place) -> Role | None:
+        """The role that mail address or groups give to somebody who belongs there; None where they say nothing."""
         if identity.email is not None and identity.email in self.admins:
             return "admin"
+        groups = self._groups_of(identity)
+        given = (role for group, role in self.roles.items() if group in groups and self._counts_in(place, group))
+        return next(given, None)
+
+    def returning(self, known: Person, new: Person, *, over: Collection[Role]) -> Person:
+        """Who was known before, as they are from now on; `new` is what they would be had they never been here.
+
+        A role in `over` is replaced. One that was given by hand stays while its holder stays where it reaches.
+        """
+        place = self._place_again(known, new)
+        before, after = (reach_of(known.role, each.tenant, each.team) for each in (known, place))
+        return replace(
+            known,
+            tenant=place.tenant,
+            team=place.team,
+            role=new.role if known.role in over or before != after else known.role,
+            email=new.email,
+            name=new.name,
+        )
+
+    def _place_again(self, known: Person, new: Person) -> Place:
+        """Once groups have places they decide; within theirs a team that was given by hand stays."""
+        before, now = Place(known.tenant, known.team), Place(new.tenant, new.team)
+        stays = not self.places or (now.holds(before) and before not in self.places.values())
+        return before if stays else now
+
+    def _counts_in(self, place: Place, group: str) -> bool:
+        own = self.places.get(group)
+        return own is None or own.holds(place)
+
+    def _groups_of(self, identity: Identity) -> list[Any]:
         found = identity.claims.get(self.group_claim)
-        groups = found if isinstance(found, list) else [found]
-        return next((role for group, role in self.roles.items() if group in groups), None)
+        return found if isinstance(found, list) else [found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ import msgspec
 
 from farthing.domain.errors import Forbidden, Unauthenticated, Unavailable
 from farthing.domain.ids import RANDOM_BITS, uuid7
-from farthing.domain.keys import Caller, Role
+from farthing.domain.keys import Caller
 from farthing.domain.permissions import ROLES
 from farthing.domain.secrecy import Secret
 from farthing.domain.signon import LONGEST_US, Admission, Attempt, Identity, Session
@@ -45,8 +45,8 @@ class IdentityProvider(Protocol):
 class SessionStore(Protocol):
     """Where people and their sessions are kept, by the digest of the cookie's secret."""
 
-    async def welcome(self, person: Person, *, over: Iterable[Role]) -> Person:
-        """The person as they are known from now on: with the new role where they had one of those in `over`."""
+    async def welcome(self, person: Person, *, returning: Callable[[Person], Person]) -> Person:
+        """The person as they are known from now on: `returning` tells what becomes of who was known before."""
 
     async def open(self, digest: bytes, person_id: str, *, now_us: int, expires_at_us: int) -> None:
         """Notes a new session in place of all that the person had."""
@@ -134,25 +134,32 @@ class SignOn:
         await self._sessions.close(digest)
 
     async def _welcome(self, identity: Identity) -> Person:
-        role = self._admission.role_of(identity)
-        now_us = self._clock.now_us()
-        given = role or self._admission.default_role
+        admission, now_us = self._admission, self._clock.now_us()
+        place = admission.place_of(identity)
+        if place is None:
+            raise Forbidden(
+                "None of your groups belongs to a tenant here. Ask an administrator to give one of them a place in "
+                "[oidc.places], or to set oidc.tenant for everybody else.",
+                code="sign_on_failed",
+            )
+        role = admission.role_of(identity, place)
+        given = role or admission.default_role
         if given is None:
             raise Forbidden("You are not among those who may sign on here. Ask an administrator.")
-        person = await self._sessions.welcome(
-            Person(
-                person_id=uuid7(now_us, int.from_bytes(self._chance(16), "big") >> (128 - RANDOM_BITS)),
-                tenant=self._admission.tenant,
-                issuer=identity.issuer,
-                subject=identity.subject,
-                role=given,
-                email=identity.email,
-                name=identity.name,
-                created_at_us=now_us,
-            ),
-            # Who has left a group has lost its role, too; one that was given by hand stays.
-            over=ROLES if role is not None else self._admission.given,
+        new = Person(
+            person_id=uuid7(now_us, int.from_bytes(self._chance(16), "big") >> (128 - RANDOM_BITS)),
+            tenant=place.tenant,
+            issuer=identity.issuer,
+            subject=identity.subject,
+            role=given,
+            team=place.team,
+            email=identity.email,
+            name=identity.name,
+            created_at_us=now_us,
         )
+        # Who has left a group has lost its role, too; one that was given by hand stays.
+        over = ROLES if role is not None else admission.given
+        person = await self._sessions.welcome(new, returning=lambda known: admission.returning(known, new, over=over))
         if person.is_blocked:
             raise Forbidden("You are not among those who may sign on here. Ask an administrator.")
         return person

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from farthing.domain.signing import secret_bytes
-from farthing.domain.signon import Admission
+from farthing.domain.signon import Admission, place_named
 from farthing.settings.document import Place
 from farthing.settings.environment import MASTER_KEY, secret_in
 from farthing.settings.mistakes import Mistake, key_of
@@ -49,11 +49,12 @@ def sign_on_of(oidc: SignOnSettings, environ: Mapping[str, str]) -> SignOnAccess
         public_url=oidc.public_url,
         scopes=oidc.scopes,
         admission=Admission(
-            tenant=oidc.tenant,
+            tenant=oidc.tenant or (None if oidc.places else "local"),
             default_role=None if oidc.default_role == "none" else oidc.default_role,
             admins=frozenset(address.lower() for address in oidc.admins),
             group_claim=oidc.group_claim,
             roles=oidc.roles,
+            places={group: place_named(name) for group, name in oidc.places.items()},
         ),
     )
 

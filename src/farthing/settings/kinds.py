@@ -17,6 +17,7 @@ RESERVED_PROVIDERS = ("demo", "farthing")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 _SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PLACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._@-]{0,63})?")
 _MODEL_NAME = re.compile(r"[!-~]{1,256}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}")
@@ -101,6 +102,12 @@ def _short_name(name: str) -> str:
     return name
 
 
+def _place_name(name: str) -> str:
+    if not _PLACE_NAME.fullmatch(name):
+        raise ValueError('expected a tenant, or a tenant and its team such as "acme/support"')
+    return name
+
+
 def _model_name(name: str) -> str:
     if not _MODEL_NAME.fullmatch(name):
         raise ValueError("expected up to 256 printable ASCII characters without spaces")
@@ -133,6 +140,7 @@ def _offered(wanted: bool) -> bool:  # noqa: FBT001 (pydantic calls it with the 
 
 ModelName = Annotated[str, AfterValidator(_model_name)]
 Name = Annotated[str, AfterValidator(_short_name)]
+PlaceName = Annotated[str, AfterValidator(_place_name)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]

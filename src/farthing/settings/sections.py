@@ -26,6 +26,7 @@ from farthing.settings.kinds import (
     Offered,
     OwnModelName,
     PerMinute,
+    PlaceName,
     Port,
     ProviderName,
     RedisUrl,
@@ -218,13 +219,15 @@ class SignOnSettings(Section):
     public_url: BaseUrl | None = None
     """Where browsers reach the gateway."""
     scopes: Annotated[str, Field(min_length=6, max_length=255)] = "openid email profile"
-    tenant: Annotated[str, Field(min_length=1, max_length=200)] = "local"
-    """Whom people belong to that sign on for the first time."""
+    tenant: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Whom people belong to whom no group puts elsewhere; None is `local`, and beside places nobody."""
     default_role: Role | Literal["none"] = "none"
     admins: tuple[Address, ...] = ()
     group_claim: Annotated[str, Field(min_length=1, max_length=255)] = "groups"
     roles: dict[str, Role] = Field(default_factory=dict)
     """By group; of several groups the first that stands here counts."""
+    places: dict[str, PlaceName] = Field(default_factory=dict)
+    """Tenants, or teams as `tenant/team`, by group."""
 
 
 class MailSettings(Section):

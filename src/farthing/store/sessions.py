@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 
-from farthing.domain.keys import Role
 from farthing.domain.signon import Session
 from farthing.domain.tenancy import Person
 from farthing.store.engine import Engines
 from farthing.store.rows import storable
 from farthing.store.schema import people, sessions
-from farthing.store.tenancy import person_of
+from farthing.store.tenancy import make_room, person_of
 
 
 class Sessions:
@@ -22,10 +21,10 @@ class Sessions:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
 
-    async def welcome(self, person: Person, *, over: Iterable[Role]) -> Person:
-        """The person as they are known here: new, or with the mail address and name that they have now.
+    async def welcome(self, person: Person, *, returning: Callable[[Person], Person]) -> Person:
+        """The person as they are known from now on, in a tenant and a team that are made where there are none.
 
-        Their role is replaced only where it is one of those in `over`; tenant and team never are.
+        `returning` tells what becomes of who was here before: tenant, team, role, mail address and name are kept.
         """
         row = {
             "person_id": person.person_id,
@@ -39,12 +38,17 @@ class Sessions:
             "is_blocked": person.is_blocked,
             "created_at": person.created_at_us,
         }
-        new = self._engines.backend.inserting(people).values(**row)
-        role = sa.case((people.c.role.in_(sorted(over)), new.excluded.role), else_=people.c.role)
-        latest = {"email": new.excluded.email, "name": new.excluded.name, "role": role}
-        statement = new.on_conflict_do_update(index_elements=["issuer", "subject"], set_=latest).returning(people)
+        new = self._engines.backend.inserting(people).values(**row).on_conflict_do_nothing()
+        whose = (people.c.issuer == person.issuer) & (people.c.subject == person.subject)
         async with self._engines.writing() as connection:
-            return person_of((await connection.execute(statement)).one())
+            await make_room(self._engines, connection, (person.tenant, person.team), person.created_at_us)
+            await connection.execute(new)
+            known = (await connection.execute(sa.select(people).where(whose).with_for_update())).one()
+            after = returning(person_of(known))
+            values = {name: getattr(after, name) for name in ("tenant", "team", "role", "email")}
+            values["name"] = storable(after.name) if after.name else None
+            latest = sa.update(people).where(whose).values(**values).returning(people)
+            return person_of((await connection.execute(latest)).one())
 
     async def open(self, digest: bytes, person_id: str, *, now_us: int, expires_at_us: int) -> None:
         """Notes a new session; whatever else the person had open ends."""

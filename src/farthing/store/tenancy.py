@@ -184,10 +184,21 @@ async def last_change(connection: AsyncConnection, counter: str = COUNTER) -> in
     return int((await connection.execute(statement)).scalar() or 0)
 
 
+async def make_room(
+    engines: Engines, connection: AsyncConnection, owner: tuple[str, str | None], created_at_us: int
+) -> None:
+    """Makes sure that a person's tenant and team are there, and counts a change only where they were not."""
+    tenant, team = owner
+    here = [tenants.c.tenant == tenant] if team is None else [teams.c.tenant == tenant, teams.c.team == team]
+    if (await connection.execute(sa.select(sa.literal(1)).where(*here))).first() is None:
+        await note_change(engines, connection)
+        await note_owner(engines, connection, owner, created_at_us)
+
+
 async def note_owner(
     engines: Engines, connection: AsyncConnection, owner: tuple[str, str | None], created_at_us: int
 ) -> None:
-    """Makes sure that the tenant and the team of a new key are there."""
+    """Makes sure that the tenant and the team of a new key or person are there."""
     tenant, team = owner
     row: dict[str, Any] = {"tenant": tenant, "name": tenant, "is_blocked": False, "created_at": created_at_us}
     await connection.execute(engines.backend.inserting(tenants).values(**row).on_conflict_do_nothing())

@@ -170,6 +170,119 @@ async def test_without_an_identity_provider_there_is_no_way_in() -> None:
                 assert (response.status, (await response.json())["error"]["code"]) == (404, "sign_on_off")
 
 
+PLACES = """
+    [oidc]
+    issuer = "{issuer}"
+    client_id = "{client_id}"
+    public_url = "http://farthing.test"
+    default_role = "member"
+    [oidc.roles]
+    acme-leads = "org_admin"
+    bolt-leads = "org_admin"
+    [oidc.places]
+    acme-leads = "acme"
+    acme-support = "acme/support"
+    bolt-leads = "bolt"
+    """
+
+
+class People:
+    """Who come to one gateway, each with a browser of their own and with groups that change."""
+
+    def __init__(self, identity: IdentityServer, gateway: Gateway) -> None:
+        self._identity = identity
+        self._gateway = gateway
+        self.browsers: list[aiohttp.ClientSession] = []
+
+    async def come(self, name: str, *groups: str) -> tuple[aiohttp.ClientSession, aiohttp.ClientResponse]:
+        """A fresh browser in which somebody has tried to sign on, and what they were told."""
+        self._identity.person = {"sub": name, "email": f"{name}@example.com", "email_verified": True}
+        self._identity.person["groups"] = list(groups)
+        browser = aiohttp.ClientSession(
+            self._gateway.url,
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            connector=aiohttp.TCPConnector(force_close=True),
+        )
+        self.browsers.append(browser)
+        return browser, await sign_on(browser)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def people() -> AsyncIterator[People]:
+    """Of two tenants, on two workers."""
+    async with IdentityServer() as identity:
+        settings = PLACES.format(issuer=identity.issuer, client_id=identity.client_id)
+        environment = {"FARTHING_DEMO": "1", "FARTHING_OIDC_CLIENT_SECRET": identity.client_secret}
+        with running(settings, workers=2, environment=environment) as gateway:
+            people = People(identity, gateway)
+            yield people
+            for browser in people.browsers:
+                await browser.close()
+
+
+async def place(browser: aiohttp.ClientSession) -> tuple[str, str | None, str]:
+    """Tenant, team and role of whoever sits there."""
+    told = await (await call(browser, "GET", "/session")).json()
+    return told["tenant"], told["team"], told["role"]
+
+
+async def test_groups_put_people_into_tenants_that_see_nothing_of_each_other(people: People) -> None:
+    """Not keys, not people, not teams; what is another's does not exist, and nothing is made there."""
+    ada, _ = await people.come("ada", "acme-leads")
+    bob, _ = await people.come("bob", "bolt-leads")
+    carl, _ = await people.come("carl", "acme-support", "bolt-leads")
+    assert await place(ada) == ("acme", None, "org_admin")
+    assert await place(bob) == ("bolt", None, "org_admin")
+    assert await place(carl) == ("acme", "support", "member")
+    made = await (await call(ada, "POST", "/admin/keys", json={"name": "of acme"}, headers=ORIGIN)).json()
+    listed = [await (await call(each, "GET", "/admin/people")).json() for each in (ada, bob)]
+    emails = [[person["email"] for person in page["data"]] for page in listed]
+    assert emails == [["ada@example.com", "carl@example.com"], ["bob@example.com"]]
+    foreign = [f"/admin/keys/{made['key_id']}", *(f"/admin/people/{each['person_id']}" for each in listed[0]["data"])]
+    for path in foreign:
+        assert (await call(ada, "GET", path)).status == 200
+        assert (await call(bob, "GET", path)).status == 404
+        assert (await call(bob, "PATCH", path, json={"is_blocked": True}, headers=ORIGIN)).status == 404
+    assert (await (await call(bob, "GET", "/admin/keys")).json())["data"] == []
+    teams = [(await (await call(each, "GET", "/admin/teams")).json())["data"] for each in (ada, bob)]
+    assert [[team["team"] for team in found] for found in teams] == [["support"], []]
+    beyond = {"name": "x", "tenant": "acme"}
+    assert (await call(bob, "POST", "/admin/keys", json=beyond, headers=ORIGIN)).status == 403
+    assert (await call(carl, "GET", "/admin/people")).status == 403
+
+
+async def test_who_changes_groups_is_moved_and_the_session_before_is_over(people: People) -> None:
+    """On every worker within a second; a socket that showed the old tenant's figures is closed."""
+    before, _ = await people.come("dora", "acme-leads")
+    assert await place(before) == ("acme", None, "org_admin")
+    async with before.ws_connect("/metrics/live") as socket:
+        await socket.receive_json()
+        after, _ = await people.come("dora", "bolt-leads")
+        while (said := await socket.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT:
+            pass
+        assert said.type is aiohttp.WSMsgType.CLOSE
+    await asyncio.sleep(1)
+    for _ in range(10):
+        assert (await call(before, "GET", "/session")).status == 401
+        assert await place(after) == ("bolt", None, "org_admin")
+    known = (await (await call(after, "GET", "/admin/people")).json())["data"]
+    assert ("dora@example.com", "bolt") in {(each["email"], each["tenant"]) for each in known}
+
+
+async def test_who_has_no_group_with_a_place_is_refused(people: People) -> None:
+    """New or known; the message says what to do, and the browser gets no session."""
+    await people.come("eve", "acme-support")
+    for name in ("eve", "mallory"):
+        browser, refused = await people.come(name, "strangers")
+        error = (await refused.json())["error"]
+        assert (refused.status, error["code"]) == (403, "sign_on_failed")
+        assert "[oidc.places]" in error["message"]
+        assert (await call(browser, "GET", "/session")).status == 401
+    ada, _ = await people.come("ada", "acme-leads")
+    known = (await (await call(ada, "GET", "/admin/people")).json())["data"]
+    assert "mallory@example.com" not in {person["email"] for person in known}
+
+
 async def test_a_changed_role_holds_after_sighup(
     house: tuple[IdentityServer, Gateway], browser: aiohttp.ClientSession
 ) -> None:

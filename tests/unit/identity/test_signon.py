@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -12,7 +12,7 @@ from farthing.background.clock import ManualClock
 from farthing.domain.errors import Forbidden, Unauthenticated, Unavailable
 from farthing.domain.keys import Role
 from farthing.domain.secrecy import Secret
-from farthing.domain.signon import Admission, Attempt, Identity, Session
+from farthing.domain.signon import Admission, Attempt, Identity, Place, Session
 from farthing.domain.tenancy import Person
 from farthing.identity.signon import MOST_REMEMBERED, SignOn
 
@@ -54,10 +54,9 @@ class Shelf:
         if self.is_away:
             raise Unavailable("away")
 
-    async def welcome(self, person: Person, *, over: Iterable[Role]) -> Person:
+    async def welcome(self, person: Person, *, returning: Callable[[Person], Person]) -> Person:
         """As the protocol."""
-        known = self.people.get(person.subject, person)
-        self.people[person.subject] = replace(known, role=person.role) if known.role in over else known
+        self.people[person.subject] = returning(self.people.get(person.subject, person))
         return self.people[person.subject]
 
     async def open(self, digest: bytes, person_id: str, *, now_us: int, expires_at_us: int) -> None:
@@ -128,14 +127,14 @@ async def test_a_person_comes_in_as_what_their_groups_say() -> None:
 )
 def test_roles_come_from_address_then_group_then_default(admission: Admission, role: str) -> None:
     """The first group of the settings that the person is in counts."""
-    assert (admission.role_of(IDENTITY) or admission.default_role) == role
+    assert (admission.role_of(IDENTITY, Place("t")) or admission.default_role) == role
 
 
 def test_a_single_group_may_stand_alone() -> None:
     """Some providers send text where there is one."""
     admission = Admission(tenant="t", default_role=None, roles={"finops": "auditor"})
-    assert admission.role_of(replace(IDENTITY, claims={"groups": "finops"})) == "auditor"
-    assert admission.role_of(replace(IDENTITY, claims={})) is None
+    assert admission.role_of(replace(IDENTITY, claims={"groups": "finops"}), Place("t")) == "auditor"
+    assert admission.role_of(replace(IDENTITY, claims={}), Place("t")) is None
 
 
 async def test_who_is_nobody_stays_out() -> None:
@@ -178,6 +177,43 @@ async def test_who_has_left_a_group_has_lost_its_role(admission: Admission, give
     rig.shelf.people["ada-1"] = replace(rig.shelf.people["ada-1"], role="team_admin")
     secret, _ = await rig.enter()
     assert (await rig.sign_on.caller(secret)).role == "team_admin"
+
+
+PLACES = Admission(
+    tenant=None,
+    default_role="member",
+    roles={"bolt-leads": "org_admin"},
+    places={"acme-support": Place("acme", "support"), "bolt-leads": Place("bolt")},
+)
+
+
+async def test_who_changes_groups_changes_place() -> None:
+    """With the next sign-on, and with the role that they have there; the session before is over within a second."""
+    rig = Rig(PLACES)
+    rig.provider.identity = replace(IDENTITY, claims={"groups": ["bolt-leads"]})
+    first, _ = await rig.enter()
+    caller = await rig.sign_on.caller(first)
+    assert (caller.tenant, caller.team, caller.role) == ("bolt", None, "org_admin")
+    rig.provider.identity = replace(IDENTITY, claims={"groups": ["bolt-leads", "acme-support"]})
+    second, _ = await rig.enter()
+    caller = await rig.sign_on.caller(second)
+    assert (caller.tenant, caller.team, caller.role) == ("acme", "support", "member")
+    rig.clock.advance(0.5)
+    with pytest.raises(Unauthenticated):
+        await rig.sign_on.caller(first)
+
+
+async def test_who_belongs_nowhere_is_told_what_to_do() -> None:
+    """And is not written down, unless there is a tenant for everybody else."""
+    rig = Rig(PLACES)
+    with pytest.raises(Forbidden, match=r"\[oidc.places\], or to set oidc.tenant") as refused:
+        await rig.enter()
+    assert refused.value.code == "sign_on_failed"
+    assert (rig.shelf.people, rig.shelf.sessions) == ({}, {})
+    rig = Rig(replace(PLACES, tenant="guests"))
+    secret, _ = await rig.enter()
+    caller = await rig.sign_on.caller(secret)
+    assert (caller.tenant, caller.team, caller.role) == ("guests", None, "member")
 
 
 async def test_a_clock_that_is_put_back_keeps_no_session_alive() -> None:

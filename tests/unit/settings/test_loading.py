@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from farthing.domain.plans import TenantPlan
 from farthing.domain.routing.rules import Promise, Rule
 from farthing.domain.scope import Scope
-from farthing.domain.signon import Admission
+from farthing.domain.signon import Admission, Place
 from farthing.ports import Deadlines
 from farthing.settings import SettingsError, export, load
 from farthing.settings.resolved import AlertAccess, SignOnAccess
@@ -233,6 +233,29 @@ def test_single_sign_on_is_completed_from_the_environment(settings_of: Load) -> 
         ),
     )
     assert settings_of("").oidc is None
+
+
+@pytest.mark.parametrize(("more", "tenant"), [("", None), ('tenant = "guests"', "guests")])
+def test_groups_have_places(settings_of: Load, more: str, tenant: str | None) -> None:
+    """Tenants or teams; beside them nobody is put anywhere unsaid."""
+    text = f"""
+        [oidc]
+        issuer = "https://login.example/"
+        client_id = "farthing"
+        public_url = "https://farthing.example/"
+        default_role = "member"
+        {more}
+        [oidc.places]
+        acme = "acme"
+        "4f1c-support" = "acme/support"
+        """
+    access = settings_of(text, FARTHING_OIDC_CLIENT_SECRET="s3cret").oidc
+    assert access is not None
+    assert access.admission == Admission(
+        tenant=tenant,
+        default_role="member",
+        places={"acme": Place("acme"), "4f1c-support": Place("acme", "support")},
+    )
 
 
 def test_alerts_are_completed_from_the_environment(settings_of: Load) -> None:

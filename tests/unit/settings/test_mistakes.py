@@ -232,6 +232,16 @@ def mistakes(settings_of: Load, text: str | None = None, **environ: str) -> list
             '[oidc]\nissuer = "https://x"\nclient_id = "f"\npublic_url = "https://y"\ndefault_role = "member"',
             "2: oidc.issuer: expected FARTHING_OIDC_CLIENT_SECRET or FARTHING_MASTER_KEY to be set",
         ),
+        *(
+            (
+                f'[oidc.places]\nops = "{place}"',
+                (
+                    "2: oidc.places.ops: expected a tenant, or a tenant and its team such as "
+                    f'"acme/support", got "{place}"'
+                ),
+            )
+            for place in ("acme/", "/support", "acme/support/ada", "a b", "")
+        ),
         (
             '[alerts]\nemail_to = ["a@b.example\\r\\nBcc: c@d.example"]',
             (
