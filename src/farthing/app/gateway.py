@@ -57,7 +57,7 @@ from farthing.telemetry.prometheus import PrometheusSink
 
 logger = logging.getLogger(__name__)
 
-INGEST_EVERY_S = 0.05
+INGEST_EVERY_S = 0.1
 REFRESH_EVERY_S = 0.5
 """A key revoked elsewhere is refused here within a second."""
 LEASE_EVERY_S = 0.25

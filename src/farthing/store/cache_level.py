@@ -31,7 +31,7 @@ REST_SECONDS = 1.0
 """How long nothing is asked of a database that was away."""
 MOST_PENDING = 1000
 """Answers that wait to be written; more are dropped, for they can be bought again."""
-BREATH_SECONDS = 0.05
+BREATH_SECONDS = 0.1
 """From one batch of answers to the next: what arrives meanwhile shares a transaction."""
 LESSON = 1_000
 """Keys that are learnt at a time."""
