@@ -161,10 +161,7 @@ async def restart(site: Site, way: str) -> None:
 async def test_workers_that_start_while_the_database_is_down_know_the_keys(
     rig: Rig, postgres: Postgres, postgres_database: str
 ) -> None:
-    """F06, all workers killed meanwhile, then the whole gateway: who was let in still is, and who was refused.
-
-    What is left of a hard budget only the database can tell.
-    """
+    """F06, all workers killed meanwhile, then the whole gateway: who was let in still is, but for hard budgets."""
     site = await rig.start(postgres_database, workers=2, keys=8, environment={"FARTHING_MASTER_KEY": MASTER})
     revoked, bounded, *known = site.holders
     budget = {"scope": "key", "subject": bounded.key_id, "tenant": bounded.tenant, "window": "day", "limit": "1000"}
