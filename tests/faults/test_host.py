@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import struct
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiosmtpd.smtp import Envelope
 
 from farthing.background.clock import SystemClock
-from farthing.domain.budget import Budget
+from farthing.domain.budget import Budget, Window
 from farthing.store import open_store
 from tests.faults.rig.books import check
 from tests.faults.rig.load import Ask, Heard, Load, percentile, send, standard, together, until
+from tests.faults.rig.proxy import FaultProxy
 from tests.faults.rig.site import Rig, Site
 from tests.faults.rig.words import Wish
+from tests.integration.notify.letterbox import Letterbox
 from tests.servers.application import Served
 from tests.servers.process import private_folder, program
 
@@ -36,6 +41,11 @@ HOUR_S, DAY_S = 3_600, 86_400
 LEAP_DAY_S = 1_835_438_400
 """2028-02-29."""
 THRESHOLDS = (50, 80, 90, 100)
+SUMMER_TIME = ("2027-03-28", "2027-10-31")
+"""On which it begins and ends in Berlin, at 01:00 UTC."""
+SETTLED_S = 2.0
+"""After which every worker knows of another hour."""
+MOST_A_DAY = 5 * Wish(nonce="").cost
 NAMELESS = '[[models]]\nname = "nameless"\nprovider = "a"\nupstream = "nobody-knows-its-price"\ntier = "simple"\n'
 
 
@@ -156,6 +166,63 @@ async def test_a_clock_that_jumps_costs_nobody_a_request(rig: Rig, postgres_data
     )
 
 
+@pytest.mark.long
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("change", SUMMER_TIME)
+async def test_a_day_begins_at_midnight_utc_whatever_the_clocks_of_the_place_do(
+    rig: Rig, postgres_database: str, change: str
+) -> None:
+    """A day's budget in Berlin on the night in which its clocks change is reset once, and told of once a day."""
+    receiver, clock, hours = Receiver(), ShiftedClock(), list[int]()
+    receiver.mood = "takes"
+    midnight = int(datetime.fromisoformat(f"{change}T00:00:00+00:00").timestamp())
+    with Served(receiver.application) as served:
+        environment = {
+            **clock.environment,
+            "TZ": "Europe/Berlin",
+            "FARTHING_ALERTS__WEBHOOK_URL": f"{served.url}/hook",
+            "FARTHING_WEBHOOK_SECRET": "a secret of the test",
+        }
+        try:
+            clock.set(midnight - 2 * HOUR_S - int(time.time()))
+            site = await rig.start(postgres_database, workers=2, keys=1, environment=environment)
+            await budget(site, is_hard=True, limit=MOST_A_DAY, window="day")
+            for hour in range(-2, 5):
+                clock.set(midnight + hour * HOUR_S - int(time.time()))
+                await asyncio.sleep(SETTLED_S)
+                hours.append(await let_in(site, f"hour{hour}"))
+            await until(lambda: len(receiver.taken) >= 2 * len(THRESHOLDS), within_s=60)
+            await asyncio.sleep(3)
+            days = await site.books.days()
+            await asyncio.to_thread(site.gateway.stop)
+        finally:
+            clock.remove()
+    # In the first hour of each day all is spent, and nothing is left for those that follow.
+    assert [bool(number) for number in hours] == [True, False, True, False, False, False, False], hours
+    assert len(days) == 2, days
+    assert Counter(percent for _, percent in receiver.taken) == dict.fromkeys(THRESHOLDS, 2)
+    assert len({webhook_id for webhook_id, _ in receiver.taken}) == 2 * len(THRESHOLDS)
+    rig.tell(
+        f"F30 clock {change}",
+        f"TZ=Europe/Berlin, 22:00 to 04:00 UTC in steps of an hour: a day's budget lets {hours} in and is reset once, "
+        f"at 00:00 UTC; {len(receiver.taken)} alerts, each threshold once a day",
+    )
+
+
+async def let_in(site: Site, name: str) -> int:
+    """How many requests one after another are answered until there is no money for three in a row."""
+    answered = refused = 0
+    while refused < 3:
+        heard = await send(brief(f"{name}-{answered + refused}", 1, site=site)[0], site.gateway.port)
+        assert heard.status in {200, 402}
+        if heard.status == 200:
+            answered, refused = answered + 1, 0
+        else:
+            refused += 1
+            await asyncio.sleep(SETTLED_S)
+    return answered
+
+
 class Receiver:
     """Of alerts: hangs, then refuses, then takes all."""
 
@@ -177,7 +244,7 @@ class Receiver:
         return web.Response()
 
 
-async def budget(site: Site, *, is_hard: bool, limit: int) -> None:
+async def budget(site: Site, *, is_hard: bool, limit: int, window: Window = "total") -> None:
     """Of the first key's, once every worker knows it."""
     holder, clock = site.holders[0], SystemClock()
     store = open_store(site.database, clock=clock)
@@ -187,7 +254,7 @@ async def budget(site: Site, *, is_hard: bool, limit: int) -> None:
             tenant=holder.tenant,
             scope="key",
             subject=holder.key_id,
-            window="total",
+            window=window,
             limit=limit,
             is_hard=is_hard,
         )
@@ -235,6 +302,58 @@ async def test_alerts_that_nobody_takes_delay_nobody(rig: Rig, postgres_database
     )
     rig.gate("seconds until the alerts are told", delivered_s, DELIVERED_S)
     rig.gate("ms added to the 99th percentile", late_ms(waves) - late_ms(calm), ADDED_MS)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_mail_that_nobody_takes_delays_nobody(rig: Rig, postgres_database: str) -> None:
+    """The mail server is silent, then away; requests feel nothing, and each threshold is mailed once afterwards."""
+    letterbox = Letterbox()
+    with letterbox.serving() as port:
+        async with FaultProxy(port) as proxy:
+            proxy.hold()
+            alerts = {
+                "FARTHING_ALERTS__EMAIL_TO": '["ops@example.com"]',
+                "FARTHING_ALERTS__SMTP__HOST": "127.0.0.1",
+                "FARTHING_ALERTS__SMTP__PORT": str(proxy.port),
+                "FARTHING_ALERTS__SMTP__SECURITY": "none",
+            }
+            site = await rig.start(postgres_database, workers=2, environment=alerts)
+            calm, waves = list[Heard](), list[Heard]()
+            for place in range(40):
+                calm += await together(brief(f"calm{place}", 5, site=site), site.ports)
+            await budget(site, is_hard=False, limit=1)
+            for place in range(20):
+                waves += await together(brief(f"silent{place}", 5, site=site), site.ports)
+            await until(lambda: proxy.connections > 1, within_s=90)
+            proxy.refuse()
+            proxy.reset_all()
+            for place in range(20):
+                waves += await together(brief(f"away{place}", 5, site=site), site.ports)
+            await asyncio.sleep(2)
+            assert letterbox.envelopes == []
+            proxy.flow()
+            await proxy.accept()
+            delivered_s = await until(lambda: len(letterbox.envelopes) >= len(THRESHOLDS), within_s=120)
+            await asyncio.sleep(3)
+    assert {each.status for each in [*calm, *waves]} == {200}
+    assert Counter(_percent(envelope) for envelope in letterbox.envelopes) == dict.fromkeys(THRESHOLDS, 1)
+    rig.tell(
+        "F30 alerts by mail",
+        f"a mail server that is silent and then away: {len(waves)} requests, 0 failed, p99 {late_ms(waves):.1f} ms "
+        f"(before {late_ms(calm):.1f} ms); {len(letterbox.envelopes)} thresholds mailed once each, {delivered_s:.1f} s "
+        "after",
+    )
+    rig.gate("seconds until the alerts are mailed", delivered_s, DELIVERED_S)
+    rig.gate("ms added to the 99th percentile", late_ms(waves) - late_ms(calm), ADDED_MS)
+
+
+def _percent(envelope: Envelope) -> int:
+    """The threshold that a mail tells of."""
+    assert isinstance(envelope.content, bytes)
+    found = re.search(rb"Message-ID: <budget\.b1\..*\.(\d+)@farthing>", envelope.content)
+    assert found is not None, envelope.content
+    return int(found[1])
 
 
 @pytest.mark.long
