@@ -22,6 +22,7 @@ TWO_TENANTS = Admission(
         "support-leads": Place("acme", "support"),
         "bolt": Place("bolt"),
         "bolt-leads": Place("bolt"),
+        "bolt-ops": Place("bolt", "ops"),
     },
 )
 
@@ -33,6 +34,7 @@ TWO_TENANTS = Admission(
         (["bolt"], Place("bolt"), None),
         (["acme", "acme-support"], Place("acme", "support"), None),
         (["bolt", "acme-support"], Place("acme", "support"), None),
+        (["acme", "bolt-ops"], Place("acme"), None),
         (["acme", "platform"], Place("acme"), "org_admin"),
         (["bolt", "bolt-leads"], Place("bolt"), "org_admin"),
         (["acme", "bolt-leads"], Place("acme"), None),
