@@ -34,6 +34,7 @@ from farthing.store.tenancy import Tenancy
 from farthing.store.terms import PlanTerms
 
 if TYPE_CHECKING:
+    from farthing.store.proof import Prover
     from farthing.store.repricing import Repricing
 
 __all__ = ["Store", "is_current", "migrate", "open_store"]
@@ -71,6 +72,13 @@ class Store:
         from farthing.store.repricing import Repricing
 
         return Repricing(self._engines)
+
+    @property
+    def prover(self) -> Prover:
+        """Compares sums with the rows that they are of."""
+        from farthing.store.proof import Prover
+
+        return Prover(self._engines)
 
     async def ping(self) -> None:
         """Returns if the database answers. Raises `Unavailable`."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
-from msgspec import Struct, convert, field
+from msgspec import Struct, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from farthing.domain.chat import Usage
-from farthing.domain.exchange import Attempt, Exchange
+from farthing.domain.exchange import Exchange
 from farthing.ports import Stretch
 from farthing.store.aggregates import MINUTE_US, TOTAL, Cell, fold
 from farthing.store.engine import Engines
 from farthing.store.queries.sums import FOR_EVER, HOUR_MINUTES, LAST_US
-from farthing.store.rows import USAGE_COLUMNS, tools_of
+from farthing.store.reread import Place, beyond, following
 from farthing.store.schema import requests, value_metrics
 
 BATCH = 1_000
@@ -24,18 +22,8 @@ BATCH = 1_000
 
 Pricing = Callable[[Exchange], Exchange | None]
 """The exchange with its cost, or None where that is still unknown."""
-_Place = tuple[int, str]
-"""Moment (µs) and id of a row."""
 
 _HOUR_US = HOUR_MINUTES * MINUTE_US
-_FIELDS = (
-    *("request_id", "status", "route", "dialect", "tenant", "key_id", "team", "requested_model", "stream"),
-    *("provider", "model", "strategy", "tier", "confidence", "experiment_id", "arm"),
-    *("cost", "baseline_cost", "price_version"),
-    *("cache", "cache_level", "cache_key", "duration_us"),
-)
-"""What prices and sums depend on, called the same in an exchange and in its row."""
-_READ = [requests.c[name] for name in (*_FIELDS, "created_at", "user_id", "tags", "attempts", *USAGE_COLUMNS.values())]
 
 
 class Priced(Struct):
@@ -96,20 +84,19 @@ class Repricing:
         async with self._engines.reading("writer") as connection:
             hours = await _hours(connection, stretch)
         for number, hour in enumerate(hours, 1):
-            place: _Place | None = (max(hour, stretch.from_us or 0), "")
+            place: Place | None = (max(hour, stretch.from_us or 0), "")
             end = min(hour + _HOUR_US, LAST_US if stretch.to_us is None else stretch.to_us)
             while place is not None:
                 place = await self._batch(pricing, place, end, done, dry_run=dry_run)
             advance(number / len(hours))
         return done
 
-    async def _batch(
-        self, pricing: Pricing, after: _Place, end: int, done: Repriced, *, dry_run: bool
-    ) -> _Place | None:
+    async def _batch(self, pricing: Pricing, after: Place, end: int, done: Repriced, *, dry_run: bool) -> Place | None:
         """Where the next batch begins, None after the last one."""
         opened = self._engines.reading if dry_run else self._engines.writing
         async with opened("writer") as connection:
-            found = await _unpriced(connection, after, end, lock=not dry_run)
+            is_unpriced = requests.c.cost.is_(None)
+            found = await following(connection, after, end, is_unpriced, limit=BATCH, lock=not dry_run)
             # Prices of past days are looked up anew each time, for which requests should not wait.
             pairs = await asyncio.to_thread(lambda: [(before, pricing(before)) for before in found])
             changed = [(before, priced) for before, priced in pairs if priced is not None]
@@ -118,7 +105,7 @@ class Repricing:
                 await self._backend.add(connection, _difference(changed))
         for before, priced in pairs:
             done.note(before, priced)
-        return (found[-1].created_at_us, found[-1].request_id) if len(found) == BATCH else None
+        return beyond(found, BATCH)
 
 
 async def _hours(connection: AsyncConnection, stretch: Stretch) -> list[int]:
@@ -131,31 +118,6 @@ async def _hours(connection: AsyncConnection, stretch: Stretch) -> list[int]:
         where.append(table.bucket < stretch.to_us)
     found = await connection.execute(sa.select(table.bucket).distinct().where(*where).order_by(table.bucket))
     return list(found.scalars())
-
-
-async def _unpriced(connection: AsyncConnection, after: _Place, end: int, *, lock: bool) -> list[Exchange]:
-    """The next rows without a cost. Locked ones are nobody else's until the transaction ends."""
-    row = requests.c
-    moment, request_id = after
-    where = [row.created_at >= moment, row.created_at < end, row.cost.is_(None)]
-    if request_id:
-        where.append(sa.or_(row.created_at > moment, row.request_id > request_id))
-    statement = sa.select(*_READ).where(*where).order_by(row.created_at, row.request_id).limit(BATCH)
-    if lock:
-        statement = statement.with_for_update()
-    return [_exchange(record) for record in (await connection.execute(statement)).mappings()]
-
-
-def _exchange(record: Mapping[Any, Any]) -> Exchange:
-    usage = {name: record[column] for name, column in USAGE_COLUMNS.items()}
-    return Exchange(
-        **{name: record[name] for name in _FIELDS},
-        created_at_us=record["created_at"],
-        user=record["user_id"],
-        tags=record["tags"] or {},
-        attempts=convert(record["attempts"] or (), tuple[Attempt, ...]),
-        usage=convert(usage | tools_of(record["attempts"]), Usage),
-    )
 
 
 async def _update(connection: AsyncConnection, priced: Sequence[Exchange]) -> None:

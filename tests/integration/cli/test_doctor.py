@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conformance.store.samples import DAY_US, NOON_US, exchange
 from tests.servers.command import Farthing
 from tests.servers.process import free_port
 from tests.servers.redis import Redis
+from tests.unit.cli.ledgers import filled
 
 
-def checks(farthing: Farthing, **environ: str) -> dict[str, dict[str, Any]]:
+def checks(farthing: Farthing, *options: str, **environ: str) -> dict[str, dict[str, Any]]:
     """What doctor says, by check."""
-    said = farthing("doctor", "--json", **{"PORT": str(free_port()), **environ})
+    said = farthing("doctor", "--json", *options, **{"PORT": str(free_port()), **environ})
     found = json.loads(said.out)
     assert said.status == (0 if found["status"] == "ok" else 1)
     assert found["status"] == ("broken" if any(check["health"] == "broken" for check in found["checks"]) else "ok")
@@ -166,3 +170,47 @@ def test_a_plan_that_is_not_named_is_broken(farthing: Farthing, tmp_path: Path) 
         'no plan is called "gold", and the tenant acme is on it: refused',
     )
     assert found["mend"] == "name it as [plans.gold], or move them: farthing tenants set TENANT --plan NAME"
+
+
+def test_the_ledger_is_compared_where_asked_for(farthing: Farthing, tmp_path: Path) -> None:
+    """Every sum with its rows; a difference is broken, and named by day and dimension."""
+    first, second = (exchange(created_at_us=NOON_US + day * DAY_US, model="m\x1b[2J") for day in (0, 1))
+    url = filled(tmp_path, [first, second])
+    assert "ledger" not in checks(farthing, DATABASE_URL=url)
+    said = farthing("doctor", "--ledger", DATABASE_URL=url, PORT=str(free_port()))
+    assert said.status == 0
+    assert "ok       ledger: 2 rows of 2 days: all sums are theirs, to the nano-dollar" in said.out.splitlines()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
+        database.execute("UPDATE value_metrics SET cost = cost - 1 WHERE dimension = 'model' AND grain <= 60")
+    said = farthing("doctor", "--ledger", "--to", "2025-12-02", DATABASE_URL=url, PORT=str(free_port()))
+    assert said.status == 1
+    assert [line for line in said.out.splitlines() if line.startswith("broken")] == [
+        f"broken   ledger: 2025-12-01: by model and {bucket} the sums say $0.000000001 less than the rows; 1 sum "
+        r"differs in cost, the first is acme m\x1b[2J's"
+        for bucket in ("minute", "hour")
+    ]
+    assert "docs/money.md" in said.out
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
+        database.execute("UPDATE value_metrics SET cost = cost + 3 WHERE dimension = 'total' AND grain = 1440")
+        database.execute("UPDATE value_metrics SET cost = cost + 1 WHERE dimension = 'model' AND grain <= 60")
+    found = json.loads(farthing("doctor", "--ledger", "--json", DATABASE_URL=url, PORT=str(free_port())).out)
+    told = [check["detail"] for check in found["checks"] if check["check"] == "ledger"]
+    assert told == [
+        f"2025-12-0{day}: by total and day the sums say $0.000000003 more than the rows; 1 sum differs in cost, "
+        "the first is acme's"
+        for day in (1, 2)
+    ]
+    mended = farthing("doctor", "--ledger", "--mend", DATABASE_URL=url, PORT=str(free_port()))
+    assert (mended.status, mended.out.count(": put right")) == (0, 2)
+    assert checks(farthing, "--ledger", DATABASE_URL=url)["ledger"]["health"] == "ok"
+
+
+def test_a_ledger_that_is_not_there_is_told(farthing: Farthing) -> None:
+    """It may not have been made yet, or be away; days make no sense without it."""
+    assert checks(farthing, "--ledger")["ledger"]["detail"] == "there is no database yet"
+    url = f"postgresql://u:canary@127.0.0.1:{free_port()}/x"
+    away = checks(farthing, "--ledger", DATABASE_URL=url)["ledger"]
+    assert away["health"] == "broken"
+    assert "canary" not in away["detail"]
+    said = farthing("doctor", "--from", "2025-12-01")
+    assert (said.status, said.err) == (1, "farthing: --from, --to and --mend belong to --ledger\n")
