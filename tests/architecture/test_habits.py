@@ -32,6 +32,7 @@ PLAIN_THOUGH_NAMED_LIKE_SECRETS = {
     "src/farthing/domain/tenancy.py:KeyChanges.keys": "what stands for keys, by digest",
     "src/farthing/gateway/call.py:Call.credential": "made for every request, which a wrapper would slow; repr omits it",
     "src/farthing/gateway/call.py:Directives.idempotency_key": "what a caller calls its request",
+    "src/farthing/gateway/facts.py:Known.cache_key": "names a kept answer",
     "src/farthing/gateway/recording.py:Draft.cache_key": "names a kept answer",
     "src/farthing/gateway/snapshot.py:Snapshot.keys": "what stands for keys, by digest",
     "src/farthing/http/facts.py:Head.credential": "made for every request, which a wrapper would slow; repr omits it",
