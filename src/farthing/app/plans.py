@@ -70,8 +70,8 @@ class FollowedPlans:
         found = house.on_unknown_plans()
         for plan in sorted(found.keys() - self._told):
             logger.error(
-                'no plan is called "%s" in the settings, and %s on it: their requests are refused until it is named '
-                "as [plans.%s], or they are on another plan",
+                'no plan is called "%s" in the settings, and %s on it: under these settings they are refused, '
+                "until it is named as [plans.%s] or they are on another plan",
                 plan,
                 some(found[plan]),
                 plan,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from farthing.dialects.reading import Reading
+from farthing.domain.budget import dollars
 from farthing.domain.cachekey import identity
 from farthing.domain.catalogue import VIRTUAL_MODELS, Catalogue, Model
 from farthing.domain.errors import InvalidRequest, NotFound
@@ -248,7 +249,7 @@ def _affordable(order: Order, plan: Plan) -> Plan:
         )
     raise InvalidRequest(
         f"This request could cost ${bid.highest / NANO:.6f} at `{first.name}`, "
-        f"over the ${ceiling.limit / NANO:.6f} that {ceiling.whose} allows.",
+        f"over the {dollars(ceiling.limit)} that {ceiling.whose} allows.",
         code="cost_limit_exceeded",
     )
 

@@ -44,10 +44,9 @@ class PlanTerms:
                 locked = await connection.execute(mine.order_by(tenants.c.tenant).with_for_update())
                 plans = {row.tenant: row.plan for row in locked}
                 known = await _latest(connection, plan_terms.c.tenant.in_(portion))
-                for tenant, plan in plans.items():
-                    terms, last = found[tenant], known.get(tenant)
-                    if plan == terms.plan and (last is None or last.charge != terms.charge):
-                        await write(self._engines, connection, tenant, terms)
+                stays = {tenant for tenant, plan in plans.items() if plan == found[tenant].plan}
+                told = {tenant for tenant, last in known.items() if last.charge == found[tenant].charge}
+                await _write(self._engines, connection, {tenant: found[tenant] for tenant in sorted(stays - told)})
 
 
 async def note_plan(
@@ -60,22 +59,26 @@ async def note_plan(
     before, after = plans
     there = sa.select(sa.literal(1)).where(plan_terms.c.tenant == tenant).limit(1)
     if before is not None and (await connection.execute(there)).first() is None:
-        await write(engines, connection, tenant, prices.terms(before, since_us=0))
-    await write(engines, connection, tenant, prices.terms(after))
+        await _write(engines, connection, {tenant: prices.terms(before, since_us=0)})
+    await _write(engines, connection, {tenant: prices.terms(after)})
 
 
-async def write(engines: Engines, connection: AsyncConnection, tenant: str, terms: Terms) -> None:
-    """Adds a row. Of two for the same moment the later counts."""
-    row = {
-        "tenant": tenant,
-        "since": terms.since_us,
-        "plan": terms.plan,
-        "price": terms.price,
-        "markup": terms.markup_basis_points,
-    }
-    new = engines.backend.inserting(plan_terms).values(**row)
-    latest = {name: new.excluded[name] for name in ("plan", "price", "markup")}
-    await connection.execute(new.on_conflict_do_update(index_elements=["tenant", "since"], set_=latest))
+async def _write(engines: Engines, connection: AsyncConnection, found: Mapping[str, Terms]) -> None:
+    """Adds rows, one for each tenant. Of two for the same moment the later counts."""
+    rows = [
+        {
+            "tenant": tenant,
+            "since": terms.since_us,
+            "plan": terms.plan,
+            "price": terms.price,
+            "markup": terms.markup_basis_points,
+        }
+        for tenant, terms in found.items()
+    ]
+    if rows:
+        new = engines.backend.inserting(plan_terms).values(rows)
+        latest = {name: new.excluded[name] for name in ("plan", "price", "markup")}
+        await connection.execute(new.on_conflict_do_update(index_elements=["tenant", "since"], set_=latest))
 
 
 async def _latest(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> Mapping[str, Terms]:

@@ -123,7 +123,7 @@ async def test_a_plan_that_is_not_named_is_told_once(store: Store, caplog: pytes
     followed = FollowedPlans(store.terms)
     for known in (house(), house(), house(TenantPlan(name="x")), house(FREE), house()):
         await followed.follow(known, NOW_US)
-    told = 'no plan is called "free" in the settings, and the tenant acme is on it: their requests are refused'
+    told = 'no plan is called "free" in the settings, and the tenant acme is on it: under these settings'
     assert [record.getMessage()[: len(told)] for record in caplog.records] == [told, told]
 
 

@@ -181,11 +181,12 @@ def test_a_restart_goes_through_all_of_them(staff: Staff, listeners: list[socket
     for place in range(NUMBER):
         successor = staff.started[-1]
         assert (len(staff.started), old[place].told) == (NUMBER + place + 1, [])
-        assert successor.listener is listeners[place]
+        assert (successor.listener, successor.is_successor) == (listeners[place], True)
         staff.turn(successor)
         assert old[place].told == [RETIRE]
         staff.turn()
     assert len(staff.started) == 2 * NUMBER
+    assert not any(worker.is_successor for worker in old)
     old[0].status = 0
     staff.turn()
     assert old[0].is_buried

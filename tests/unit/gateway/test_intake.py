@@ -107,7 +107,7 @@ async def test_a_key_may_have_a_limit_for_each_request() -> None:
         with pytest.raises(InvalidRequest, match=r"over the \$0\.000001 that the plan free allows") as caught:
             await rig.ask(chat(), **more)
         assert caught.value.code == "cost_limit_exceeded"
-    with pytest.raises(InvalidRequest, match=r"over the \$0\.000000 that x-farthing-max-cost-usd allows"):
+    with pytest.raises(InvalidRequest, match=r"over the \$0\.000000099 that x-farthing-max-cost-usd allows"):
         await rig.ask(chat(), max_cost=999 // 10)
     assert rig.transport.requests == []
 
