@@ -20,7 +20,7 @@ from tests.servers.redis import Redis
 SECONDS = 30.0
 RATE = 40.0
 BAD = Faults(latency_s=0.005, jitter_s=0.02, reset=0.002, slice=200)
-"""Of a stream's pieces, which pass two lines, one in ten loses its stream."""
+"""One piece in 500 ends the connection that it was sent on."""
 ANSWERED = 0.75
 TORN = frozenset({502, 503, 504})
 """What callers are told of a line to the vendor that was torn."""

@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,9 +24,9 @@ from farthing.store import migrate, migrations
 from tests.faults.rig.balancer import Balancer
 from tests.faults.rig.books import Books, check
 from tests.faults.rig.cluster import gateway, settings, workers
-from tests.faults.rig.load import Ask, Load, until
+from tests.faults.rig.load import Ask, Heard, Load, until
 from tests.faults.rig.site import Rig
-from tests.faults.rig.words import Entry, Wish
+from tests.faults.rig.words import Wish
 from tests.servers.gateway import Gateway
 
 RATE = 50.0
@@ -34,8 +35,6 @@ ROOT = Path(__file__).parents[2]
 LOCK_WAIT_S = 0.2
 KEPT_OPEN = 10
 """Clients that keep their connection and ask again and again."""
-STEADY = "k"
-"""With which the names of what these ask begin."""
 MORE = "lame_duck_s = 2\n"
 LOCKS = (
     "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - waitstart)), 0)::float8 FROM pg_locks"
@@ -53,6 +52,7 @@ class Steady:
 
     def __init__(self, port: int) -> None:
         self.statuses: Counter[int | str] = Counter()
+        self.heard: list[Heard] = []
         self._url = f"http://127.0.0.1:{port}/v1/chat/completions"
 
     @asynccontextmanager
@@ -68,23 +68,26 @@ class Steady:
                 over.set()
 
     async def _ask(self, session: aiohttp.ClientSession, number: int, over: asyncio.Event) -> None:
-        wish = msgspec.json.encode(Wish(nonce=f"{STEADY}{number}", chunks=2, first_ms=20)).decode()
-        body = {"model": "model-a", "messages": [{"role": "user", "content": wish}]}
-        while not over.is_set():
+        for turn in count():
+            if over.is_set():
+                return
+            name = f"k{number}-{turn}"
+            wish = Wish(nonce=name, chunks=2, first_ms=20)
+            content = msgspec.json.encode(wish).decode()
+            body = {"model": "model-a", "messages": [{"role": "user", "content": content}]}
+            headers = {"x-farthing-cache": "off", "x-farthing-user": name}
             try:
-                async with session.post(self._url, json=body, headers={"x-farthing-cache": "off"}) as answer:
-                    await answer.read()
+                async with session.post(self._url, json=body, headers=headers) as answer:
+                    said = await answer.read()
                     self.statuses[answer.status] += 1
+                    heard = Heard(Ask(user=name, wish=wish, stream=False), status=answer.status, body=said)
+                    heard.headers, heard.is_ended = {key.lower(): value for key, value in answer.headers.items()}, True
+                    self.heard.append(heard)
             except aiohttp.ClientError as error:
                 self.statuses[type(error).__name__] += 1
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.15):
                     await over.wait()
-
-
-def without_steady(rig: Rig) -> dict[str, Entry]:
-    """What the vendor was asked beside what those asked who kept their connection."""
-    return {name: entry for name, entry in rig.vendors.entries().items() if not entry.nonce.startswith(STEADY)}
 
 
 def complaints(load: Load) -> list[str]:
@@ -105,7 +108,7 @@ async def test_workers_are_replaced_under_load(rig: Rig) -> None:
     assert complaints(load) == []
     assert set(steady.statuses) == {200}
     await site.books.settled(len(load.heard) + steady.statuses[200])
-    await check(site.books, load.heard, without_steady(rig))
+    await check(site.books, [*load.heard, *steady.heard], rig.vendors.entries())
     rig.tell(
         "F04 workers",
         f"both of 2 workers replaced in {waited:.1f} s at {RATE:g} requests/s beside {KEPT_OPEN} kept connections: "
@@ -269,7 +272,7 @@ async def test_instances_are_replaced_under_load(rig: Rig, postgres_database: st
     assert set(steady.statuses) == {200}
     answers = len(load.heard) + steady.statuses[200]
     assert await Books(postgres_database).count() == answers
-    await check(Books(postgres_database), load.heard, without_steady(rig))
+    await check(Books(postgres_database), [*load.heard, *steady.heard], rig.vendors.entries())
     rig.tell(
         "F04 instances",
         f"2 instances replaced 5 times at {RATE:g} requests/s beside {KEPT_OPEN} kept connections: {answers} answers, "
