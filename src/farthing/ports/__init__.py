@@ -73,7 +73,7 @@ class UpstreamResponse(Protocol):
     async def pass_to(self, take: Callable[[bytes], bool]) -> None:
         """Gives `take` the bytes as they come, and none at their clean end, until it returns false. Raises as `chunk`.
 
-        Where bytes arrive, `take` is called at once, without a turn of the loop in between.
+        `take` may be called right where bytes arrive, without a turn of the loop in between.
         """
 
     async def read(self, limit: int) -> bytes:

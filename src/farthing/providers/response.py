@@ -8,6 +8,10 @@ from typing import Protocol
 
 from farthing.domain.errors import UpstreamError, UpstreamInterrupted, UpstreamInvalid
 
+AT_ONCE = 16 * 1024
+"""Bytes that are handed on where they arrive. A flood waits for its turn: it would come read after read, and the loop
+would see to nobody else meanwhile."""
+
 
 class Source(Protocol):
     """Where the bytes come from, for as long as more may come."""
@@ -64,7 +68,7 @@ class Response:
     def hand_on(self) -> None:
         """Gives what was delivered to whoever waits for it."""
         waiter, take = self._waiter, self._take
-        if take is None or waiter is None or waiter.done():
+        if take is None or waiter is None or waiter.done() or self.buffered > AT_ONCE:
             self.wake()
         elif not take(self._taken()):
             waiter.set_result(False)

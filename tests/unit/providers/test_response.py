@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from farthing.domain.errors import UpstreamInterrupted
-from farthing.providers.response import Response
+from farthing.providers.response import AT_ONCE, Response
 
 
 class Source:
@@ -97,6 +97,21 @@ async def test_who_wants_no_more_gets_no_more() -> None:
     with pytest.raises(UpstreamInterrupted):
         await response.pass_to(second.take)
     assert (first.taken, second.taken) == ([b"a"], [b"b"])
+
+
+async def test_a_flood_waits_for_its_turn() -> None:
+    """The loop sees to others between its reads, and the mark of back-pressure is reached."""
+    response, reader = Response(Source(), asyncio.get_running_loop()), Reader()
+    passing = asyncio.ensure_future(response.pass_to(reader.take))
+    await asyncio.sleep(0)
+    for size in (AT_ONCE, AT_ONCE + 1, 1):
+        response.deliver(b"x" * size)
+        response.hand_on()
+    assert ([len(data) for data in reader.taken], response.buffered) == ([AT_ONCE], AT_ONCE + 2)
+    await asyncio.sleep(0)
+    assert ([len(data) for data in reader.taken], response.buffered) == ([AT_ONCE, AT_ONCE + 2], 0)
+    response.finish()
+    await passing
 
 
 async def test_whoever_was_cancelled_is_passed_nothing() -> None:
