@@ -79,10 +79,7 @@ def test_any_mix_of_providers_and_clients(
     model: str,
     cancel_after: int | None,
 ) -> None:
-    """One record for each request, every upstream closed, every hold settled, whatever happened to it.
-
-    All are told to every sink, and those of keys that are known are written down.
-    """
+    """One record for each request, a row where its key is known, every upstream closed and every hold settled."""
     told: list[Exchange] = []
 
     async def scenario() -> Rig:
