@@ -48,6 +48,11 @@ def test_three_requests_paint_the_page(visit: Visit) -> None:
     assert page.evaluate("performance.getEntriesByType('resource').filter((one) => /[.]js/.test(one.name)).length") == 1
 
 
+def test_the_foot_tells_how_old_the_prices_are(visit: Visit) -> None:
+    """Those of a demo are its own, and have no age."""
+    expect(visit().locator("#foot")).to_contain_text("with the same tokens. Prices are of demo. Farthing ")
+
+
 def test_the_sentence_leads_to_its_rows(visit: Visit, busy: Asked) -> None:
     """What was saved, how it is known, and the requests behind the figure."""
     page = visit()

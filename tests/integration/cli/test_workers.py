@@ -8,6 +8,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -154,3 +156,18 @@ def test_a_shared_port_is_in_use_for_everybody_else(together: list[socket.socket
     port = together[0].getsockname()[1]
     with pytest.raises(CommandError, match=f"port {port} of 127.0.0.1 is in use"):
         listen("127.0.0.1", port, number=number)
+
+
+def test_a_file_that_drops_a_plan_in_use_replaces_nobody() -> None:
+    """The first successor says why it does not start, and all others stay as they are."""
+    with running("[plans.gold]\n", workers=2, environment={"FARTHING_DEMO": "1"}) as gateway:
+        create = [str(Path(sys.executable).with_name("farthing")), "tenants", "create", "acme", "--plan", "gold"]
+        subprocess.run(create, cwd=gateway.folder, env=gateway.environment, check=True, capture_output=True)
+        (gateway.folder / "farthing.toml").write_text("[plans.god]\n")
+        os.kill(gateway.pid, signal.SIGHUP)
+        end = time.monotonic() + SECONDS
+        while "all others stay as they are" not in gateway.log.read_text() and time.monotonic() < end:
+            time.sleep(0.1)
+        told = "plans.gold: expected this plan to be named: the tenant acme is on it"
+        assert told in gateway.log.read_text()
+        assert gateway.ready()
