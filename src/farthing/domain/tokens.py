@@ -105,11 +105,11 @@ def measure(chat: ChatRequest) -> Measure:
     pieces = len(chat.messages) + len(chat.tools)
     tokens = estimate(text) if chat.weighed is None else chat.weighed
     marks = MOST_MESSAGE_TOKENS * pieces + (TOOLS_TOKENS if chat.tools else 0)
-    size = len(text.encode("utf-8", "surrogatepass"))
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     return Measure(
         tokens=MESSAGE_TOKENS * pieces + pictures + tokens,
-        most=marks + size + sum(_most_seen(image) for image in seen),
-        picture_chars=sum(len(image.data or "") for image in seen),
+        most=marks + size + sum([_most_seen(image) for image in seen]),
+        picture_chars=sum([len(image.data or "") for image in seen]),
         has_pictures=has_pictures,
     )
 
