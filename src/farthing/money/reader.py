@@ -103,7 +103,7 @@ class Reader:
             exchanges: list[Exchange] = []
             homes: list[Part | None] = []
             self._recall(exchanges, homes, limit)
-            if not exchanges and not self._is_fresh:
+            if len(exchanges) < limit and not self._is_fresh:
                 self._is_fresh = self._read_all(exchanges, homes, limit)
             self._offer(exchanges, homes)
         return self._offered
