@@ -29,7 +29,10 @@ async def test_what_a_row_leaves_behind_is_seen(rig: Rig, monkeypatch: pytest.Mo
         lease.commit()
         assert await still_held(site) == ["O3: 7 nano-dollars still held after 0 s"]
         lease.execute("DELETE FROM budget_leases")
-    with socket.create_connection(("127.0.0.1", gateway.port)):
+    with socket.create_connection(("127.0.0.1", gateway.port)) as kept:
+        # Once it is answered it has been taken in.
+        kept.sendall(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert b" 200 " in kept.recv(4096)
         assert await still_open([gateway]) == ["O7: 1 connections of clients that have gone"]
     assert await remains(site) == []
     stray = await asyncio.create_subprocess_exec("sleep", "60", cwd=gateway.folder)
