@@ -14,7 +14,7 @@ HEADER = Struct("<II")
 """Length of the payload in bytes, and its CRC-32. A length of 0 marks the end of what was written."""
 HEADER_BYTES = HEADER.size
 
-_write_header = HEADER.pack_into
+_write_header = Struct("<Q").pack_into
 
 
 class Segment:
@@ -53,9 +53,11 @@ class Segment:
         start = begin + HEADER_BYTES
         end = start + len(payload)
         memory = self._memory
+        # Long bytes are not copied from front to back. The first goes first: it tells an append that was cut off.
+        memory[start] = payload[0]
         memory[start:end] = payload
-        # The header goes last: a process killed in between leaves a length of 0 and thereby a clean end.
-        _write_header(memory, begin, end - start, crc32(payload))
+        # The header goes last, in one piece: a process killed in between leaves a length of 0, and so a clean end.
+        _write_header(memory, begin, crc32(payload) << 32 | end - start)
         self.end = end
 
     def records(self, start: int) -> Iterator[tuple[int, bytes | None]]:

@@ -3,10 +3,12 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from farthing.money.segment import HEADER, Segment, records
+from farthing.money import segment as segments
+from farthing.money.segment import HEADER, HEADER_BYTES, Segment, records
 
 SIZE = 4096
 
@@ -119,9 +121,28 @@ def test_a_length_of_zero_before_the_end_is_damage(five: Segment) -> None:
     assert damaged(five, (24, bytes(4))) == [b"0---", b"1---", None]
 
 
-def test_an_append_that_was_cut_off_is_no_damage(five: Segment) -> None:
-    """A process killed before the header was there had promised nothing."""
-    assert damaged(five, (60 + 8, b"half a payl")) == [b"0---", b"1---", b"2---", b"3---", b"4---"]
+@pytest.mark.parametrize("copied", [b"h", b"half a payl", b"h" + bytes(30) + b"yload"])
+def test_an_append_that_was_cut_off_is_no_damage(five: Segment, copied: bytes) -> None:
+    """A process killed before the header was there had promised nothing, in whatever order its bytes were copied."""
+    assert damaged(five, (60 + 8, copied)) == [b"0---", b"1---", b"2---", b"3---", b"4---"]
+
+
+def test_the_first_byte_goes_first_and_the_header_last(segment: Segment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that whatever a kill leaves of a record is told from damage."""
+    written = list[Any]()
+
+    class Memory:
+        """Notes where something is written."""
+
+        def __setitem__(self, place: int | slice, _value: object) -> None:
+            written.append(place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segment, "_memory", Memory())
+        patch.setattr(segments, "_write_header", lambda _memory, begin, _header: written.append(("header", begin)))
+        segment.append(b"payload")
+    segment.close()
+    assert written == [HEADER_BYTES, slice(HEADER_BYTES, HEADER_BYTES + 7), ("header", 0)]
 
 
 def test_zeros_at_the_end_are_no_damage(five: Segment) -> None:
