@@ -40,6 +40,8 @@ KINDS = tuple(ROWS.values())
 USUAL = {"nginx", "floor", "tensorzero", "portkey", "litellm", "bifrost"}
 ROUNDS = 3
 RESULT = "gateways"
+AWAKE = "Neither ever sleeps, so that nobody pays for waking their core; nginx, which ends TLS before the mock, does."
+ASLEEP = "Both sleep where nothing is to be done, and whoever sends to them pays for waking their core."
 BEGIN, END = "<!-- make bench -->", "<!-- /make bench -->"
 """Around the table in the README."""
 
@@ -52,6 +54,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peers", type=_some(CONTESTANTS), default=USUAL, help=f"some of {', '.join(CONTESTANTS)}")
     parser.add_argument("--rows", type=_some(ROWS), default=set(ROWS), help=f"some of {', '.join(ROWS)}")
     parser.add_argument("--no-scale", dest="scale", action="store_false", help="without the run with two workers")
+    parser.add_argument("--asleep", action="store_true", help="mock and load sleep, and whoever sends wakes them")
     parser.add_argument("--keep", metavar="NAME", help="keep a part of the run, too, as benchmarks/results/NAME.txt")
     return parser.parse_args()
 
@@ -75,14 +78,16 @@ def main() -> int:
     os.sched_setaffinity(0, {LOAD_CORE})
     peers = [maker for name in CONTESTANTS if name in chosen.peers for maker in CONTESTANTS[name]]
     rows: list[Row] = [row for row in ROWS if row in chosen.rows]
-    with Rig() as rig:
+    with Rig(awake=not chosen.asleep) as rig:
         mock = ceiling(chosen.seconds)
         run = compete(rig, [Direct, Farthing, *peers], rows, rounds=chosen.rounds, seconds=chosen.seconds)
         if chosen.scale:
             run = msgspec.structs.replace(run, workers=scale(rig, rounds=chosen.rounds, seconds=chosen.seconds))
-    text = report.full(run, notes(mock, rounds=chosen.rounds, seconds=chosen.seconds))
+    text = report.full(run, notes(mock, rounds=chosen.rounds, seconds=chosen.seconds, awake=not chosen.asleep))
     print(text)
-    whole = chosen.peers >= USUAL and rows == list(ROWS) and chosen.rounds >= ROUNDS and chosen.scale
+    whole = (
+        chosen.peers >= USUAL and rows == list(ROWS) and chosen.rounds >= ROUNDS and chosen.scale and not chosen.asleep
+    )
     if name := chosen.keep or (RESULT if whole else ""):
         store(name, f"{text}\n\n{report.ratios(run)}")
     if name == RESULT:
@@ -99,11 +104,12 @@ def publish(table: str, readme: Path = ROOT / "README.md") -> None:
     readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest}", encoding="utf-8")
 
 
-def notes(mock: str, *, rounds: int, seconds: float) -> list[str]:
+def notes(mock: str, *, rounds: int, seconds: float, awake: bool) -> list[str]:
     """How the figures came about."""
     return [
         f"{rounds} interleaved rounds of {seconds:g} s, medians. The gateway under test is alone on one core, all",
         "others are frozen; the mock and the load generator share the second core, and no third is used.",
+        AWAKE if awake else ASLEEP,
         mock,
         *(f"{kind.title}: {kind.connections} connections; latency at {kind.paced_per_second:g}/s." for kind in KINDS),
         "CPU: the kernel's account of the whole process tree, what it does after the load included. Added: less what",

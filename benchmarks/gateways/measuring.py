@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from benchmarks.accounting import account, core_seconds, proportional_mib
@@ -45,18 +47,18 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(contestant: Contestant, row: Row, *, vendor: Upstream, seconds: float) -> Sample:
     """Thaws it, loads it, freezes it again. Raises `ServerFailed` where the load generator fails."""
-    kind, call = ROWS[row], contestant.call(row)
+    load = partial(contestant.call(row).load, ROWS[row], awake=vendor.awake)
     contestant.wake()
-    warm = call.load(kind, seconds=min(WARMUP_SECONDS, seconds)).put(runner=LOAD)
+    warm = load(seconds=min(WARMUP_SECONDS, seconds)).put(runner=LOAD)
     contestant.settle(warm.requests)
     vendor.reset()
     before, core_before = account(contestant.pid).cpu_seconds, core_seconds(SERVED_CORE)
-    full = call.load(kind, seconds=seconds).put(runner=LOAD)
+    full = load(seconds=seconds).put(runner=LOAD)
     foreign = core_seconds(SERVED_CORE) - core_before - (account(contestant.pid).cpu_seconds - before)
     mib = proportional_mib(contestant.pid)
     contestant.settle(full.requests)
     spent, reached = account(contestant.pid).cpu_seconds - before, vendor.count()
-    paced = call.load(kind, seconds=seconds, paced=True).put(runner=LOAD)
+    paced = load(seconds=seconds, paced=True).put(runner=LOAD)
     contestant.settle(paced.requests)
     contestant.rest()
     return Sample(

@@ -48,8 +48,9 @@ class Certificates:
 class Rig:
     """Everything that is not the gateway, on the load's core; `url` and `tls_url` end before `/v1`."""
 
-    def __init__(self, *, core: int = LOAD_CORE) -> None:
-        self.mock = Upstream(events=EVENTS, gap_ms=GAP_MS, runner=pinned(core))
+    def __init__(self, *, core: int = LOAD_CORE, awake: bool = True) -> None:
+        """Without `awake` who sends to the mock pays for waking its core."""
+        self.mock = Upstream(events=EVENTS, gap_ms=GAP_MS, awake=awake, runner=pinned(core))
         self.folder = private_folder("certificates")
         self.certificates = Certificates(self.folder)
         self.terminator: Nginx = terminating(self.mock, self.certificates.server, self.certificates.key, core=core)

@@ -65,14 +65,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             }
         )
 
-    def load(self, kind: Kind, *, seconds: float, paced: bool = False) -> Load:
-        """So many seconds of it, as fast as it is answered or at the kind's pace."""
+    def load(self, kind: Kind, *, seconds: float, paced: bool = False, awake: bool = True) -> Load:
+        """So many seconds of it, as fast as it is answered or at the kind's pace; `awake` as `Load` says."""
         return Load(
             url=f"{self.url}{self.path}",
             body=self.body(kind),
             headers=self.headers,
             connections=kind.connections,
             vary=kind.varies,
+            awake=awake,
             seconds=seconds,
             rate=kind.paced_per_second if paced else None,
             timeout=TIMEOUT_SECONDS,

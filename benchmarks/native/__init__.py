@@ -36,10 +36,17 @@ class Upstream(HttpServer):
 
     as_ourselves = True
 
-    def __init__(self, *, events: int = 34, gap_ms: float = 10, runner: tuple[str, ...] = ()) -> None:
-        """A stream's `events`, at least 2, stand `gap_ms` apart, the first at once; `runner` is such as taskset."""
+    def __init__(
+        self, *, events: int = 34, gap_ms: float = 10, awake: bool = False, runner: tuple[str, ...] = ()
+    ) -> None:
+        """A stream's `events`, at least 2, stand `gap_ms` apart, the first at once; `runner` is such as taskset.
+
+        Who asks one that stays `awake` does not pay for waking its core; it leaves the core to others, but never idle.
+        """
+        self.awake = awake
         port = free_port()
-        options = ("--port", str(port), "--events", str(events), "--gap-ms", str(gap_ms))
+        options = ["--port", str(port), "--events", str(events), "--gap-ms", str(gap_ms)]
+        options += ["--awake"] if awake else []
         super().__init__(
             "the mock", folder=private_folder("mock"), port=port, command=[*runner, built() / "upstream", *options]
         )
@@ -97,7 +104,7 @@ class LoadResult(msgspec.Struct, frozen=True):
     events: int
     """Lines that begin with `data:`, the vendor's last one included."""
     cpu_seconds: float
-    """Processor time of the load generator itself: near `seconds`, it was the limit."""
+    """Processor time of the load generator itself: near `seconds`, one that sleeps was the limit."""
     latency_us: Durations
     """To the answer's end; in open loop from the moment the request was due, sent or not."""
     first_byte_us: Durations
@@ -127,6 +134,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     """Equal seeds vary alike; without one, no two loads have a number in common, but by a rare chance."""
     headers: Mapping[str, str] = {}
+    awake: bool = False
+    """Waits without sleeping, so that who answers does not pay for waking its core."""
     timeout: float = 30.0
     """Seconds from when a request is due to when it is an error, without an answer or even before it was sent."""
 
@@ -143,6 +152,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
         options = [f"--{name}={value}" for name, value in numbers.items() if value is not None]
         options += [f"--header={name}: {value}" for name, value in self.headers.items()]
         options += ["--vary"] if self.vary else []
+        options += ["--awake"] if self.awake else []
         command: list[str | Path] = [*runner, built() / "load", "--url", self.url, "--body", "/dev/stdin", *options]
         longest = self.warmup + self.seconds + 2 * self.timeout + GRACE_SECONDS
         done = subprocess.run(command, input=self.body, capture_output=True, timeout=longest, check=False)

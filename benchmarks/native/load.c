@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,7 +18,7 @@ enum { TICK = 100, REQUESTS_PER_SEED = 10000000, SEEDS = 100000 };
 static const char TOKEN[] = "@@@@@@@@@@@@";
 static const char USAGE[] =
     "usage: load --url http://HOST:PORT/PATH --body FILE [--connections 32] [--seconds 5] [--warmup 0] [--rate R]\n"
-    "            [--vary [--seed N]] [--header 'name: value']... [--timeout 30]";
+    "            [--vary [--seed N]] [--header 'name: value']... [--timeout 30] [--awake]";
 
 /* A connection, open where `fd` is one; `due` is the moment its request should have left, ns, sent then or later. */
 struct connection {
@@ -42,7 +41,7 @@ static struct {
     const char *url, *body;
     size_t connections;
     double seconds, warmup, rate, timeout;
-    bool vary;
+    bool vary, awake;
     uint64_t number;
     struct bytes fields;
 } plan = {.connections = 32, .seconds = 5, .timeout = 30};
@@ -232,7 +231,7 @@ static double run(double seconds, struct tally *counts) {
     phase.begun = 0;
     begin_due();
     for (int64_t now = phase.start, ticked = now; unfinished(now);) {
-        int ready = epoll_wait(poller, events, BATCH, TICK);
+        int ready = await_events(poller, events, BATCH, TICK, plan.awake);
         for (int i = 0; i < ready; i++) {
             struct connection *connection = events[i].data.ptr;
             if (!connection) continue;
@@ -324,11 +323,11 @@ static void write_request(void) {
 }
 
 static void read_options(int count, char **words) {
-    enum { URL, BODY, CONNECTIONS, SECONDS, WARMUP, RATE, TIMEOUT, VARY, SEED, HEADER };
+    enum { URL, BODY, CONNECTIONS, SECONDS, WARMUP, RATE, TIMEOUT, VARY, SEED, HEADER, AWAKE };
     static const struct option options[] = {
         {"url", 1, 0, URL},         {"body", 1, 0, BODY}, {"connections", 1, 0, CONNECTIONS}, {"seconds", 1, 0, SECONDS},
         {"warmup", 1, 0, WARMUP},   {"rate", 1, 0, RATE}, {"timeout", 1, 0, TIMEOUT},         {"vary", 0, 0, VARY},
-        {"seed", 1, 0, SEED},       {"header", 1, 0, HEADER}, {0}};
+        {"seed", 1, 0, SEED},       {"header", 1, 0, HEADER}, {"awake", 0, 0, AWAKE}, {0}};
     uint64_t seed = (uint64_t)now_ns() / 1000;
     for (int option; (option = getopt_long(count, words, "", options, NULL)) != -1;) {
         switch (option) {
@@ -340,6 +339,7 @@ static void read_options(int count, char **words) {
         case RATE: plan.rate = number("rate", optarg, 0.001); break;
         case TIMEOUT: plan.timeout = number("timeout", optarg, 0.001); break;
         case VARY: plan.vary = true; break;
+        case AWAKE: plan.awake = true; break;
         case SEED: seed = (uint64_t)number("seed", optarg, 0); break;
         case HEADER:
             append(&plan.fields, optarg, strlen(optarg));

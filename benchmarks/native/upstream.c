@@ -4,7 +4,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,6 +45,7 @@ static struct connection *soonest, *latest;
 static int64_t gap = 10000000;
 static uint64_t posts;
 static int poller;
+static bool awake;
 
 static void add(struct bytes *step, const char *text) { append(step, text, strlen(text)); }
 
@@ -357,7 +357,7 @@ _Noreturn static void run(int listener) {
     for (;;) {
         pace();
         if (soonest && soonest->due != armed) arm(timer, armed = soonest->due);
-        int ready = epoll_wait(poller, events, BATCH, -1);
+        int ready = await_events(poller, events, BATCH, -1, awake);
         for (int i = 0; i < ready; i++) {
             void *who = events[i].data.ptr;
             struct connection *client = who;
@@ -372,15 +372,16 @@ _Noreturn static void run(int listener) {
 int main(int count, char **words) {
     static const struct option options[] = {
         {"port", required_argument, 0, 'p'}, {"events", required_argument, 0, 'e'},
-        {"gap-ms", required_argument, 0, 'g'}, {0}};
+        {"gap-ms", required_argument, 0, 'g'}, {"awake", no_argument, 0, 'a'}, {0}};
     double port = 0, events = 34;
     for (int option; (option = getopt_long(count, words, "", options, NULL)) != -1;) {
         if (option == 'p') port = number("port", optarg, 1);
         else if (option == 'e') events = number("events", optarg, 2);
         else if (option == 'g') gap = (int64_t)(number("gap-ms", optarg, 0) * (double)MILLISECOND);
+        else if (option == 'a') awake = true;
         else return 2;
     }
-    if (!port) die("usage: upstream --port P [--events 34] [--gap-ms 10]");
+    if (!port) die("usage: upstream --port P [--events 34] [--gap-ms 10] [--awake]");
     poller = epoll_create1(0);
     write_scripts((size_t)events);
     run(listen_on((uint16_t)port));

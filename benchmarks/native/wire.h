@@ -4,6 +4,7 @@
 #define WIRE_H
 
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -35,6 +37,13 @@ static int64_t now_ns(void) {
 static void arm(int timer, int64_t due) {
     struct itimerspec when = {.it_value = {.tv_sec = due / SECOND, .tv_nsec = due % SECOND}};
     timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* As epoll_wait; one that stays awake returns at once, and lets others have the core where nothing came. */
+static int await_events(int poller, struct epoll_event *events, int most, int timeout, bool awake) {
+    int ready = epoll_wait(poller, events, most, awake ? 0 : timeout);
+    if (awake && !ready) sched_yield();
+    return ready;
 }
 
 /* A number on the command line, from `least` on; anything else ends the program. */

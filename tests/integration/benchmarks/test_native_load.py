@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from benchmarks.accounting import account
 from benchmarks.native import PLACEHOLDER, Load, LoadResult, Upstream
 from tests.faultserver.server import FaultServer, Script, always, answer, chunked, cut, events, in_turn, silent_after
 from tests.servers.process import ServerFailed
@@ -52,6 +53,15 @@ async def test_an_open_loop_sends_exactly_its_rate() -> None:
         load = Load(url=f"{upstream.url}/v1", body=b'{"stream":true}', rate=200, seconds=0.25)
         assert counts(await asyncio.to_thread(load.put)) == (50, 0, 200, {"200": 50})
         assert upstream.count() == 50
+
+
+async def test_both_ends_may_stay_awake() -> None:
+    """They answer and count as ever, and use the processor even where nothing is to be done."""
+    with Upstream(events=3, gap_ms=1, awake=True) as upstream, Upstream() as asleep:
+        load = Load(url=f"{upstream.url}/v1", body=b'{"stream":true}', rate=20, seconds=0.5, awake=True)
+        assert counts(await asyncio.to_thread(load.put)) == (10, 0, 40, {"200": 10})
+        assert upstream.count() == 10
+        assert account(upstream.pid).cpu_seconds > 3 * account(asleep.pid).cpu_seconds
 
 
 async def test_a_request_that_waits_for_a_connection_is_late() -> None:
