@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.micro.meter import on_processor
+from benchmarks.queries.trials import TENANT, analysed
 from farthing.background.clock import ManualClock
 from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Unavailable
@@ -18,18 +19,17 @@ from farthing.ports import Filter, Stretch
 from farthing.store import Store
 
 GOAL_MS, CACHED_GOAL_MS = 50.0, 10.0
-TENANT = "tenant-1"
 LEAST_TIMES, LEAST_SECONDS = 5, 0.3
 
 Ask = Callable[[], Awaitable[Any]]
 
 
 class Question(msgspec.Struct, frozen=True):
-    """One question; the goal is for a whole answer, in milliseconds."""
+    """One question; the goal is for a whole answer, in milliseconds, None where it takes longer the more there is."""
 
     name: str
     ask: Ask
-    goal_ms: float = GOAL_MS
+    goal_ms: float | None = GOAL_MS
 
 
 class Took(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class Took(msgspec.Struct, frozen=True):
 
 
 async def questions(store: Store, now_us: int) -> list[Question]:
-    """All of them, as asked at `now_us`."""
+    """All of them, as asked at `now_us` of a ledger in which an experiment has begun (`trials.begin`)."""
     queries, month = store.queries, Stretch(now_us - 30 * DAY_US, now_us)
     known = (await queries.requests(None, Filter(to_us=now_us - 5 * DAY_US), limit=1)).data[0]["request_id"]
     cached = RoutingMetrics(queries=queries, shared=None, clock=ManualClock(now_us))
@@ -66,6 +66,7 @@ async def questions(store: Store, now_us: int) -> list[Question]:
         Question("50 requests, 5 days ago", lambda: queries.requests(None, Filter(to_us=now_us - 5 * DAY_US))),
         Question("a session that is not there", lambda: queries.requests(None, Filter(session="none"))),
         Question("one request", lambda: queries.request(None, known)),
+        Question("an experiment of a tenth of the rows", lambda: analysed(store), goal_ms=None),
     ]
 
 

@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from benchmarks.queries.__main__ import MIDNIGHT_US, NOW_US
 from benchmarks.queries.days import HOUR_US, fill, of_a_day
 from benchmarks.queries.questions import ask, found, questions
+from benchmarks.queries.trials import analysed, begin
 from farthing.background.clock import ManualClock
 from farthing.domain.budget import DAY_US
+from farthing.domain.pricing import NANO
 from farthing.domain.secrecy import Secret
 from farthing.store import Store, migrate
 from farthing.store.engine import Engines
@@ -31,13 +33,9 @@ async def engines(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     url = f"sqlite:///{tmp_path / 'farthing.db'}" if is_file else request.getfixturevalue("postgres_database")
     await migrate(url)
     engines = Engines(url)
-    await fill(
-        Store(engines, ManualClock(NOW_US), Secret(b"known to all workers")),
-        engines,
-        midnight_us=MIDNIGHT_US,
-        count=COUNT,
-        days=DAYS,
-    )
+    store = Store(engines, ManualClock(NOW_US), Secret(b"known to all workers"))
+    await fill(store, engines, midnight_us=MIDNIGHT_US, count=COUNT, days=DAYS)
+    await begin(store, engines, rows=COUNT * DAYS, now_us=NOW_US)
     yield engines
     await engines.aclose()
 
@@ -73,6 +71,16 @@ async def test_sums_and_rows_agree(engines: Engines) -> None:
     assert [row["requests"] for row in by_day["rows"]] == [COUNT] * 30
     since = NOW_US - 30 * DAY_US
     assert by_day["total"]["cost"] == sum(row.cost for row in ledger if row.created_at >= since)
+
+
+async def test_an_experiment_has_a_tenth_of_the_rows(engines: Engines) -> None:
+    """The newest ones, by users of five requests in two arms, with the rows' own costs."""
+    results = await analysed(Store(engines, ManualClock(NOW_US), Secret(b"known to all workers")))
+    size = COUNT * DAYS // 10
+    assert [(arm.results, arm.users) for arm in results.arms.values()] == [(size // 2, size // 10)] * 2
+    newest = (await rows(engines))[-size:]
+    summed = sum(arm.results * (arm.avg_cost or 0) for arm in results.arms.values())
+    assert summed * NANO == pytest.approx(sum(row.cost for row in newest))
 
 
 async def test_every_question_is_answered_and_timed(engines: Engines) -> None:
