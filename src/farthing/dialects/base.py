@@ -55,6 +55,9 @@ class StreamReader(Protocol):
     def read(self, event: Event) -> Piece:
         """What this event says. Raises `UpstreamError` for an error event, `UpstreamInvalid` for garbage."""
 
+    def skim(self, raw: bytes, /) -> Piece | None:
+        """What these bytes say, if they are one whole event and differ from one before in its text alone; else None."""
+
     def close(self) -> Sequence[Delta]:
         """What only the clean end of the bytes tells. Raises `UpstreamInterrupted` if the stream is not whole."""
 

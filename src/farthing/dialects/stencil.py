@@ -4,49 +4,64 @@ from __future__ import annotations
 
 from typing import Self
 
+from farthing.dialects.base import Event, Piece
+from farthing.dialects.sse import plain
+from farthing.domain.chat import TextDelta
+
 SAMPLE = "sample of a text"
 """What an event may be made to say, to learn whether its text is where it seems to be."""
-_PADDING, _END = b',"obfuscation":"', b'"}'
+_PADDING, _END = b',"obfuscation":"', b'"}\n\n'
 """What stands around letters and digits by which OpenAI hides how long a text is."""
 
 
 class Stencil:
-    """What stands around the text in an event's data; around that of the next it is mostly the same, byte for byte."""
+    """What stands around the text in an event's bytes; around that of the next it is mostly the same, byte for byte."""
 
-    __slots__ = ("_after", "_before", "_end", "_least", "_padding", "_start")
+    __slots__ = ("_after", "_before", "_choice", "_end", "_least", "_padding", "_start")
 
-    def __init__(self, before: bytes, after: bytes, padding: bytes) -> None:
+    def __init__(self, before: bytes, after: bytes, padding: bytes, choice: int) -> None:
         self._before = before
         self._after = after
         self._padding = padding
+        self._choice = choice
         self._start = len(before)
         self._end = -len(after)
         self._least = len(before) + len(after) + 1
 
     @classmethod
-    def around(cls, data: bytes, text: str) -> Self | None:
+    def around(cls, raw: bytes, said: TextDelta) -> Self | None:
         """That of an event which says this; None where it does not stand there as it is, or stands there twice."""
-        body, found, padding = data.rpartition(_PADDING)
-        before, *after = (body if found else data).split(b'"%b"' % text.encode())
-        if len(after) != 1:
+        body, found, padding = raw.rpartition(_PADDING)
+        before, *after = (body if found else raw).split(b'"%b"' % said.text.encode())
+        if len(after) != 1 or b"\r" in raw:
             return None
-        stencil = cls(before + b'"', b'"' + after[0], found and found + padding)
-        return stencil if stencil.text(data) == text else None
+        stencil = cls(before + b'"', b'"' + after[0], found and found + padding, said.choice)
+        return stencil if stencil.piece(raw) is not None else None
 
-    def filled(self, text: str) -> bytes:
-        """An event's data that says this text, which must need no escapes in JSON."""
-        return b"%b%b%b%b" % (self._before, text.encode(), self._after, self._padding)
+    def filled(self, text: str) -> Event | None:
+        """An event that says this text, which must need no escapes in JSON; None where it is written unlike most."""
+        return plain(b"%b%b%b%b" % (self._before, text.encode(), self._after, self._padding))
 
-    def text(self, data: bytes) -> str | None:
-        """What an event says; None where it differs in more, says nothing, or holds what JSON escapes or forbids."""
+    def piece(self, raw: bytes) -> Piece | None:
+        """What an event says, if these are the bytes of one.
+
+        None where it differs in more than its text, says nothing, or holds what JSON escapes or forbids.
+        """
+        body = raw
         if self._padding:
-            data, _, padding = data.rpartition(_PADDING)
-            if not padding.endswith(_END) or not padding[:-2].isalnum():
+            body, _, padding = raw.rpartition(_PADDING)
+            if not padding.endswith(_END) or not padding[: -len(_END)].isalnum():
                 return None
-        if len(data) < self._least or not data.startswith(self._before) or not data.endswith(self._after):
+        if len(body) < self._least or not body.startswith(self._before) or not body.endswith(self._after):
             return None
         try:
-            text = data[self._start : self._end].decode()
+            text = body[self._start : self._end].decode()
         except UnicodeDecodeError:
             return None
-        return text if text.isprintable() and '"' not in text and "\\" not in text else None
+        if not text.isprintable() or '"' in text or "\\" in text:
+            return None
+        return Piece((TextDelta(text, self._choice),), raw)
+
+
+def unlearned(_: bytes, /) -> None:
+    """What is known of an event before one like it was read."""

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Event
-from farthing.dialects.stencil import SAMPLE, Stencil
+from farthing.dialects.sse import Framer, frame
+from farthing.dialects.stencil import SAMPLE, Stencil, unlearned
+from farthing.domain.chat import TextDelta
 from farthing.domain.errors import UpstreamError
 
 OPENAI = b'{"id":"a","object":"chat.completion.chunk","choices":[{"index":1,"delta":{"content":"%b"}%b}],"usage":null}'
@@ -38,7 +40,7 @@ def reader(dialect: str) -> Any:
 def heard(reader: Any, data: bytes, name: bytes = b"") -> tuple[Any, Any]:
     """What it understands, or why it does not."""
     try:
-        piece = reader.read(Event(name, data, b"data: %b\n\n" % data))
+        piece = reader.read(Event(name, data, frame(data, name)))
     except UpstreamError as error:
         return error, str(error)
     return [*piece.deltas], piece.raw
@@ -51,7 +53,7 @@ def test_a_stream_means_what_it_means_event_by_event(dialect: str, said: list[tu
     remembers, forgets = reader(dialect), reader(dialect)
     for content in said:
         data = SHAPES[dialect] % content
-        forgets._stencil = None
+        forgets.skim = unlearned
         first, second = heard(remembers, data), heard(forgets, data)
         assert (str(first[0]), first[1]) == (str(second[0]), second[1])
 
@@ -61,7 +63,7 @@ def test_padding_is_of_no_meaning(said: list[tuple[bytes, bytes, bytes]]) -> Non
     """OpenAI adds some to each event, of another length each time."""
     remembers, forgets = reader("openai"), reader("openai")
     for content in said:
-        forgets._stencil = None
+        forgets.skim = unlearned
         first, second = heard(remembers, PADDED % content), heard(forgets, PADDED % content)
         assert (str(first[0]), first[1]) == (str(second[0]), second[1])
 
@@ -71,9 +73,9 @@ def test_a_padded_text_is_recognised_after_the_first() -> None:
     remembers = reader("openai")
     heard(remembers, PADDED % (b"first", b"", b"x8A"))
     paddings = (b"0aZ", b"y", b"", b"a b", b'a"')
-    texts = [remembers._stencil.text(PADDED % (b" next", b"", padding)) for padding in paddings]
+    texts = [skimmed(remembers, PADDED % (b" next", b"", padding)) for padding in paddings]
     assert texts == [" next", " next", None, None, None]
-    assert remembers._stencil.text(OPENAI % (b" next", b"")) is None
+    assert skimmed(remembers, OPENAI % (b" next", b"")) is None
 
 
 @pytest.mark.parametrize("dialect", SHAPES)
@@ -81,12 +83,10 @@ def test_a_text_is_recognised_after_the_first(dialect: str) -> None:
     """Nothing is decoded for it; what needs it still is."""
     remembers, shape = reader(dialect), SHAPES[dialect]
     heard(remembers, shape % (b"first", b""))
-    stencil = remembers._stencil
-    texts = [
-        stencil.text(shape % (text, b"")) for text in (b" next", b"caf\xc3\xa9", b'a"b', b"\\n", b"\xff", b"\n", b"")
-    ]
+    said = (b" next", b"caf\xc3\xa9", b'a"b', b"\\n", b"\xff", b"\n", b"")
+    texts = [skimmed(remembers, shape % (text, b"")) for text in said]
     assert texts == [" next", "café", None, None, None, None, None]
-    assert stencil.text(shape % (b"next", b',"logprobs":null')) is None
+    assert skimmed(remembers, shape % (b"next", b',"logprobs":null')) is None
     [delta], _ = heard(remembers, shape % (b"\\n", b""))
     assert delta.text == "\n"
 
@@ -122,11 +122,41 @@ def test_nothing_is_learned_where_a_text_may_not_be_where_it_seems(dialect: str,
     """Twice in the event, elsewhere than it seems, beside another, or no text at all."""
     remembers = reader(dialect)
     assert heard(remembers, data)[0]
-    assert remembers._stencil is None
+    assert remembers.skim is unlearned
+
+
+@pytest.mark.parametrize(
+    "form", [b"data: %b\r\n\r\n", b"data: %b\r\n\n", b"data:%b\n\n", b"data: %b\nid: 1\n\n", b": hello\ndata: %b\n\n"]
+)
+@pytest.mark.parametrize("dialect", SHAPES)
+def test_nothing_is_learned_of_an_event_that_is_written_unlike_most(dialect: str, form: bytes) -> None:
+    """By other ends of lines, or with more of them: its bytes alone would not tell where it ends."""
+    remembers = reader(dialect)
+    for event in Framer().feed(form % (SHAPES[dialect] % (b"first", b""))):
+        assert remembers.read(event).deltas
+    assert remembers.skim is unlearned
+
+
+@pytest.mark.parametrize("dialect", SHAPES)
+def test_only_whole_events_are_recognised(dialect: str) -> None:
+    """Less than one, more than one, or one with another name is none of them."""
+    remembers, data = reader(dialect), SHAPES[dialect]
+    heard(remembers, data % (b"first", b""), b"said")
+    raw = frame(data % (b"next", b""), b"said")
+    assert remembers.skim(raw).raw == raw
+    others = (raw[:-1], raw[1:], raw + b"\n", raw + raw, raw.replace(b"said", b"told"), frame(data % (b"next", b"")))
+    assert [remembers.skim(other) for other in others] == [None] * len(others)
 
 
 def test_a_stencil_is_filled_again() -> None:
     """With any text that JSON takes as it is."""
-    stencil = Stencil.around(b'{"text": "a"}', "a")
+    stencil = Stencil.around(frame(b'{"text": "a"}'), TextDelta("a"))
     assert stencil is not None
-    assert stencil.filled(SAMPLE) == b'{"text": "%b"}' % SAMPLE.encode()
+    data = b'{"text": "%b"}' % SAMPLE.encode()
+    assert stencil.filled(SAMPLE) == Event(b"", data, frame(data))
+
+
+def skimmed(reader: Any, data: bytes) -> str | None:
+    """What it sees that an event says, without decoding it."""
+    piece = reader.skim(frame(data))
+    return piece.deltas[0].text if piece else None

@@ -12,7 +12,7 @@ from farthing.dialects.anthropic.answer import AnswerBlock, WireUsage, decode_us
 from farthing.dialects.anthropic.errors import stream_error
 from farthing.dialects.anthropic.generations import REDACTED
 from farthing.dialects.base import Event, Piece
-from farthing.dialects.stencil import SAMPLE, Stencil
+from farthing.dialects.stencil import SAMPLE, Stencil, unlearned
 from farthing.domain.chat import (
     Completed,
     Delta,
@@ -73,15 +73,14 @@ _CHANGE = "content_block_delta"
 class Reader:
     """Reads one stream. Events of unknown type are skipped: the vendor may add some at any time."""
 
-    __slots__ = ("_calls", "_handlers", "_is_complete", "_open", "_report", "_stencil")
+    __slots__ = ("_calls", "_handlers", "_is_complete", "_open", "_report", "skim")
 
     def __init__(self) -> None:
         self._is_complete = False
         self._report = WireUsage()
         self._calls = 0
         self._open: dict[int, _OpenCall] = {}
-        self._stencil: Stencil | None = None
-        """That of events which say a text."""
+        self.skim: Callable[[bytes], Piece | None] = unlearned
         self._handlers: dict[str, Callable[[_Wired], Sequence[Delta]]] = {
             _CHANGE: self._change,
             "content_block_start": self._begin_block,
@@ -93,18 +92,18 @@ class Reader:
         }
 
     def read(self, event: Event) -> Piece:
-        """What this event says."""
-        stencil = self._stencil
-        if stencil is not None and (text := stencil.text(event.data)) is not None:
-            return Piece((TextDelta(text),), event.raw)
+        """What this event says. Raises `UpstreamError` for an error event, `UpstreamInvalid` for garbage."""
+        return self.skim(event.raw) or self._decode(event)
+
+    def _decode(self, event: Event) -> Piece:
         try:
             wired = _EVENT.decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UpstreamInvalid("The provider's stream holds an event that is none of the Messages API.") from None
         handler = self._handlers.get(wired.type)
         deltas = _NOTHING if handler is None or self._is_complete else handler(wired)
-        if stencil is None and deltas and wired.type == _CHANGE:
-            self._learn(event.data, deltas[0])
+        if self.skim is unlearned and deltas and wired.type == _CHANGE:
+            self._learn(event.raw, deltas[0])
         return Piece(deltas, event.raw)
 
     def close(self) -> Sequence[Delta]:
@@ -113,13 +112,15 @@ class Reader:
             raise UpstreamInterrupted("The provider's stream ended before the answer did.")
         return _NOTHING
 
-    def _learn(self, data: bytes, said: Delta) -> None:
+    def _learn(self, raw: bytes, said: Delta) -> None:
         """Remembers how this event looks, where it says a text and would say another one in its place."""
-        if not isinstance(said, TextDelta) or (stencil := Stencil.around(data, said.text)) is None:
+        if not isinstance(said, TextDelta) or (stencil := Stencil.around(raw, said)) is None:
+            return
+        if (sample := stencil.filled(SAMPLE)) is None:
             return
         with suppress(msgspec.DecodeError):
-            if self._change(_EVENT.decode(stencil.filled(SAMPLE))) == (TextDelta(SAMPLE),):
-                self._stencil = stencil
+            if self._change(_EVENT.decode(sample.data)) == (TextDelta(SAMPLE),):
+                self.skim = stencil.piece
 
     def _begin(self, wired: _Wired) -> Sequence[Delta]:
         message = wired.message
@@ -171,7 +172,7 @@ class Reader:
         return usage if reason is None else (Finished(reason), *usage)
 
     def _end(self, _: _Wired) -> Sequence[Delta]:
-        self._is_complete, self._stencil = True, None
+        self._is_complete, self.skim = True, unlearned
         return (Completed(),)
 
     def _fail(self, wired: _Wired) -> Sequence[Delta]:

@@ -72,6 +72,9 @@ class Reader:
         """What this event says."""
         return Piece(list(self.answer(_decoded(event.data))), event.raw)
 
+    def skim(self, _: bytes) -> None:
+        """Nothing: no event differs from another in its text alone."""
+
     def close(self) -> Sequence[Delta]:
         """The end: this dialect has no mark of its own but that every candidate told why it ended."""
         if not self.finished or self._seen - self.finished:

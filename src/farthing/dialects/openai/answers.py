@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -13,7 +13,7 @@ from farthing.dialects.base import Event, Piece
 from farthing.dialects.openai.answered import Answer, Answered, AnsweredCall, AnsweredFunction, Reported, Said
 from farthing.dialects.openai.errors import told
 from farthing.dialects.openai.usage import read_usage
-from farthing.dialects.stencil import SAMPLE, Stencil
+from farthing.dialects.stencil import SAMPLE, Stencil, unlearned
 from farthing.domain.chat import (
     Choice,
     Completed,
@@ -93,7 +93,7 @@ def finite(text: bytes) -> bytes:
 class Reader:
     """Understands one stream."""
 
-    __slots__ = ("_calls", "_choice", "_has_begun", "_is_done", "_stencil", "_unfinished")
+    __slots__ = ("_calls", "_has_begun", "_is_done", "_unfinished", "skim")
 
     def __init__(self) -> None:
         self._has_begun = False
@@ -102,17 +102,11 @@ class Reader:
         """Choices seen, and whether each is still being written."""
         self._calls: dict[tuple[int, int], str] = {}
         """Ids of the tool calls seen, by choice and position."""
-        self._stencil: Stencil | None = None
-        """That of events which say a text and nothing else."""
-        self._choice = 0
-        """The choice that they are for."""
+        self.skim: Callable[[bytes], Piece | None] = unlearned
 
     def read(self, event: Event) -> Piece:
         """What this event says. Raises `UpstreamError` for an error event, `UpstreamInvalid` for garbage."""
-        stencil = self._stencil
-        if stencil is not None and not event.name and (text := stencil.text(event.data)) is not None:
-            return Piece((TextDelta(text, self._choice),), event.raw)
-        return self._decode(event)
+        return self.skim(event.raw) or self._decode(event)
 
     def close(self) -> Sequence[Delta]:
         """The end, where every choice has finished: some vendors leave the end mark out.
@@ -129,7 +123,7 @@ class Reader:
     def _decode(self, event: Event) -> Piece:
         data = event.data
         if data == _DONE:
-            is_first, self._is_done, self._stencil = not self._is_done, True, None
+            is_first, self._is_done, self.skim = not self._is_done, True, unlearned
             return Piece(_COMPLETED if is_first else (), event.raw)
         if not data or self._is_done:
             return Piece((), event.raw)
@@ -148,24 +142,26 @@ class Reader:
             self._hear(choice, deltas)
         usage = chunk.usage
         if usage is None:
-            if self._stencil is None and raw is event.raw:
-                self._learn(data, deltas)
+            if self.skim is unlearned and raw is event.raw:
+                self._learn(raw, deltas)
             return Piece(deltas, raw)
         if (counted := read_usage(usage)) is not None:
             deltas.append(UsageReport(counted))
         return Piece(deltas, raw, is_report=bool(usage) and not chunk.choices)
 
-    def _learn(self, data: bytes, deltas: list[Delta]) -> None:
+    def _learn(self, raw: bytes, deltas: list[Delta]) -> None:
         """Remembers how an event looks that says a text and nothing else, if it would say another one in its place."""
         said = deltas[0] if len(deltas) == 1 else None
-        if not isinstance(said, TextDelta) or (stencil := Stencil.around(data, said.text)) is None:
+        if not isinstance(said, TextDelta) or (stencil := Stencil.around(raw, said)) is None:
+            return
+        if (sample := stencil.filled(SAMPLE)) is None:
             return
         heard: list[Delta] = []
         with suppress(UpstreamInvalid):
-            for choice in _decoded(stencil.filled(SAMPLE)).choices or ():
+            for choice in _decoded(sample.data).choices or ():
                 self._hear(choice, heard)
         if heard == [TextDelta(SAMPLE, said.choice)]:
-            self._stencil, self._choice = stencil, said.choice
+            self.skim = stencil.piece
 
     def _hear(self, choice: Answered, deltas: list[Delta]) -> None:
         """Appends what a chunk says of one choice."""

@@ -104,6 +104,9 @@ class Reader:
             raise UpstreamInvalid("The provider sent an event that is none of a response.")
         return Piece(self._heard(_string(tree.get("type")) or event.name.decode("latin-1"), tree), raw)
 
+    def skim(self, _: bytes) -> None:
+        """Nothing: no event differs from another in its text alone."""
+
     def close(self) -> Sequence[Delta]:
         """Nothing: the end is told by an event. Raises `UpstreamInterrupted` where it was not."""
         if not self._is_done:
