@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-BITS = 24
-"""Binary digits of a position: 2^24 places in 2 MiB, of which memory takes only those pages that were touched."""
-POSITIONS = 4
-"""Positions for each key. With n keys a fraction (1 - e^(-4n/2^24))^4 of strangers passes (Bloom, 1970): 0.2% at a
-million keys, 14% at four million."""
-_MASK = (1 << BITS) - 1
+from array import array
+
+WORDS = 1 << 18
+"""Words of 64 bits, 2 MiB, of which memory takes only those pages that were touched."""
+_BYTES = 8
+_LAST = WORDS - 1
+_QUARTER = range(16)
+_PATTERNS = [
+    1 << a | 1 << 16 + b | 1 << 32 + c | 1 << 48 + (a + b + c) % 16
+    for a in _QUARTER
+    for b in _QUARTER
+    for c in _QUARTER
+]
+"""One bit in each quarter of a word; no two patterns share more than two."""
+_KINDS = len(_PATTERNS)
+_DIGITS = 12
+"""Binary digits that choose one of them."""
 
 
 class Sieve:
-    """A Bloom filter over texts, of this process only: Python's own hash differs from process to process."""
+    """A Bloom filter over texts, of this process only: Python's own hash differs from process to process.
+
+    All bits of a key stand in one word (Putze, Sanders and Singler, 2007), so that memory is asked once. Of strangers
+    one in 10,000 passes at 100,000 keys, 0.5% at a million, 16% at four million.
+    """
 
     def __init__(self) -> None:
-        self._bits = bytearray(1 << (BITS - 3))
+        self._words = array("Q", bytes(WORDS * _BYTES))
 
     def add(self, key: str) -> None:
         """From now on the key passes."""
-        bits = self._bits
-        for digits in _digits(key):
-            place = digits & _MASK
-            bits[place >> 3] |= 1 << (place & 7)
+        number = hash(key)
+        self._words[number >> _DIGITS & _LAST] |= _PATTERNS[number % _KINDS]
 
     def lacks(self, key: str) -> bool:
         """Whether the key was surely never added."""
-        bits = self._bits
-        for digits in _digits(key):
-            place = digits & _MASK
-            if not bits[place >> 3] >> (place & 7) & 1:
-                return True
-        return False
-
-
-def _digits(key: str) -> range:
-    """Numbers whose last `BITS` digits are the positions, all made of two (Kirsch and Mitzenmacher, 2006)."""
-    number = hash(key)
-    # Small numbers, which Python adds in half the time of large ones.
-    first, step = number & _MASK, number >> BITS & _MASK | 1
-    return range(first, first + POSITIONS * step, step)
+        number = hash(key)
+        pattern = _PATTERNS[number % _KINDS]
+        return self._words[number >> _DIGITS & _LAST] & pattern != pattern

@@ -18,11 +18,11 @@ def test_what_was_added_is_never_lacking(keys: set[str]) -> None:
 
 
 def test_strangers_hardly_ever_pass() -> None:
-    """Of a hundred thousand beside a hundred thousand, one is to be expected: (1 - e^(-4/168))^4 is 3 in 10 million."""
+    """Of a hundred thousand beside a hundred thousand, eleven are to be expected."""
     sieve = Sieve()
     for number in range(100_000):
         sieve.add(f"friend {number}")
-    assert sum(not sieve.lacks(f"stranger {number}") for number in range(100_000)) <= 5
+    assert sum(not sieve.lacks(f"stranger {number}") for number in range(100_000)) <= 40
 
 
 def test_an_empty_sieve_lacks_everything() -> None:
