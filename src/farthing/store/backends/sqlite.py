@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -39,33 +39,37 @@ def _statement(element: sa.sql.expression.UpdateBase) -> str:
 
 _KNOWN = "SELECT request_id FROM requests WHERE request_id IN (SELECT value FROM json_each(?))"
 _LEDGER = sa.table(requests.name, *map(sa.column, COLUMNS))
-_NOTHING = -(2**63)
-"""Stands for NULL on the way to the database: Python's driver takes ten times as long over a None as over a number."""
+_NULL = math.nan
+"""SQLite stores it as NULL, and Python's driver takes ten times as long over a None."""
 _FLAGS = tuple(COLUMNS.index(name) for name in ("stream", "estimated"))
+_VERDICT = (response_cache.columns.keys().index("invalidated"),)
 _REQUEST_ID = COLUMNS.index("request_id")
 _BEGIN = "BEGIN IMMEDIATE"
 
 
 @cache
 def _insert(rows: int) -> str:
-    def value(name: str) -> sa.ColumnElement[Any]:
-        given: sa.BindParameter[Any] = sa.bindparam(name, unique=True)
-        return sa.func.nullif(given, sa.literal_column(str(_NOTHING))) if requests.c[name].nullable else given
-
-    new = sa.insert(_LEDGER).values([{name: value(name) for name in COLUMNS} for _ in range(rows)])
+    new = sa.insert(_LEDGER).values([dict.fromkeys(COLUMNS)] * rows)
     # A row that is known ends the transaction. Whoever only ends the statement has to note what each page was before.
     return _statement(new.prefix_with("OR ROLLBACK"))
+
+
+@cache
+def _keep_new(rows: int) -> str:
+    new = sqlite.insert(response_cache).values([dict.fromkeys(response_cache.columns.keys())] * rows)
+    # No row fails: as with `_insert`, nothing has to be noted for a way back.
+    return _statement(new.prefix_with("OR IGNORE"))
 
 
 _KEEP = _statement(keeping(sqlite.insert(response_cache)))
 
 
-def _values(exchange: Exchange) -> list[Any]:
-    """As `row`, in what the driver is quick with: neither None nor bool."""
-    values = [_NOTHING if value is None else value for value in row(exchange)]
-    for flag in _FLAGS:
-        values[flag] = int(values[flag])
-    return values
+def _quick(values: Sequence[Any], flags: Sequence[int]) -> list[Any]:
+    """The same in what the driver is quick with: neither None nor, in the places `flags`, bool."""
+    quick = [_NULL if value is None else value for value in values]
+    for flag in flags:
+        quick[flag] = int(quick[flag])
+    return quick
 
 
 @cache
@@ -167,8 +171,8 @@ class Sqlite:
         await _in_its_thread(connection, sqlite3.Connection.executemany, _COUNT, updates)
 
     async def keep(self, connection: AsyncConnection, answers: Sequence[Sequence[Any]]) -> None:
-        """One upsert for each."""
-        await _in_its_thread(connection, sqlite3.Connection.executemany, _KEEP, answers)
+        """As if none were kept yet, which is so for most; only where some were, one upsert for each."""
+        await _in_its_thread(connection, _keep, answers)
 
     def forget(self) -> None:
         """Nothing is remembered."""
@@ -204,7 +208,7 @@ async def _in_its_thread(
 
 def _insert_new(connection: sqlite3.Connection, exchanges: Sequence[Exchange]) -> set[str]:
     """As if none were known, which is so but after a crash; else it all begins anew, and looks first."""
-    rows = [_values(exchange) for exchange in exchanges]
+    rows = [_quick(row(exchange), _FLAGS) for exchange in exchanges]
     try:
         _together(connection, _insert, rows)
     except sqlite3.IntegrityError:
@@ -220,9 +224,18 @@ def _unknown(connection: sqlite3.Connection, rows: Sequence[list[Any]]) -> list[
     return [row for row in rows if row[_REQUEST_ID] not in known]
 
 
+def _keep(connection: sqlite3.Connection, answers: Sequence[Sequence[Any]]) -> None:
+    rows, before = [_quick(answer, _VERDICT) for answer in answers], connection.total_changes
+    _together(connection, _keep_new, rows)
+    if connection.total_changes - before < len(rows):
+        connection.executemany(_KEEP, rows)
+
+
 def _together(connection: sqlite3.Connection, statement: Callable[[int], str], rows: Sequence[Sequence[Any]]) -> None:
     """Runs the statement for all rows, several at a time."""
     even = len(rows) - len(rows) % TOGETHER
-    full = [list(chain.from_iterable(rows[start : start + TOGETHER])) for start in range(0, even, TOGETHER)]
+    full: list[list[Any]] = [[] for _ in range(0, even, TOGETHER)]
+    for place in range(even):
+        full[place // TOGETHER] += rows[place]
     connection.executemany(statement(TOGETHER), full)
     connection.executemany(statement(1), rows[even:])
