@@ -40,6 +40,17 @@ async def test_a_newer_answer_replaces_the_older(store: Store) -> None:
     assert (await store.queries.quality_stats("acme"))["best"] == []
 
 
+async def test_new_and_known_answers_are_kept_in_one_batch(store: Store) -> None:
+    """New ones are added, older ones replaced, and what was voted down stays so, however many there are."""
+    await store.cache_level.put("k07", answer())
+    await store.cache_level.delete("k33")
+    await store.cache_level.put_all([(f"k{place:02}", answer(body=b"new")) for place in range(40)])
+    found = [await store.cache_level.get(f"k{place:02}") for place in range(40)]
+    assert [place for place, entry in enumerate(found) if entry is None or entry.body != b"new"] == [33]
+    assert found[33] is None
+    assert await count(store) == 40
+
+
 async def test_an_expired_answer_is_gone(store: Store, clock: ManualClock) -> None:
     """Up to its last microsecond it is found, then it is not."""
     await store.cache_level.put("aa", answer(expires_at_us=NOON_US + 1))
