@@ -7,21 +7,22 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from benchmarks.machine import store
-from benchmarks.scale import counted, report
+from benchmarks.scale import counted, page, report
 from benchmarks.scale.counting import count
 from benchmarks.scale.ingesting import ingest
 from benchmarks.scale.inputs import Costs, Inputs, load
-from benchmarks.scale.plan import Asked, plan, workers
+from benchmarks.scale.plan import Asked, Kind, Plan, plan, workers
 from benchmarks.scale.queueing import Load, Worker, most_utilisation
 from benchmarks.scale.servers import servers
 from benchmarks.scale.streams import hold
 from benchmarks.scale.trace import STREAMED, Request, mean, peak_to_mean
 from benchmarks.scale.trace import load as load_trace
 from benchmarks.scale.vendor import Vendor
-from benchmarks.scale.walls import walls
+from benchmarks.scale.walls import Wall, walls
 from tests.servers.application import Served
 
 RATES = (1e3, 1e5, 1e7)
@@ -67,51 +68,77 @@ def reckon(trace: Sequence[Request], inputs: Inputs, found: counted.Counted, loa
     )
 
 
-def written(trace: Sequence[Request], inputs: Inputs, found: counted.Counted) -> str:
-    """Everything as text."""
+class Reckoned(Struct, frozen=True):
+    """All that comes of a count and a trace."""
+
+    worlds: Mapping[str, Sequence[Load]]
+    today: Asked
+    plans: Sequence[Plan]
+    kinds: Mapping[str, Kind]
+    walls: Sequence[Wall]
+
+
+def reckoned(trace: Sequence[Request], inputs: Inputs, found: counted.Counted) -> Reckoned:
+    """The simulation, and the plan that it leads to."""
     costs = counted.costs(found.counts, inputs.worker)
     worlds = simulate(trace, costs, inputs)
-    limits = ((name, most_utilisation(loads, inputs.wishes.added_p99_ms)) for name, loads in worlds.items())
-    busy = ", ".join(f"{name} {limit:.0%}" for name, limit in limits)
-    peaks = ", ".join(f"{window} s {peak_to_mean(trace, window):.1f}" for window in (1, 10, 60))
     today = reckon(trace, inputs, found, worlds[MINUTE])
+    plans = [plan(rate, today, inputs) for rate in RATES]
+    return Reckoned(worlds, today, plans, compared(trace, costs, inputs, today), walls(today, inputs))
+
+
+def written(trace: Sequence[Request], inputs: Inputs, found: counted.Counted, all_of: Reckoned) -> str:
+    """Everything as text."""
+    wish = inputs.wishes.added_p99_ms
+    busy = ", ".join(f"{name} {most_utilisation(loads, wish):.0%}" for name, loads in all_of.worlds.items())
+    peaks = ", ".join(f"{window} s {peak_to_mean(trace, window):.1f}" for window in (1, 10, 60))
     parts = [
         f"COUNTED on real servers, {found.measured}",
         report.counted(found),
         f"SIMULATED: one worker, an hour of {len(trace):,} requests superposed. Busiest window over the mean: {peaks}.",
-        report.simulated(worlds),
-        f"Busy at most for {inputs.wishes.added_p99_ms:g} ms of waiting at the 99th percentile: {busy}.",
+        report.simulated(all_of.worlds),
+        f"Busy at most for {wish:g} ms of waiting at the 99th percentile: {busy}.",
         f"PLANNED for bursts {MINUTE}, every answer kept",
-        report.meant(today.mean, today.request),
-        report.planned([plan(rate, today, inputs) for rate in RATES]),
+        report.meant(all_of.today.mean, all_of.today.request),
+        report.planned(all_of.plans),
         "WORKERS with other costs and other traffic",
-        compared(trace, costs, inputs, today),
+        report.compared(all_of.kinds, RATES),
         "WALLS, in requests per second",
-        report.at_walls(walls(today, inputs)),
+        report.at_walls(all_of.walls),
     ]
     return "\n\n".join(parts)
 
 
-def compared(trace: Sequence[Request], costs: Costs, inputs: Inputs, today: Asked) -> str:
+def tables(inputs: Inputs, all_of: Reckoned) -> dict[str, str]:
+    """Those of docs/scale.md, by name."""
+    return {
+        "rates": page.rates(all_of.plans, inputs),
+        "events": page.events(all_of.kinds, all_of.plans),
+        "waiting": page.waiting(all_of.worlds, inputs),
+        "walls": page.at_walls(all_of.walls),
+    }
+
+
+def compared(trace: Sequence[Request], costs: Costs, inputs: Inputs, today: Asked) -> Mapping[str, Kind]:
     """How many workers it takes if something is different."""
     joined = replace(inputs.traffic, tokens_per_event=4.0)
     whole = [request._replace(is_streamed=False) for request in trace]
     means = {
-        "as planned": today.mean,
-        "at the goals": mean(trace, inputs.goals, inputs.traffic),
-        "four tokens an event": mean(trace, costs, joined),
+        "as counted, answers kept": today.mean,
+        "vendors that join four tokens to an event": mean(trace, costs, joined),
         "nothing streamed": mean(whole, costs, inputs.traffic),
+        "as counted, at the goals of 50 µs a request and 15 µs an event": mean(trace, inputs.goals, inputs.traffic),
         "nothing streamed, at the goals": mean(whole, inputs.goals, inputs.traffic),
     }
     kinds = {}
     for name, each in means.items():
         numbers = [workers(rate, replace(today, mean=each), inputs) for rate in RATES]
-        kinds[name] = each.cpu_us, 1e6 / each.cpu_us * today.utilisation, numbers
-    return report.compared(kinds, RATES)
+        kinds[name] = Kind(each.cpu_us, 1e6 / each.cpu_us * today.utilisation, numbers)
+    return kinds
 
 
 def main() -> int:
-    """The exit code; prints the tables and stores them, or says why there are none."""
+    """The exit code; prints the tables, stores them and puts them into docs/scale.md, or says why there are none."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--stored", action="store_true", help="plan with what was counted last")
     chosen = options.parse_args()
@@ -120,9 +147,12 @@ def main() -> int:
         return 1 if os.environ.get("CI") else 0
     if not chosen.stored:
         count_all()
-    text = written(load_trace(), load(), counted.load())
+    trace, inputs, found = load_trace(), load(), counted.load()
+    all_of = reckoned(trace, inputs, found)
+    text = written(trace, inputs, found, all_of)
     print(text)
     store("scale", text)
+    page.publish(tables(inputs, all_of))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 from msgspec import Struct
@@ -68,6 +69,17 @@ class Plan(Struct, frozen=True):
     """A month, by what they are for."""
     vendor_accounts: int
     vendor_dollars: float
+
+
+class Kind(Struct, frozen=True):
+    """Workers under one kind of traffic or cost."""
+
+    cpu_us: float
+    """Of a worker, for a mean request."""
+    per_second: float
+    """Requests of one worker as busy as it may be."""
+    workers: Sequence[int]
+    """For each rate that is planned for."""
 
 
 def most(**needs: float) -> Need:

@@ -20,6 +20,8 @@ SLOT_US = 1000.0
 SLOTS_PER_S = 1000
 BIN_US = 50.0
 LONGEST_BINS = 200_000
+LONGEST_MS = LONGEST_BINS * BIN_US / 1000
+"""A longer wait counts as this one."""
 
 
 class Load(Struct, frozen=True):

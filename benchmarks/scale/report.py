@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.scale.counted import Counted, PerRequest
 from benchmarks.scale.counting import WORKERS, Work
-from benchmarks.scale.plan import Need, Plan
+from benchmarks.scale.plan import Kind, Need, Plan
 from benchmarks.scale.queueing import Load
 from benchmarks.scale.trace import Mean
 from benchmarks.scale.walls import Wall
@@ -119,12 +119,12 @@ def _need(need: Need) -> str:
     return f"{short(need.paid)} ({need.by})"
 
 
-def compared(kinds: Mapping[str, tuple[float, float, Sequence[int]]], rates: Sequence[float]) -> str:
+def compared(kinds: Mapping[str, Kind], rates: Sequence[float]) -> str:
     """Of each kind of traffic or cost: µs for a request, requests per second of a worker, workers for each rate."""
     head = ("", "µs a request", "requests/s of a worker", *(f"workers for {short(rate)}/s" for rate in rates))
     lines = [
-        (name, f"{cpu_us:,.0f}", f"{per_second:,.0f}", *(short(number) for number in numbers))
-        for name, (cpu_us, per_second, numbers) in kinds.items()
+        (name, f"{kind.cpu_us:,.0f}", f"{kind.per_second:,.0f}", *(short(number) for number in kind.workers))
+        for name, kind in kinds.items()
     ]
     return "\n".join(aligned([head, *lines]))
 

@@ -51,7 +51,7 @@ def test_everything_is_told(
         return Worker(*arguments, **options, seconds=60)
 
     monkeypatch.setattr(command, "Worker", minute)
-    text = command.written(trace, inputs, found)
+    text = command.written(trace, inputs, found, command.reckoned(trace, inputs, found))
     headings = ["COUNTED", "SIMULATED", "PLANNED", "WORKERS", "WALLS"]
     assert [line.split()[0].rstrip(":,") for line in text.splitlines() if line[:3].isupper()] == headings
     assert "An open stream: 32 KiB" in text
