@@ -189,7 +189,10 @@ class Completion(Struct, frozen=True, kw_only=True):
     @property
     def is_complete(self) -> bool:
         """Whether every choice ended by the model's own will with nothing left to do: the only kind worth keeping."""
-        return bool(self.choices) and all(choice.finish == "stop" for choice in self.choices)
+        for choice in self.choices:
+            if choice.finish != "stop":
+                return False
+        return bool(self.choices)
 
 
 class Started(Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -78,7 +79,7 @@ def _completion(answer: Answer) -> Completion:
     return Completion(
         id=str(answer.id or ""),
         model=answer.model or "",
-        choices=tuple([_choice(choice) for choice in choices]),
+        choices=tuple(map(_choice, choices)),
         usage=read_usage(answer.usage),
     )
 
@@ -217,11 +218,16 @@ def _choice(wired: Answered) -> Choice:
         parts.append(Reasoning(thought))
     if text := _text(said):
         parts.append(Text(text))
-    calls = said.tool_calls or ([] if said.function_call is None else [AnsweredCall(0, None, said.function_call)])
-    for position, call in enumerate(calls):
-        function = call.function or AnsweredFunction()
-        parts.append(ToolCall(call.id or f"call_{position}", function.name or "", _arguments(function)))
+    if said.tool_calls:
+        parts += map(_tool_call, said.tool_calls, count())
+    elif said.function_call is not None:
+        parts.append(_tool_call(AnsweredCall(function=said.function_call), 0))
     return Choice(tuple(parts), _finish(wired.finish_reason))
+
+
+def _tool_call(call: AnsweredCall, position: int) -> ToolCall:
+    function = call.function or AnsweredFunction()
+    return ToolCall(call.id or f"call_{position}", function.name or "", _arguments(function))
 
 
 def _finish(reason: str | None) -> FinishReason:

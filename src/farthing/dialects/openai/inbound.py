@@ -44,7 +44,7 @@ def read_request(tree: Any) -> ChatRequest:
     if not is_plain:
         _check_combinations(wired)
     reader = _Reader()
-    messages = tuple(reader.messages(wired.messages))
+    messages = reader.messages(wired.messages)
     if is_plain:
         return _plain(model, messages, wired, reader)
     tools = reader.tools(wired)
@@ -126,25 +126,29 @@ def _response_format(wired: wire.WiredFormat | None) -> ResponseFormat | None:
 class _Reader:
     """Reads a conversation in its order, and remembers the first thing that only this dialect can say."""
 
-    def __init__(self) -> None:
-        self.untranslatable: str | None = None
-        self.has_unseen = False
-        self._called: set[str] = set()
+    untranslatable: str | None = None
+    has_unseen = False
+    _called: set[str] | None = None
+    """Ids of the tool calls so far."""
 
-    def messages(self, wired: Sequence[wire.AnyMessage]) -> Iterator[Message]:
-        for position, message in enumerate(wired):
-            if isinstance(message, wire.UserMessage):
-                content = message.content
-                parts = (Text(content),) if isinstance(content, str) else self._parts(content, position)
-                yield Message("user", parts)
-            elif isinstance(message, wire.AssistantMessage):
-                yield Message("assistant", self._assistant(message, position))
-            elif isinstance(message, wire.ToolMessage):
-                yield Message("tool", (self._result(message, position),))
-            elif isinstance(message, wire.FunctionMessage):
-                yield Message("tool", (ToolResult(message.name, message.content or ""),))
-            else:
-                yield Message("system", _texts(message.content))
+    def messages(self, wired: Sequence[wire.AnyMessage]) -> tuple[Message, ...]:
+        """The conversation."""
+        read: list[Message] = []
+        for message in wired:
+            read.append(self._message(message, len(read)))
+        return tuple(read)
+
+    def _message(self, message: wire.AnyMessage, position: int) -> Message:
+        if isinstance(message, wire.UserMessage):
+            content = message.content
+            return Message("user", (Text(content),) if isinstance(content, str) else self._parts(content, position))
+        if isinstance(message, wire.AssistantMessage):
+            return Message("assistant", self._assistant(message, position))
+        if isinstance(message, wire.ToolMessage):
+            return Message("tool", (self._result(message, position),))
+        if isinstance(message, wire.FunctionMessage):
+            return Message("tool", (ToolResult(message.name, message.content or ""),))
+        return Message("system", _texts(message.content))
 
     def tools(self, wired: wire.WiredRequest) -> tuple[Tool, ...]:
         """The functions among the tools, within bounds."""
@@ -203,6 +207,8 @@ class _Reader:
     def _calls(self, message: wire.AssistantMessage, path: str) -> Iterator[Part]:
         if message.function_call is not None:
             yield ToolCall(message.function_call.name, message.function_call.name, message.function_call.arguments)
+        if self._called is None:
+            self._called = set()
         for position, call in enumerate(message.tool_calls or ()):
             self._called.add(call.id)
             if call.type != "function":
@@ -213,7 +219,7 @@ class _Reader:
                 yield ToolCall(call.id, call.function.name, call.function.arguments)
 
     def _result(self, message: wire.ToolMessage, position: int) -> ToolResult:
-        if message.tool_call_id not in self._called:
+        if self._called is None or message.tool_call_id not in self._called:
             raise strict.invalid(
                 f"messages[{position}].tool_call_id",
                 f"No earlier message calls {strict.shown(message.tool_call_id)}: send the message that does, too",

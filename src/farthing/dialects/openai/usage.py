@@ -66,11 +66,8 @@ def _is_plain(wired: WiredUsage) -> bool:
         return False
     if (wired.total_tokens or 0) > wired.prompt_tokens + wired.completion_tokens:
         return False
-    return _is_silent(wired.prompt_tokens_details) and _is_silent(wired.completion_tokens_details)
-
-
-def _is_silent(details: PromptDetails | CompletionDetails | None) -> bool:
-    return details is None or not any(astuple(details))
+    read, wrote = wired.prompt_tokens_details, wired.completion_tokens_details
+    return not (read and any(astuple(read))) and not (wrote and any(astuple(wrote)))
 
 
 class _Report(msgspec.Struct):
