@@ -35,6 +35,7 @@ from farthing.domain.tokens import (
     last_user_text,
     measure,
     sampled,
+    weigh,
 )
 from farthing.domain.vision import MOST_TOKENS
 
@@ -89,6 +90,14 @@ def test_a_long_text_is_weighed_by_samples_from_its_whole_length(length: int) ->
     whole = estimate(prose) + estimate(digits)
     assert estimate(prose + digits) == pytest.approx(whole, rel=0.12)
     assert estimate(digits + prose) == pytest.approx(whole, rel=0.12)
+
+
+@pytest.mark.parametrize(("text", "tokens"), [("\U0001f44d", 2), ("7", 1), ("\n", 0.5), ("\u6f22", 0.75)])
+def test_the_heaviest_text_is_weighed_to_its_end(text: str, tokens: float) -> None:
+    """However many characters that weigh much follow each other."""
+    assert [weigh(text * times) for times in (0, 81, 82, 328, 70_000)] == [
+        tokens * times for times in (0, 81, 82, 328, 70_000)
+    ]
 
 
 def test_a_request_counts_its_messages_and_their_marks() -> None:
