@@ -30,7 +30,7 @@ _CACHES, _ESCAPES = b"cache_control", b"\\u"
 
 def may_write_cache(body: bytes) -> bool:
     """Whether a request may ask for its prompt to be cached: by a name, which JSON can also write escaped."""
-    return _CACHES in body or _ESCAPES in body
+    return body.find(_CACHES) >= 0 or body.find(_ESCAPES) >= 0
 
 
 class Bid(Struct, frozen=True):
@@ -70,7 +70,7 @@ def bid_for(model: Model, needs: Needs, body: bytes, learned: int | None = None)
     price = model.price
     if price is None:
         return None
-    longest, writes_cache = needs.longest, may_write_cache(body)
+    longest, writes_cache = needs.longest, price.charges_caching and may_write_cache(body)
     tokens_out = needs.tokens_out if learned is None else learned
     if longest is not None:
         tokens_out = min(tokens_out, longest)
@@ -79,14 +79,14 @@ def bid_for(model: Model, needs: Needs, body: bytes, learned: int | None = None)
     if needs.has_unseen:
         # Nobody here knows how much the vendor will read: likely no more than the model can.
         read = max(near, model.context_tokens or WIDEST)
-        tokens = price.most(read, wrote, writes_cache=writes_cache, is_text=False)
-        return Bid(tokens + LIKELY_SEARCHES * price.tools.dearest, None, least)
+        line = price.dearest(read, writes_cache=writes_cache, is_text=False)
+        return Bid(line.cost(wrote) + LIKELY_SEARCHES * price.tools.dearest, None, least)
     # Whatever stands in the body may be read, and no tokenizer makes more tokens of a text than it has bytes.
     read = max(near, needs.most_in, len(body) - needs.picture_chars)
-    likely, most, safe = [
-        price.most(tokens_in, tokens, writes_cache=writes_cache)
-        for tokens_in, tokens in ((near, tokens_out), (near, wrote), (read, wrote))
-    ]
+    line = price.dearest(near, writes_cache=writes_cache)
+    most = line.cost(wrote)
+    likely = most if tokens_out == wrote else line.cost(tokens_out)
+    safe = price.dearest(read, writes_cache=writes_cache).cost(wrote)
     return Bid(likely, None if longest is None else most, least, safe - most)
 
 

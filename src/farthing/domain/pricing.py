@@ -110,9 +110,19 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
     """`(above_tokens, rates)`, ascending, the first step at 0."""
     tools: ToolFees = NO_FEES_KNOWN
 
+    @property
+    def charges_caching(self) -> bool:
+        """Whether a prompt may cost more where it is written to the cache."""
+        for _, rates in self.steps:
+            if rates.cache_write_5m > rates.prompt or rates.cache_write_1h > rates.prompt:
+                return True
+        return False
+
     def rates(self, tokens_in: int) -> Rates:
         """The rates that hold for a call with this many input tokens."""
         chosen = self.steps[0][1]
+        if len(self.steps) == 1:
+            return chosen
         for above, rates in self.steps[1:]:
             if tokens_in > above:
                 chosen = rates
@@ -120,20 +130,23 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
 
     def estimate(self, tokens_in: int, tokens_out: int) -> int:
         """Nano-dollars for plain input and output tokens, rounded half up; what `cost` says of the same usage."""
-        rates = self.steps[0][1] if len(self.steps) == 1 else self.rates(tokens_in)
+        rates = self.rates(tokens_in)
         return (tokens_in * rates.prompt + tokens_out * rates.completion + 500_000) // 1_000_000 + rates.per_request
 
-    def most(self, tokens_in: int, tokens_out: int, *, writes_cache: bool = False, is_text: bool = True) -> int:
-        """Nano-dollars at the dearest rates there are: all of it written to the cache, or all thinking.
+    def dearest(self, tokens_in: int, *, writes_cache: bool = False, is_text: bool = True) -> Line:
+        """What a call costs at the dearest rates there are: all input is written to the cache, all output is thinking.
 
         Where not all `is_text`, sounds and pictures are among them.
         """
         rates = self.rates(tokens_in)
-        read = max(rates.prompt, rates.cache_write_5m, rates.cache_write_1h) if writes_cache else rates.prompt
-        wrote = max(rates.completion, rates.reasoning)
+        read, wrote = rates.prompt, rates.completion
+        if rates.reasoning != wrote:
+            wrote = max(wrote, rates.reasoning)
+        if writes_cache:
+            read = max(read, rates.cache_write_5m, rates.cache_write_1h)
         if not is_text:
             read, wrote = max(read, rates.audio_in, rates.image_in), max(wrote, rates.audio_out, rates.image_out)
-        return (tokens_in * read + tokens_out * wrote + 500_000) // 1_000_000 + rates.per_request
+        return Line(tokens_in * read + rates.per_request * 1_000_000, wrote)
 
     def cost(self, usage: Usage) -> int:
         """Nano-dollars for the usage, rounded half up once for the whole call."""
