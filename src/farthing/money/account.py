@@ -83,7 +83,8 @@ class Account:
     def hold(self, amount: int) -> None:
         """Reserves so much."""
         self.held += amount
-        self.largest = max(self.largest, amount)
+        if amount > self.largest:  # noqa: PLR1730 - `max` takes ten times as long
+            self.largest = amount
 
     def commit(self, cost: int) -> None:
         """A row of this process has reached the database, which has taken its cost off the lease."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from farthing.domain.budget import Budget, Place, Span, Standing
 from farthing.domain.errors import FarthingError, Unavailable
 from farthing.domain.holding import prefetch
@@ -36,6 +38,22 @@ Limit = tuple[Budget, Account]
 Wanted = tuple[Budget, Account, int, int]
 """How much more is to be held, and with what is held already."""
 Choose = Callable[[Mapping[Place, Standing]], Mapping[Place, int]]
+
+
+class Limits(Struct, frozen=True):
+    """Budgets that a request counts for."""
+
+    each: Sequence[Limit]
+    has_hard: bool = False
+    """Whether one of them may refuse the request."""
+    staged: Sequence[Limit] = ()
+    """Those that prefer cheaper models before they are spent."""
+
+    @classmethod
+    def of(cls, limits: Sequence[Limit]) -> Limits:
+        """Of these."""
+        has_hard = any(budget.is_hard for budget, _ in limits)
+        return cls(limits, has_hard, [limit for limit in limits if limit[0].degrade])
 
 
 class Lessor(Protocol):

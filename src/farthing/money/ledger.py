@@ -14,7 +14,7 @@ from farthing.domain.lengths import Lengths
 from farthing.domain.routing.plan import Needs
 from farthing.money import shortage
 from farthing.money.account import Account
-from farthing.money.leases import Limit, Purse, Wanted, Wish
+from farthing.money.leases import Limit, Limits, Purse, Wanted, Wish
 from farthing.ports import Clock
 
 _MOST_KINDS = 10_000
@@ -24,6 +24,7 @@ LATE_US = 3_600_000_000
 _MOST_KNOWN = 10_000
 """Callers and users whose budgets are remembered."""
 _NOBODY: Mapping[str, str] = {}
+NO_LIMITS = Limits(())
 
 
 class Ledger:
@@ -42,7 +43,7 @@ class Ledger:
         self._clock = clock
         self._budgets: dict[Subject, list[Budget]] = {}
         self._by_id: dict[str, Budget] = {}
-        self._known: dict[tuple[str | None, ...], tuple[Account, Sequence[Limit]]] = {}
+        self._known: dict[tuple[str | None, ...], tuple[Account, Limits]] = {}
         """The budgets of callers and users as of the last `load`, and the day for which their windows were found."""
         self.has_model_budgets = False
         self._spans: dict[Window, Span] = {}
@@ -99,7 +100,7 @@ class Ledger:
         """
         moment = self._clock.now_us() if at_us is None else at_us
         day = self._day(caller.tenant, moment)
-        limits = self._fixed(caller, user, tags, moment, day) if self._budgets else ()
+        limits = self._fixed(caller, user, tags, moment, day) if self._budgets else NO_LIMITS
         self.open_holds += 1
         return Reservation(self, caller.tenant, moment, day, limits)
 
@@ -118,7 +119,7 @@ class Ledger:
                 raise shortage.only_kept(budget, account.span, spent=account.spent)
             if not budget.is_hard:
                 continue
-            if account.spent + account.held + more > budget.limit:
+            if account.settled + account.others + account.held + more > budget.limit:
                 more = _rest(budget, account, hold, bid)
             wanted.append((budget, account, more, whole))
         if self.purse is None or self.purse.covers(wanted):
@@ -155,8 +156,10 @@ class Ledger:
     def spent_today(self, tenant: str | None = None) -> int:
         """Nano-dollars spent since midnight UTC by a tenant, or by all of them; settled here counts at once."""
         now = self._clock.now_us()
-        accounts = self._today.values() if tenant is None else [self._day(tenant, now)]
-        return sum(account.spent for account in accounts if account.span.holds(now))
+        if tenant is None:
+            return sum([account.spent for account in self._today.values() if account.span.holds(now)])
+        account = self._day(tenant, now)
+        return account.spent if account.span.start_us <= now else 0
 
     def used_up(self, at_us: int) -> frozenset[str]:
         """The ids of hard budgets that refuse what they held before, in the windows around a moment (µs since 1970)."""
@@ -192,19 +195,17 @@ class Ledger:
                     sums[Place(budget.id, self._span(budget.window, exchange.created_at_us).start_us)] += cost
         return sums
 
-    def _fixed(
-        self, caller: Caller, user: str | None, tags: Mapping[str, str], moment_us: int, day: Account
-    ) -> Sequence[Limit]:
+    def _fixed(self, caller: Caller, user: str | None, tags: Mapping[str, str], moment_us: int, day: Account) -> Limits:
         """As `_limits`, looked up once for all requests of a caller and user between two loads."""
         if tags or moment_us < day.span.start_us:
-            return self._limits(subjects(caller, user, tags), moment_us)
+            return Limits.of(self._limits(subjects(caller, user, tags), moment_us))
         who = caller.tenant, caller.team, caller.key_id, user, caller.errand
         known = self._known.get(who)
         # Every window begins with a day, so that all stay the same while the day does.
         if known is None or known[0] is not day:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            known = self._known[who] = day, self._limits(subjects(caller, user, tags), moment_us)
+            known = self._known[who] = day, Limits.of(self._limits(subjects(caller, user, tags), moment_us))
         return known[1]
 
     def _limits(self, who: Iterable[Subject], moment_us: int) -> list[Limit]:
@@ -267,12 +268,25 @@ def _is_short(budget: Budget, account: Account, bid: Bid | None, spare: int) -> 
 class Reservation:
     """Money reserved for one request. Implements `ports.Hold`."""
 
-    __slots__ = ("_day", "_ledger", "_models", "_moment_us", "_tenant", "fixed", "held", "sunk")
+    __slots__ = (
+        "_day",
+        "_ledger",
+        "_models",
+        "_moment_us",
+        "_staged",
+        "_tenant",
+        "fixed",
+        "held",
+        "is_limited",
+        "sunk",
+    )
 
-    def __init__(self, ledger: Ledger, tenant: str, moment_us: int, day: Account, limits: Sequence[Limit]) -> None:
+    def __init__(self, ledger: Ledger, tenant: str, moment_us: int, day: Account, limits: Limits) -> None:
         """Made by `Ledger.open`."""
-        self.fixed = limits
+        self.fixed = limits.each
         """Budgets that are the same whichever model is asked."""
+        self.is_limited = limits.has_hard or ledger.has_model_budgets
+        """Whether a budget may refuse the request."""
         self.held: dict[Account, int] = {}
         self.sunk = 0
         """What answers that the caller does not get have cost already."""
@@ -280,6 +294,7 @@ class Reservation:
         self._tenant = tenant
         self._moment_us = moment_us
         self._day = day
+        self._staged = limits.staged
         self._models: Sequence[Limit] = ()
 
     @property
@@ -290,13 +305,8 @@ class Reservation:
     @property
     def is_thrifty(self) -> bool:
         """Whether a budget is so near its end that cheaper models are to be preferred."""
-        return any(budget.stage(account.spent) is not None for budget, account in self.fixed if budget.degrade)
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether a budget may refuse the request."""
-        is_hard = any(budget.is_hard for budget, _ in self.fixed)
-        return is_hard or (self._ledger is not None and self._ledger.has_model_budgets)
+        staged = self._staged
+        return bool(staged) and any(budget.stage(account.spent) is not None for budget, account in staged)
 
     def has_room(self, model: Model, needs: Needs, body: bytes = b"") -> bool:
         """Whether no budget would refuse the request at this model; nothing is reserved.
