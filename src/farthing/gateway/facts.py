@@ -41,7 +41,28 @@ class Known(Protocol):
 
 def begun(known: Known) -> Exchange:
     """The record of a request whose end is not known: what does not change from the moment a model is asked."""
-    call, caller, plan, part, model = known.call, known.caller, known.plan, known.part, known.model
+    plan, part, model = known.plan, known.part, known.model
+    return replace(
+        _asked(known),
+        provider=model.provider if model else None,
+        model=model.name if model else None,
+        price_version=model.price.version if model and model.price else None,
+        strategy=plan.strategy if plan else None,
+        tier=plan.tier if plan else None,
+        score=plan.score if plan else None,
+        confidence=plan.confidence if plan else None,
+        reason=plan.reason if plan else None,
+        experiment_id=part.experiment.id if part else None,
+        arm=part.arm.name if part else plan.side if plan else None,
+        decision=decision_of(plan, part, known.estimate(None).tokens_in if part else 0),
+        cache_level=known.cache_level,
+        cache_key=known.cache_key,
+    )
+
+
+def _asked(known: Known) -> Exchange:
+    """Who asked, and how. Python hands over up to 15 arguments by name as they are; more become a dictionary first."""
+    call, caller = known.call, known.caller
     return Exchange(
         request_id=call.request_id,
         created_at_us=call.received_us,
@@ -57,20 +78,7 @@ def begun(known: Known) -> Exchange:
         app=call.app,
         requested_model=known.requested_model,
         stream=known.chat.stream if known.chat else False,
-        provider=model.provider if model else None,
-        model=model.name if model else None,
-        price_version=model.price.version if model and model.price else None,
-        strategy=plan.strategy if plan else None,
-        tier=plan.tier if plan else None,
-        score=plan.score if plan else None,
-        confidence=plan.confidence if plan else None,
-        reason=plan.reason if plan else None,
-        experiment_id=part.experiment.id if part else None,
-        arm=part.arm.name if part else plan.side if plan else None,
-        decision=decision_of(plan, part, known.estimate(None).tokens_in if part else 0),
         cache=known.cache,  # type: ignore[arg-type]  # the three words of `Exchange`
-        cache_level=known.cache_level,
-        cache_key=known.cache_key,
     )
 
 
