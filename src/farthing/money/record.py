@@ -56,8 +56,8 @@ def opened(intent: Intent) -> bytes:
 
 
 def settled(exchange: Exchange) -> bytes:
-    """The record of a settlement."""
-    return _encode(_Settling(written(exchange)))
+    """The record of a settlement that is as `written`."""
+    return _encode(_Settling(exchange))
 
 
 def written(exchange: Exchange) -> Exchange:

@@ -17,7 +17,7 @@ def test_a_decision_is_written_as_its_text() -> None:
     """Whether it is given as a tree or as text, in an intent and in a settlement."""
     written = exchange(1)
     for given in (written, replace(written, decision=TREE)):
-        assert record.read(record.settled(given)) == record.Settled(written)
+        assert record.read(record.settled(record.written(given))) == record.Settled(written)
         opened = record.read(record.opened(Intent(exchange=given)))
         assert isinstance(opened, record.Opened)
         assert (opened.request_id, opened.exchange()) == (written.request_id, written)
