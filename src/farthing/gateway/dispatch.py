@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from functools import lru_cache
-from typing import NamedTuple
+from functools import lru_cache, partial
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from farthing.dialects import COUNT_TOKENS
@@ -25,6 +25,7 @@ from farthing.domain.errors import (
 from farthing.gateway.breaker import Breaker, Breakers, RetryBudget
 from farthing.gateway.counting import counted
 from farthing.gateway.order import Order
+from farthing.gateway.snapshot import Snapshot
 from farthing.gateway.source import StreamSource
 from farthing.gateway.whole import Whole
 from farthing.ports import Clock, Provider, UpstreamRequest, UpstreamResponse
@@ -36,15 +37,23 @@ OK = 200
 RETRY_PAUSE_S = 0.2
 UNCHARGED = (UpstreamUnreachable, UpstreamOverloaded)
 
+MOST_KNOWN = 4_096
+"""Candidates that are remembered: of so many models and tenants together."""
+LEAST_S = 0.001
+"""Seconds that a model is given even where none are left."""
+
 Headers = tuple[tuple[bytes, bytes], ...]
-OnComplete = Callable[[Completion, bytes], None]
+OnComplete = Callable[[Order, Completion, bytes], None]
 
 
-class Candidate(NamedTuple):
-    """A model, where it is reached, and how its deployment has done."""
+class Candidate(Struct, frozen=True):
+    """A model, where it is reached and in which dialect, and how its deployment has done."""
 
     model: Model
     provider: Provider
+    dialect: UpstreamDialect
+    headers: Headers
+    """What the provider is sent with each request: its key, and what its settings say."""
     breaker: Breaker
 
 
@@ -58,6 +67,9 @@ class Dispatch:
         self._retries = retries
         self._clock = clock
         self._sleep = sleep
+        self._snapshot: Snapshot | None = None
+        self._candidates: dict[tuple[str, str, str], Candidate] = {}
+        """Under that snapshot, by model, tenant and the dialect that the request came in."""
 
     async def first_answer(self, order: Order, on_complete: OnComplete) -> Whole | StreamSource:
         """The first model's answer, or the start of its stream, which calls `on_complete` at its whole end.
@@ -116,8 +128,20 @@ class Dispatch:
             yield min(pressed, key=lambda candidate: candidate.breaker.rests_for)
 
     def _candidate(self, order: Order, model: Model) -> Candidate:
+        if order.snapshot is not self._snapshot or len(self._candidates) >= MOST_KNOWN:
+            self._candidates.clear()
+            self._snapshot = order.snapshot
+        name = model.name, order.draft.caller.tenant, order.call.dialect.name
+        candidate = self._candidates.get(name)
+        if candidate is None:
+            candidate = self._candidates[name] = self._found(order, model)
+        return candidate
+
+    def _found(self, order: Order, model: Model) -> Candidate:
         provider = order.provider(model)
-        return Candidate(model, provider, self._breakers.of(provider.deployment, model.upstream))
+        dialect, breaker = order.upstream(provider), self._breakers.of(provider.deployment, model.upstream)
+        auth = dialect.auth_headers(provider.api_key.reveal()) if provider.api_key else ()
+        return Candidate(model, provider, dialect, (*auth, *provider.headers), breaker)
 
     async def _may_repeat(self, error: UpstreamError) -> bool:
         """Whether the same deployment may be asked again, after a short pause: only where it cannot have charged."""
@@ -127,8 +151,7 @@ class Dispatch:
         return True
 
     async def _ask(self, order: Order, candidate: Candidate, on_complete: OnComplete) -> Whole | StreamSource:
-        draft = order.draft
-        model, provider, breaker = candidate
+        draft, model, breaker = order.draft, candidate.model, candidate.breaker
         try:
             if (grant := draft.reserve(model)) is not None:
                 await grant
@@ -139,7 +162,7 @@ class Dispatch:
         started = self._clock.monotonic()
         error: str | None = None
         try:
-            answer = await self._answer(order, model, provider, on_complete)
+            answer = await self._answer(order, candidate, on_complete)
             breaker.succeeded()
         except UpstreamError as failure:
             breaker.failed(failure)
@@ -156,42 +179,39 @@ class Dispatch:
             took = round((self._clock.monotonic() - started) * 1e6)
             draft.tried(model, error, took)
 
-    async def _answer(
-        self, order: Order, model: Model, provider: Provider, on_complete: OnComplete
-    ) -> Whole | StreamSource:
+    async def _answer(self, order: Order, candidate: Candidate, on_complete: OnComplete) -> Whole | StreamSource:
+        provider = candidate.provider
         if provider.is_locked:
             raise UpstreamUnauthorized(
                 f"The key that this tenant brought for {provider.name} cannot be used. Have it set anew."
             )
-        dialect = order.upstream(provider)
         try:
-            response = await provider.transport.send(self._request(order, model, provider, dialect))
+            response = await provider.transport.send(self._request(order, candidate))
         except UpstreamTimeout as failure:
             # It was we who lost patience: whoever has the question goes on with it, and charges for it.
             order.draft.is_charged = not isinstance(failure, ConnectTimeout)
             raise
         try:
-            return await _read(order, dialect, provider, response, on_complete)
+            return await _read(order, candidate, response, on_complete)
         except BaseException:
             response.close()
             raise
 
-    def _request(self, order: Order, model: Model, provider: Provider, dialect: UpstreamDialect) -> UpstreamRequest:
-        call, chat = order.call, order.chat
-        is_same = call.dialect.name == dialect.name
-        if is_same:
+    def _request(self, order: Order, candidate: Candidate) -> UpstreamRequest:
+        call, chat, model, dialect = order.call, order.chat, candidate.model, candidate.dialect
+        if call.dialect.name == dialect.name:
             wire = dialect.pass_through(order.reading.body, order.reading.tree, chat, model.upstream)
+            forward = call.forward
         else:
             wire = dialect.write_request(chat, model.upstream)
-        forward = call.forward if is_same else ()
-        auth = dialect.auth_headers(provider.api_key.reveal()) if provider.api_key else ()
-        spent = self._clock.monotonic() - call.started
-        total = max(0.001, provider.deadlines.total - spent)
+            forward = ()
+        deadlines = candidate.provider.deadlines
+        left = deadlines.total - (self._clock.monotonic() - call.started)
         return UpstreamRequest(
-            url=provider.base_url + wire.path,
-            headers=_joined(wire.headers, forward, auth, provider.headers),
+            url=candidate.provider.base_url + wire.path,
+            headers=_joined(wire.headers, forward, candidate.headers),
             body=wire.body,
-            deadlines=replace(provider.deadlines, total=total),
+            deadlines=replace(deadlines, total=left if left > LEAST_S else LEAST_S),  # noqa: FURB136 (dear)
         )
 
     def _nobody(self, order: Order, models: tuple[Model, ...]) -> NoHealthyDeployment:
@@ -210,17 +230,18 @@ def _joined(*groups: Headers) -> Headers:
 
 
 async def _read(
-    order: Order, dialect: UpstreamDialect, provider: Provider, response: UpstreamResponse, on_complete: OnComplete
+    order: Order, candidate: Candidate, response: UpstreamResponse, on_complete: OnComplete
 ) -> Whole | StreamSource:
     """The whole answer, or its stream once it has begun. Raises `UpstreamError`."""
-    draft = order.draft
-    draft.upstream_id = response.headers.get("x-request-id") or response.headers.get("request-id")
+    draft, dialect, headers = order.draft, candidate.dialect, response.headers
+    draft.upstream_id = headers.get("x-request-id") or headers.get("request-id")
     if response.status != OK:
-        said = _without_key(await response.read(LARGEST_ERROR), provider)
-        raise dialect.read_error(response.status, response.headers, said)
+        said = _without_key(await response.read(LARGEST_ERROR), candidate.provider)
+        raise dialect.read_error(response.status, headers, said)
     draft.is_charged = True
     if order.chat.stream:
-        source = StreamSource(response=response, dialect=dialect, draft=draft, on_complete=on_complete)
+        completed = partial(on_complete, order)
+        source = StreamSource(response=response, dialect=dialect, draft=draft, on_complete=completed)
         await source.open()
         draft.first_token_us = draft.elapsed_us
         return source

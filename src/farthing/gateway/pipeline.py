@@ -103,7 +103,7 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         if draft.caller.quotas and draft.plan:
             draft.allowance = await self.limiter.take(draft.caller, draft.plan.needs)
         buying = self.dispatch.first_answer if order.rule is None else partial(checked_answer, self.dispatch)
-        answer = await buying(order, partial(self._bought, order))
+        answer = await buying(order, self._bought)
         if isinstance(answer, Whole):
             self._bought(order, answer.completion, answer.body, is_stream=False)
         return answer
