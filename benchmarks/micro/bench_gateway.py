@@ -10,7 +10,7 @@ import pytest
 from benchmarks.micro.meter import Meter
 from benchmarks.micro.samples import TEXT, completion, events
 from farthing.gateway.call import Call
-from farthing.gateway.delivery import Reply
+from farthing.gateway.delivery import Reply, StreamReply
 from farthing.providers.fake import answer
 from tests.unit.gateway.rig import Rig, chat, drained
 
@@ -57,7 +57,7 @@ def bench_pipeline_hit(meter: Meter) -> None:
 
     async def ask(call: Call) -> bytes:
         reply = await rig.pipeline.run(call)
-        assert isinstance(reply, Reply)
+        assert not isinstance(reply, StreamReply)
         return reply.body
 
     assert meter.run(ask(calls()[0])) == body
@@ -75,7 +75,7 @@ def bench_pipeline_stream_event(meter: Meter, at_once: int) -> None:
 
     async def ask(call: Call) -> bytes:
         reply = await rig.pipeline.run(call)
-        assert not isinstance(reply, Reply)
+        assert isinstance(reply, StreamReply)
         return await drained(reply)
 
     assert meter.run(ask(calls()[0])) == b"".join([*STREAM[:-2], STREAM[-1]])
