@@ -133,6 +133,7 @@ class _Response:
 
     status = 200
     headers: Mapping[str, str] = {}
+    is_over = False
 
     def __init__(self, chunks: list[bytes]) -> None:
         self._chunks: Iterator[bytes] = iter(chunks)

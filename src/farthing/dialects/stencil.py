@@ -10,6 +10,7 @@ from farthing.domain.chat import TextDelta
 
 SAMPLE = "sample of a text"
 """What an event may be made to say, to learn whether its text is where it seems to be."""
+_CR = 0x0D
 _PADDING, _END = b',"obfuscation":"', b'"}\n\n'
 """What stands around letters and digits by which OpenAI hides how long a text is."""
 
@@ -33,7 +34,7 @@ class Stencil:
         """That of an event which says this; None where it does not stand there as it is, or stands there twice."""
         body, found, padding = raw.rpartition(_PADDING)
         before, *after = (body if found else raw).split(b'"%b"' % said.text.encode())
-        if len(after) != 1 or b"\r" in raw:
+        if len(after) != 1 or _CR in raw:
             return None
         stencil = cls(before + b'"', b'"' + after[0], found and found + padding, said.choice)
         return stencil if stencil.piece(raw) is not None else None

@@ -70,6 +70,11 @@ class Assembly:
             self.is_complete = True
         return ""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether more came than a greeting and a report: something of a choice, or the end mark."""
+        return bool(self._choices) or self.is_complete
+
     def completion(self) -> Completion:
         """Everything collected so far; a choice that was cut off has no finish reason."""
         return Completion(

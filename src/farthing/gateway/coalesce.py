@@ -14,7 +14,8 @@ from farthing.gateway.source import StreamSource, Take
 from farthing.gateway.waiting import Waiters
 from farthing.gateway.whole import Whole
 
-Name = tuple[str, bool]
+Name = tuple[str | None, bool]
+"""Identity in the cache, and whether a stream is wanted."""
 
 
 class Flight:
@@ -29,9 +30,9 @@ class Flight:
     _source: StreamSource | None = None
     _error: UpstreamError | None = None
     is_over = False
-    """Whether nothing more will be said."""
-    _is_read = False
-    """Whether somebody is reading the next batch for all."""
+    """Whether nothing more will be told."""
+    is_read = False
+    """Whether somebody is reading for all."""
 
     def __init__(self, name: Name, leader: Draft, flights: Flights) -> None:
         self.name = name
@@ -40,9 +41,8 @@ class Flight:
         self._stays: Callable[[], bool] = to_nobody
         """What the leader was told to do when its client leaves."""
         self._bought: Whole | StreamSource | None = None
-        self.batches: list[Sequence[Piece]] = []
         self._waiters = Waiters()
-        """For the purchase, or the reading of the next batch, to end."""
+        """For the purchase to end."""
 
     async def lead(self, buying: Awaitable[Whole | StreamSource]) -> Whole | View:
         """The answer for the leader, who buys it. Raises what the purchase raised."""
@@ -109,37 +109,24 @@ class Flight:
             self._source.abandon()
             self._flights.remove(self)
 
-    async def await_batch(self, source: StreamSource, take: Take) -> None:
-        """Returns when there are more batches, or no more at all. Raises `UpstreamError` where the stream breaks.
+    async def read(self, source: StreamSource, take: Take) -> None:
+        """Reads on for all, and gives `take` what is told meanwhile. Raises `UpstreamError` where the stream breaks.
 
-        Whoever comes first reads for all, gets each batch by `take` until it returns false, and may leave while it
-        waits. They stay for whoever joins later: what a flight holds is what its fastest passenger has taken.
+        Whoever reads may leave while it waits, and another read on. What was told stays for whoever joins later: what
+        a flight holds is what its fastest passenger has taken.
         """
         if self._error is not None:
             raise self._error
-        if self._is_read:
-            await self._waiters.wait()
-            return
-
-        def hear(batch: Sequence[Piece]) -> bool:
-            self.batches.append(batch)
-            self._waiters.wake()
-            return take(batch)
-
-        self._is_read = True
+        self.is_read = True
         try:
-            self.is_over = not await source.pass_to(hear)
+            self.is_over = not await source.pass_to(take)
         except UpstreamError as error:
             self._error = error
             self._flights.remove(self)
             raise
         finally:
-            self._is_read = False
-            self._waiters.wake()
-
-    def has_told_all(self, source: StreamSource, index: int) -> bool:
-        """Whether the end mark stands in the batch before number `index`."""
-        return source.is_complete and index == len(self.batches)
+            self.is_read = False
+            source.audience.wake()
 
 
 class View:
@@ -160,27 +147,40 @@ class View:
         """As `Pieces` says. Raises `UpstreamError` where the stream breaks."""
         if self._has_left:
             return False
-
-        def hear(batch: Sequence[Piece]) -> bool:
-            self._index += 1
-            if self._follows and self._flight.has_told_all(self._source, self._index):
-                self._draft.shared(self._flight.leader)
-            return take(batch)
-
-        batches = self._flight.batches
-        if self._index == len(batches):
-            try:
-                await self._flight.await_batch(self._source, hear)
-            except UpstreamError as error:
-                self._leave()
-                self._draft.broke(error)
-                raise
-        while self._index < len(batches):
-            if not hear(batches[self._index]):
-                return True
-        if self._flight.is_over:
+        flight, source = self._flight, self._source
+        if self._index == len(source.told):
+            await (source.audience.wait() if flight.is_read else self._read(take))
+        self._catch_up(take)
+        if flight.is_over and self._index == len(source.told):
             self._leave()
         return not self._has_left
+
+    async def _read(self, take: Take) -> None:
+        flight, source = self._flight, self._source
+
+        def hear(pieces: Sequence[Piece]) -> bool:
+            if source.is_complete:
+                self._draft.shared(flight.leader)
+            return take(pieces)
+
+        try:
+            await flight.read(source, hear if self._follows else take)
+        except UpstreamError as error:
+            self._leave()
+            self._draft.broke(error)
+            raise
+        finally:
+            self._index = len(source.told)
+
+    def _catch_up(self, take: Take) -> None:
+        """Takes what others have been told, until `take` returns false."""
+        source = self._source
+        for piece in source.told[self._index :]:
+            self._index += 1
+            if self._follows and source.is_complete and self._index == len(source.told):
+                self._draft.shared(self._flight.leader)
+            if not take((piece,)):
+                return
 
     def abandon(self) -> None:
         """The passenger leaves; nothing if it has heard the end."""
@@ -202,20 +202,19 @@ class Flights:
 
     def find(self, order: Order) -> Flight | None:
         """The flight of an identical request, if one is in the air."""
-        return self._flights.get(_name(order))
+        return self._flights.get((order.draft.cache_key, order.chat.stream))
 
     def start(self, order: Order) -> Flight:
         """A flight that identical requests may join."""
-        name = _name(order)
+        name = order.draft.cache_key, order.chat.stream
         flight = self._flights[name] = Flight(name, order.draft, self)
         return flight
 
     def landed(self, order: Order) -> None:
         """The answer is complete, and kept if it is worth it: nobody need join any more."""
-        name = _name(order)
-        flight = self._flights.get(name)
+        flight = self.find(order)
         if flight is not None and flight.leader is order.draft:
-            del self._flights[name]
+            del self._flights[flight.name]
 
     def forget(self, key: str) -> None:
         """The answer was voted down: nobody joins its flight any more."""
@@ -226,7 +225,3 @@ class Flights:
         """Nobody joins this flight any more; another that has taken its place stays."""
         if self._flights.get(flight.name) is flight:
             del self._flights[flight.name]
-
-
-def _name(order: Order) -> Name:
-    return order.draft.cache_key or "", order.chat.stream

@@ -75,9 +75,14 @@ class Telling(StreamReply):
 
     async def pass_to(self, take: Take) -> bool:
         """As always. A stream that breaks ends with an error event and no end mark."""
+        relays = self._relays
 
         def tell(pieces: Sequence[Piece]) -> bool:
-            data = self._say(pieces[0]) if len(pieces) == 1 else b"".join(map(self._say, pieces))
+            first = pieces[0]
+            if relays and len(pieces) == 1 and not first.is_report:
+                data = first.raw or self._say(first)
+            else:
+                data = b"".join(map(self._say, pieces))
             return not data or bool(take(data))
 
         if not self._is_over:

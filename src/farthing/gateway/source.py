@@ -10,10 +10,11 @@ from typing import Protocol
 from farthing.dialects.base import Piece, StreamReader, UpstreamDialect
 from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly
-from farthing.domain.chat import Completion, Started, UsageReport
+from farthing.domain.chat import Completion
 from farthing.domain.errors import UpstreamError
 from farthing.domain.gauge import Gauge
 from farthing.gateway.recording import Draft
+from farthing.gateway.waiting import Waiters
 from farthing.ports import UpstreamResponse
 
 END_PATIENCE_S = 0.05
@@ -41,7 +42,7 @@ class StreamSource:
     """Reads one upstream stream. Its record is settled before the reader sees the end or the break.
 
     One task reads at a time; it may be cancelled while it waits, and another read on: nothing is lost. What is neither
-    the end nor a break is handed on where it arrives, without waking the task.
+    the end nor a break is told where it arrives, without waking the task.
     """
 
     def __init__(
@@ -61,18 +62,22 @@ class StreamSource:
         self._assembly = draft.said = Assembly()
         self._gauge = Gauge()
         self._meter = draft.meter()
-        self._raw: list[bytes] = []
         self._is_kept = draft.cache_key is not None
         self._ready: list[Piece] = []
+        """What is understood and not told yet."""
+        self.told: list[Piece] = []
+        """What was told, where the answer may be kept or shared."""
+        self.audience = Waiters()
+        """Who waits for more to be told to whoever reads."""
         self._error: UpstreamError | None = None
         self._is_over = False
         self.is_complete = False
-        """Whether the end was handed on."""
+        """Whether the end was told."""
 
     async def open(self) -> None:
         """Reads up to the first thing said. Raises `UpstreamError`, and nothing is recorded: another may be asked."""
         has_told = False
-        while not any(map(_is_news, self._ready)):
+        while not self._assembly.has_begun:
             if self._error is not None:
                 raise self._error
             await self._read()
@@ -85,22 +90,27 @@ class StreamSource:
         if self._is_over:
             await self._let_end()
             return False
+        framer, reader, assembly, gauge = self._framer, self._reader, self._assembly, self._gauge
 
         def hear(chunk: bytes) -> bool:
+            piece = None if framer.pending else reader.skim(chunk)
+            if piece is not None:
+                self._meter[0] = gauge.add(assembly.add(piece.deltas[0]))
+                return self._tell((piece,), take)
             try:
                 self._understand(chunk)
             except UpstreamError as error:
                 self._error = error
-            return self._tell(take)
+            return self._tell_ready(take)
 
-        if self._tell(take):
+        if self._tell_ready(take):
             try:
                 await self._response.pass_to(hear)
             except UpstreamError as error:
                 self._error = error
-        if self._assembly.is_complete or self._error is not None:
+        if assembly.is_complete or self._error is not None:
             self._end(take)
-        return True
+        return not (self._is_over and self._response.is_over)
 
     def abandon(self) -> None:
         """Lets go of the upstream; a stream that has not ended is recorded as cancelled."""
@@ -117,32 +127,39 @@ class StreamSource:
         except UpstreamError as error:
             self._error = error
 
-    def _tell(self, take: Take) -> bool:
+    def _tell(self, pieces: Sequence[Piece], take: Take) -> bool:
+        """Hands these on to all who listen; whether to go on."""
+        if self._is_kept:
+            self.told += pieces
+            if self.audience.waiting:
+                self.audience.wake()
+        return take(pieces)
+
+    def _tell_ready(self, take: Take) -> bool:
         """Hands on what is ready; whether to go on. The last of it is left to the task, which settles first."""
         if self._assembly.is_complete or self._error is not None:
             return False
         pieces, self._ready = self._ready, []
-        return not pieces or take(pieces)
+        return not pieces or self._tell(pieces, take)
 
     def _end(self, take: Take) -> None:
         pieces, self._ready = self._ready, []
         if self._assembly.is_complete:
             self._is_over = True
             self.is_complete = True
-            self._on_complete(self._assembly.completion(), b"".join(self._raw))
+            body = b"".join([piece.raw for piece in (*self.told, *pieces)]) if self._is_kept else b""
+            self._on_complete(self._assembly.completion(), body)
         elif not pieces and self._error is not None:
             self._is_over = True
             self._draft.broke(self._error)
             raise self._error
-        take(pieces)
+        self._tell(pieces, take)
 
     def _understand(self, chunk: bytes) -> None:
         """Takes these bytes in, or the clean end of all bytes if there are none. Raises `UpstreamError`."""
         reader, assembly = self._reader, self._assembly
         for event in self._framer.feed(chunk) if chunk else self._framer.close():
             piece = reader.read(event)
-            if self._is_kept:
-                self._raw.append(piece.raw)
             self._ready.append(piece)
             for delta in piece.deltas:
                 if said := assembly.add(delta):
@@ -161,7 +178,3 @@ class StreamSource:
             async with asyncio.timeout(END_PATIENCE_S):
                 await self._response.chunk()
         self._response.close()
-
-
-def _is_news(piece: Piece) -> bool:
-    return any(not isinstance(delta, Started | UsageReport) for delta in piece.deltas)

@@ -63,6 +63,10 @@ class UpstreamResponse(Protocol):
     headers: Mapping[str, str]
     """Names in lower case."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+
     async def chunk(self) -> bytes:
         """The next bytes of the body, empty at its clean end.
 

@@ -69,6 +69,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _reset(self) -> None:
         self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        """What the read under way holds of it."""
         self._overhead = 0
         self._informational = 0
         self._heard = False
@@ -132,26 +134,28 @@ class Connection(asyncio.BufferedProtocol):
             self._parser.feed_data(self._buffer[:nbytes])
         except (HttpParserError, HttpParserUpgrade) as error:
             broken = error
+        body, self._body = self._body, []
         if self._complete:
+            response.deliver(body)
             self._end(response, reusable=self._keep_alive and broken is None)
         elif broken is not None:
+            response.deliver(body)
             self._break(_reason(broken), broken)
         elif self._overhead > MAX_OVERHEAD:
             self._break(UpstreamInvalid(f"The provider sent over {MAX_OVERHEAD} bytes of headers."))
+        elif body:
+            self._progress(response, body)
         else:
-            self._progress(response)
-
-    def _progress(self, response: Response) -> None:
-        if self._overhead:
             response.wake()
-            return
+
+    def _progress(self, response: Response, body: list[bytes]) -> None:
         if self._flowing:
             # The timer looks when it fires.
             self._deadline = self._loop.time() + self._deadlines.idle
         else:
             self._flowing = True
             self._expect(self._deadlines.idle)
-        response.hand_on()
+        response.hand_on(body)
         if response.buffered > HIGH_WATER and not self._paused:
             self._paused = response.stalled = True
             self._transport.pause_reading()
@@ -275,8 +279,7 @@ class Connection(asyncio.BufferedProtocol):
     def on_body(self, data: bytes) -> None:
         """The parser has read bytes of the body."""
         self._overhead = 0
-        if self._response is not None:
-            self._response.deliver(data)
+        self._body.append(data)
 
     def on_message_complete(self) -> None:
         """The parser has read an answer to its end; interim ones do not count."""

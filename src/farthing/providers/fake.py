@@ -88,6 +88,11 @@ class FakeResponse:
         self._on_end = on_end
         self._outcome: UpstreamError | Literal["whole"] | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """See `farthing.ports.UpstreamResponse`."""
+        return self._outcome is not None
+
     async def chunk(self) -> bytes:
         """See `farthing.ports.UpstreamResponse`."""
         if self._outcome is None:

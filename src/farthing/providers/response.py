@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from farthing.domain.errors import UpstreamError, UpstreamInterrupted, UpstreamInvalid
@@ -60,17 +60,24 @@ class Response:
         """Who is given what comes while it waits."""
         self._waiter: asyncio.Future[bool] | None = None
 
-    def deliver(self, data: bytes) -> None:
-        """More of the body."""
-        self._parts.append(data)
-        self.buffered += len(data)
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self._source is None
 
-    def hand_on(self) -> None:
-        """Gives what was delivered to whoever waits for it."""
+    def deliver(self, parts: Sequence[bytes]) -> None:
+        """More of the body, for when somebody reads on."""
+        self._parts += parts
+        self.buffered += sum(map(len, parts))
+
+    def hand_on(self, parts: Sequence[bytes]) -> None:
+        """More of the body, given at once to whoever waits for it."""
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
         waiter, take = self._waiter, self._take
-        if take is None or waiter is None or waiter.done() or self.buffered > AT_ONCE:
+        if take is None or waiter is None or waiter.done() or len(data) > AT_ONCE:
+            self.deliver((data,))
             self.wake()
-        elif not take(self._taken()):
+        elif not take(data):
             waiter.set_result(False)
 
     def finish(self) -> None:
