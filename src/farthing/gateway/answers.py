@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from farthing.dialects.base import UpstreamDialect
 from farthing.domain.exchange import Exchange
 from farthing.domain.tokens import last_user_text
 from farthing.gateway.order import Order
@@ -48,11 +49,13 @@ class Answers:
         if self._cache.has_turn(key):
             self._spawn(self._cache.give_up(key), "give up a turn")
 
-    def keep(self, key: str, order: Order, bought: Exchange, body: bytes, *, is_stream: bool) -> None:
+    def keep(
+        self, key: str, order: Order, bought: Exchange, dialect: UpstreamDialect, body: bytes, *, is_stream: bool
+    ) -> None:
         """Keeps a complete answer under `key`, given as the upstream's own bytes, which are a stream or whole."""
         now = self._clock.now_us()
         entry = CacheEntry(
-            dialect=order.upstream(order.snapshot.providers[bought.provider or ""]).name,
+            dialect=dialect.name,
             stream=is_stream,
             body=body,
             provider=bought.provider or "",

@@ -43,7 +43,7 @@ LEAST_S = 0.001
 """Seconds that a model is given even where none are left."""
 
 Headers = tuple[tuple[bytes, bytes], ...]
-OnComplete = Callable[[Order, Completion, bytes], None]
+OnComplete = Callable[[Order, UpstreamDialect, Completion, bytes], None]
 
 
 class Candidate(Struct, frozen=True):
@@ -73,6 +73,8 @@ class Dispatch:
 
     async def first_answer(self, order: Order, on_complete: OnComplete) -> Whole | StreamSource:
         """The first model's answer, or the start of its stream, which calls `on_complete` at its whole end.
+
+        That is told the order, the dialect that the model's vendor speaks, what was said, and all events as they came.
 
         Raises the last candidate's `UpstreamError`, or `NoHealthyDeployment` where all are resting.
         """
@@ -240,7 +242,7 @@ async def _read(
         raise dialect.read_error(response.status, headers, said)
     draft.is_charged = True
     if order.chat.stream:
-        completed = partial(on_complete, order)
+        completed = partial(on_complete, order, dialect)
         source = StreamSource(response=response, dialect=dialect, draft=draft, on_complete=completed)
         await source.open()
         draft.first_token_us = draft.elapsed_us

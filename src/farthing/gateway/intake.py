@@ -111,21 +111,19 @@ def _check_words(order: Order, plan: Plan) -> None:
 
 def identify(order: Order) -> str | None:
     """The identity of the answer in the cache, or None where this request is not cached."""
-    wish = order.call.directives.cache
+    draft, dialect, wish = order.draft, order.call.dialect.name, order.call.directives.cache
     if wish is None:
-        wish = order.draft.caller.cache
+        wish = draft.caller.cache
     if wish is None:
-        wish = order.call.dialect.name == "native" and order.snapshot.cache_native
-    if not wish or order.chat.tools or order.call.dialect.name in NEVER_KEPT:
+        wish = dialect == "native" and order.snapshot.cache_native
+    if not wish or order.chat.tools or dialect in NEVER_KEPT:
         return None
-    if order.call.dialect.name == "responses" and order.chat.untranslatable is not None:
+    if dialect == "responses" and order.chat.untranslatable is not None:
         # It builds on what its vendor keeps or looks up: the same words may have another answer.
         return None
-    order.draft.cache = "miss"
-    tenant = order.draft.caller.tenant
-    part = order.draft.part
-    arm = None if part is None else part.name
-    return identity(order.reading.tree, tenant=tenant, arm=arm, route=_route(order), model=_pool(order))
+    draft.cache = "miss"
+    arm = None if draft.part is None else draft.part.name
+    return identity(order.reading.tree, tenant=draft.caller.tenant, arm=arm, route=_route(order), model=_pool(order))
 
 
 def _route(order: Order) -> str:
@@ -167,13 +165,14 @@ def _planned(order: Order, part: Part | None) -> tuple[Plan, bool]:
 
     Raises as `decide`.
     """
-    is_short = order.draft.hold.is_thrifty
+    chat, snapshot = order.chat, order.snapshot
+    wanted = chat.model if part is None else part.model or f"farthing/{part.arm.strategy}"
+    is_routed = wanted in VIRTUAL_MODELS
+    is_short = is_routed and order.draft.hold.is_thrifty
     key = None if part is None else part.name, is_short
     made = order.plans.get(key)
     if made is None:
-        chat, snapshot = order.chat, order.snapshot
-        wanted = chat.model if part is None else part.model or f"farthing/{part.arm.strategy}"
-        if wanted in VIRTUAL_MODELS:
+        if is_routed:
             made = _routed(order, wanted, part, is_short=is_short)
         else:
             model = snapshot.catalogue.find(wanted)

@@ -7,6 +7,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
+from farthing.dialects.base import UpstreamDialect
 from farthing.domain.chat import Completion
 from farthing.gateway.admission import admit
 from farthing.gateway.answers import Answers
@@ -74,16 +75,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
 
     async def _answer(self, order: Order) -> Reply | StreamReply:
         """The answer, kept elsewhere, shared or bought; other workers need not wait for what was not."""
+        draft, key = order.draft, order.draft.cache_key
         try:
-            return await self._find_or_buy(order)
-        finally:
-            key = order.draft.cache_key
-            if key and not order.chat.stream and not self.flights.find(order):
-                self.answers.leave(key)
-
-    async def _find_or_buy(self, order: Order) -> Reply | StreamReply:
-        with order.draft as draft:
-            key = draft.cache_key
             if key and not self.flights.find(order) and (kept := await self.answers.find(key, order)):
                 return replay(order, *kept)
             draft.open_hold()
@@ -96,6 +89,12 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             draft.plan = decide(order)
             buying = self._buy(order)
             return deliver(order, await (self.flights.start(order).lead(buying) if key else buying))
+        except BaseException as error:
+            draft.close(error)
+            raise
+        finally:
+            if key and not order.chat.stream and not self.flights.find(order):
+                self.answers.leave(key)
 
     async def _buy(self, order: Order) -> Whole | StreamSource:
         """An upstream's answer, whole and settled, or as a stream that settles itself at its end."""
@@ -105,10 +104,12 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         buying = self.dispatch.first_answer if order.rule is None else partial(checked_answer, self.dispatch)
         answer = await buying(order, self._bought)
         if isinstance(answer, Whole):
-            self._bought(order, answer.completion, answer.body, is_stream=False)
+            self._bought(order, answer.dialect, answer.completion, answer.body, is_stream=False)
         return answer
 
-    def _bought(self, order: Order, completion: Completion, body: bytes, *, is_stream: bool = True) -> None:
+    def _bought(
+        self, order: Order, dialect: UpstreamDialect, completion: Completion, body: bytes, *, is_stream: bool = True
+    ) -> None:
         """The upstream has said everything: settle before the caller sees the end, and keep what is worth keeping."""
         exchange = order.draft.answered(completion)
         self.lessons.note(order, exchange)
@@ -116,5 +117,5 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             self.shadows.draw(order, completion, exchange)
         if key := order.draft.cache_key:
             if completion.is_complete and not (order.draft.plan and order.draft.plan.is_explored):
-                self.answers.keep(key, order, exchange, body, is_stream=is_stream)
+                self.answers.keep(key, order, exchange, dialect, body, is_stream=is_stream)
             self.flights.landed(order)
