@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Self
 
-from farthing.dialects.base import Event, Piece
+from farthing.dialects.base import Piece
 from farthing.dialects.sse import plain
 from farthing.domain.chat import TextDelta
 
-SAMPLE = "sample of a text"
-"""What an event may be made to say, to learn whether its text is where it seems to be."""
 _CR = 0x0D
 _PADDING, _END = b',"obfuscation":"', b'"}\n\n'
 """What stands around letters and digits by which OpenAI hides how long a text is."""
@@ -30,18 +28,21 @@ class Stencil:
         self._least = len(before) + len(after) + 1
 
     @classmethod
-    def around(cls, raw: bytes, said: TextDelta) -> Self | None:
-        """That of an event which says this; None where it does not stand there as it is, or stands there twice."""
+    def of(cls, one: Piece, other: Piece) -> Self | None:
+        """That of two events which each say one thing; None unless they say two texts and differ in nothing else.
+
+        That the bytes between say what was understood, and not others like them, is seen by the difference.
+        """
+        said, raw = one.deltas[0], one.raw
+        if not isinstance(said, TextDelta) or said == other.deltas[0] or _CR in raw or plain(raw) is None:
+            return None
         body, found, padding = raw.rpartition(_PADDING)
         before, *after = (body if found else raw).split(b'"%b"' % said.text.encode())
-        if len(after) != 1 or _CR in raw:
+        if len(after) != 1:
             return None
         stencil = cls(before + b'"', b'"' + after[0], found and found + padding, said.choice)
-        return stencil if stencil.piece(raw) is not None else None
-
-    def filled(self, text: str) -> Event | None:
-        """An event that says this text, which must need no escapes in JSON; None where it is written unlike most."""
-        return plain(b"%b%b%b%b" % (self._before, text.encode(), self._after, self._padding))
+        seen = stencil.piece(other.raw)
+        return stencil if seen is not None and seen.deltas[0] == other.deltas[0] else None
 
     def piece(self, raw: bytes) -> Piece | None:
         """What an event says, if these are the bytes of one.

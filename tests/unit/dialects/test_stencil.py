@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Event
 from farthing.dialects.sse import Framer, frame
-from farthing.dialects.stencil import SAMPLE, Stencil, unlearned
-from farthing.domain.chat import TextDelta
+from farthing.dialects.stencil import unlearned
 from farthing.domain.errors import UpstreamError
 
 OPENAI = b'{"id":"a","object":"chat.completion.chunk","choices":[{"index":1,"delta":{"content":"%b"}%b}],"usage":null}'
@@ -34,6 +33,14 @@ def reader(dialect: str) -> Any:
     made = UPSTREAM[dialect].stream_reader()
     if dialect == "openai":
         heard(made, OPENAI % (b"", b""))
+    return made
+
+
+def taught(dialect: str, shape: bytes) -> Any:
+    """One that has heard two texts."""
+    made = reader(dialect)
+    for text in (b"first", b" then"):
+        heard(made, shape % (text, b""))
     return made
 
 
@@ -68,10 +75,11 @@ def test_padding_is_of_no_meaning(said: list[tuple[bytes, bytes, bytes]]) -> Non
         assert (str(first[0]), first[1]) == (str(second[0]), second[1])
 
 
-def test_a_padded_text_is_recognised_after_the_first() -> None:
+def test_a_padded_text_is_recognised_after_the_second() -> None:
     """Whatever its padding is, as long as that are letters and digits."""
     remembers = reader("openai")
-    heard(remembers, PADDED % (b"first", b"", b"x8A"))
+    for text, padding in ((b"first", b"x8A"), (b" then", b"y")):
+        heard(remembers, PADDED % (text, b"", padding))
     paddings = (b"0aZ", b"y", b"", b"a b", b'a"')
     texts = [skimmed(remembers, PADDED % (b" next", b"", padding)) for padding in paddings]
     assert texts == [" next", " next", None, None, None]
@@ -79,10 +87,10 @@ def test_a_padded_text_is_recognised_after_the_first() -> None:
 
 
 @pytest.mark.parametrize("dialect", SHAPES)
-def test_a_text_is_recognised_after_the_first(dialect: str) -> None:
+def test_a_text_is_recognised_after_the_second(dialect: str) -> None:
     """Nothing is decoded for it; what needs it still is."""
-    remembers, shape = reader(dialect), SHAPES[dialect]
-    heard(remembers, shape % (b"first", b""))
+    shape = SHAPES[dialect]
+    remembers = taught(dialect, shape)
     said = (b" next", b"caf\xc3\xa9", b'a"b', b"\\n", b"\xff", b"\n", b"")
     texts = [skimmed(remembers, shape % (text, b"")) for text in said]
     assert texts == [" next", "café", None, None, None, None, None]
@@ -93,12 +101,10 @@ def test_a_text_is_recognised_after_the_first(dialect: str) -> None:
 
 def test_the_end_and_errors_are_seen_as_ever() -> None:
     """After the end mark nothing is said, and an event that is named an error is one."""
-    openai, anthropic = reader("openai"), reader("anthropic")
-    heard(openai, OPENAI % (b"first", b""))
+    openai, anthropic = taught("openai", OPENAI), taught("anthropic", ANTHROPIC)
     assert isinstance(heard(openai, OPENAI % (b"next", b""), b"error")[0], UpstreamError)
     assert heard(openai, b"[DONE]")[0]
     assert not heard(openai, OPENAI % (b"next", b""))[0]
-    heard(anthropic, ANTHROPIC % (b"first", b""))
     assert heard(anthropic, b'{"type":"message_stop"}')[0]
     assert not heard(anthropic, ANTHROPIC % (b"next", b""))[0]
 
@@ -106,23 +112,36 @@ def test_the_end_and_errors_are_seen_as_ever() -> None:
 @pytest.mark.parametrize(
     ("dialect", "data"),
     [
-        ("openai", b'{"choices":[{"delta":{"content":"same"}}],"model":"same"}'),
-        ("openai", b'{"x":"y:","id":"a","choices":[{"delta":{"content" : "\\u002c"}}]}'),
-        ("openai", b'{"note":"same","choices":[{"delta":{"content":"\\u0073ame"}}]}'),
-        ("openai", b'{"choices":[{"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}'),
-        ("openai", b'{"choices":[{"delta":{"reasoning":"thought"}}]}'),
-        ("openai", b'{"choices":[{"delta":{"content":"a","x":NaN}}]}'),
-        ("anthropic", b'{"type":"content_block_delta","x":"y:","delta":{"type":"text_delta","text" : "\\u002c"}}'),
-        ("anthropic", b'{"type":"content_block_delta","n":"a","delta":{"type":"text_delta","text":"\\u0061"}}'),
-        ("anthropic", b'{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"a"}}'),
-        ("anthropic", b'{"type":"content_block_start","content_block":{"type":"text","text":"a"}}'),
+        ("openai", b'{"choices":[{"delta":{"content":"%b"}}],"model":"same"}'),
+        ("openai", b'{"choices":[{"delta":{"content":"\\u0020%b"}}]}'),
+        ("openai", b'{"choices":[{"delta":{"content":"a"}},{"index":1,"delta":{"content":"%b"}}]}'),
+        ("openai", b'{"choices":[{"delta":{"reasoning":"%b"}}]}'),
+        ("openai", b'{"choices":[{"delta":{"content":"%b","x":NaN}}]}'),
+        ("openai", b'{"choices":[{"delta":{"content":"%b"}}],"usage":null,"usage":{"prompt_tokens":1}}'),
+        ("openai", b'{"note":"%b","choices":[{"delta":{"content":"\\u0073ame"}}]}'),
+        ("anthropic", b'{"type":"content_block_delta","n":"same","delta":{"type":"text_delta","text":"%b"}}'),
+        ("anthropic", b'{"type":"content_block_delta","n":"%b","delta":{"type":"text_delta","text":"\\u0073ame"}}'),
+        ("anthropic", b'{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"%b"}}'),
+        ("anthropic", b'{"type":"content_block_start","content_block":{"type":"text","text":"%b"}}'),
     ],
 )
 def test_nothing_is_learned_where_a_text_may_not_be_where_it_seems(dialect: str, data: bytes) -> None:
     """Twice in the event, elsewhere than it seems, beside another, or no text at all."""
     remembers = reader(dialect)
-    assert heard(remembers, data)[0]
+    assert heard(remembers, data % b"same")[0]
+    assert heard(remembers, data % b"else")[0]
     assert remembers.skim is unlearned
+
+
+@pytest.mark.parametrize("dialect", SHAPES)
+def test_nothing_is_learned_of_events_that_differ_in_more_than_their_text(dialect: str) -> None:
+    """Nor of two that say the same: it takes a difference to see where a text stands."""
+    remembers, shape = reader(dialect), SHAPES[dialect]
+    for content in ((b"first", b""), (b"first", b""), (b"then", b',"x":1'), (b"next", b"")):
+        assert heard(remembers, shape % content)[0]
+    assert remembers.skim is unlearned
+    heard(remembers, shape % (b"at last", b""))
+    assert remembers.skim is not unlearned
 
 
 @pytest.mark.parametrize(
@@ -131,9 +150,10 @@ def test_nothing_is_learned_where_a_text_may_not_be_where_it_seems(dialect: str,
 @pytest.mark.parametrize("dialect", SHAPES)
 def test_nothing_is_learned_of_an_event_that_is_written_unlike_most(dialect: str, form: bytes) -> None:
     """By other ends of lines, or with more of them: its bytes alone would not tell where it ends."""
-    remembers = reader(dialect)
-    for event in Framer().feed(form % (SHAPES[dialect] % (b"first", b""))):
-        assert remembers.read(event).deltas
+    remembers, framer = reader(dialect), Framer()
+    for text in (b"first", b"then", b"next"):
+        for event in framer.feed(form % (SHAPES[dialect] % (text, b""))):
+            assert remembers.read(event).deltas
     assert remembers.skim is unlearned
 
 
@@ -141,19 +161,12 @@ def test_nothing_is_learned_of_an_event_that_is_written_unlike_most(dialect: str
 def test_only_whole_events_are_recognised(dialect: str) -> None:
     """Less than one, more than one, or one with another name is none of them."""
     remembers, data = reader(dialect), SHAPES[dialect]
-    heard(remembers, data % (b"first", b""), b"said")
+    for text in (b"first", b"then"):
+        heard(remembers, data % (text, b""), b"said")
     raw = frame(data % (b"next", b""), b"said")
     assert remembers.skim(raw).raw == raw
     others = (raw[:-1], raw[1:], raw + b"\n", raw + raw, raw.replace(b"said", b"told"), frame(data % (b"next", b"")))
     assert [remembers.skim(other) for other in others] == [None] * len(others)
-
-
-def test_a_stencil_is_filled_again() -> None:
-    """With any text that JSON takes as it is."""
-    stencil = Stencil.around(frame(b'{"text": "a"}'), TextDelta("a"))
-    assert stencil is not None
-    data = b'{"text": "%b"}' % SAMPLE.encode()
-    assert stencil.filled(SAMPLE) == Event(b"", data, frame(data))
 
 
 def skimmed(reader: Any, data: bytes) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -12,7 +11,7 @@ from farthing.dialects.anthropic.answer import AnswerBlock, WireUsage, decode_us
 from farthing.dialects.anthropic.errors import stream_error
 from farthing.dialects.anthropic.generations import REDACTED
 from farthing.dialects.base import Event, Piece
-from farthing.dialects.stencil import SAMPLE, Stencil, unlearned
+from farthing.dialects.stencil import Stencil, unlearned
 from farthing.domain.chat import (
     Completed,
     Delta,
@@ -73,13 +72,15 @@ _CHANGE = "content_block_delta"
 class Reader:
     """Reads one stream. Events of unknown type are skipped: the vendor may add some at any time."""
 
-    __slots__ = ("_calls", "_handlers", "_is_complete", "_open", "_report", "skim")
+    __slots__ = ("_calls", "_handlers", "_is_complete", "_last", "_open", "_report", "skim")
 
     def __init__(self) -> None:
         self._is_complete = False
         self._report = WireUsage()
         self._calls = 0
         self._open: dict[int, _OpenCall] = {}
+        self._last: Piece | None = None
+        """That changed a block."""
         self.skim: Callable[[bytes], Piece | None] = unlearned
         self._handlers: dict[str, Callable[[_Wired], Sequence[Delta]]] = {
             _CHANGE: self._change,
@@ -102,9 +103,10 @@ class Reader:
             raise UpstreamInvalid("The provider's stream holds an event that is none of the Messages API.") from None
         handler = self._handlers.get(wired.type)
         deltas = _NOTHING if handler is None or self._is_complete else handler(wired)
+        piece = Piece(deltas, event.raw)
         if self.skim is unlearned and deltas and wired.type == _CHANGE:
-            self._learn(event.raw, deltas[0])
-        return Piece(deltas, event.raw)
+            self._learn(piece)
+        return piece
 
     def close(self) -> Sequence[Delta]:
         """Nothing more, if the end mark was seen."""
@@ -112,15 +114,11 @@ class Reader:
             raise UpstreamInterrupted("The provider's stream ended before the answer did.")
         return _NOTHING
 
-    def _learn(self, raw: bytes, said: Delta) -> None:
-        """Remembers how this event looks, where it says a text and would say another one in its place."""
-        if not isinstance(said, TextDelta) or (stencil := Stencil.around(raw, said)) is None:
-            return
-        if (sample := stencil.filled(SAMPLE)) is None:
-            return
-        with suppress(msgspec.DecodeError):
-            if self._change(_EVENT.decode(sample.data)) == (TextDelta(SAMPLE),):
-                self.skim = stencil.piece
+    def _learn(self, piece: Piece) -> None:
+        """Remembers how an event looks that says a text, if the last one said another alike."""
+        last, self._last = self._last, piece
+        if last is not None and (stencil := Stencil.of(last, piece)) is not None:
+            self.skim = stencil.piece
 
     def _begin(self, wired: _Wired) -> Sequence[Delta]:
         message = wired.message

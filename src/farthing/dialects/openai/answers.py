@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from itertools import count
 from typing import Any, Final, TypeVar
 
@@ -14,7 +13,7 @@ from farthing.dialects.base import Event, Piece
 from farthing.dialects.openai.answered import Answer, Answered, AnsweredCall, AnsweredFunction, Reported, Said
 from farthing.dialects.openai.errors import told
 from farthing.dialects.openai.usage import read_usage
-from farthing.dialects.stencil import SAMPLE, Stencil, unlearned
+from farthing.dialects.stencil import Stencil, unlearned
 from farthing.domain.chat import (
     Choice,
     Completed,
@@ -94,7 +93,7 @@ def finite(text: bytes) -> bytes:
 class Reader:
     """Understands one stream."""
 
-    __slots__ = ("_calls", "_has_begun", "_is_done", "_unfinished", "skim")
+    __slots__ = ("_calls", "_has_begun", "_is_done", "_last", "_unfinished", "skim")
 
     def __init__(self) -> None:
         self._has_begun = False
@@ -103,6 +102,8 @@ class Reader:
         """Choices seen, and whether each is still being written."""
         self._calls: dict[tuple[int, int], str] = {}
         """Ids of the tool calls seen, by choice and position."""
+        self._last: Piece | None = None
+        """That said a single thing."""
         self.skim: Callable[[bytes], Piece | None] = unlearned
 
     def read(self, event: Event) -> Piece:
@@ -143,25 +144,18 @@ class Reader:
             self._hear(choice, deltas)
         usage = chunk.usage
         if usage is None:
-            if self.skim is unlearned and raw is event.raw:
-                self._learn(raw, deltas)
-            return Piece(deltas, raw)
+            piece = Piece(deltas, raw)
+            if len(deltas) == 1 and self.skim is unlearned and raw is event.raw:
+                self._learn(piece)
+            return piece
         if (counted := read_usage(usage)) is not None:
             deltas.append(UsageReport(counted))
         return Piece(deltas, raw, is_report=bool(usage) and not chunk.choices)
 
-    def _learn(self, raw: bytes, deltas: list[Delta]) -> None:
-        """Remembers how an event looks that says a text and nothing else, if it would say another one in its place."""
-        said = deltas[0] if len(deltas) == 1 else None
-        if not isinstance(said, TextDelta) or (stencil := Stencil.around(raw, said)) is None:
-            return
-        if (sample := stencil.filled(SAMPLE)) is None:
-            return
-        heard: list[Delta] = []
-        with suppress(UpstreamInvalid):
-            for choice in _decoded(sample.data).choices or ():
-                self._hear(choice, heard)
-        if heard == [TextDelta(SAMPLE, said.choice)]:
+    def _learn(self, piece: Piece) -> None:
+        """Remembers how an event looks that says a text and nothing else, if the last one said another alike."""
+        last, self._last = self._last, piece
+        if last is not None and (stencil := Stencil.of(last, piece)) is not None:
             self.skim = stencil.piece
 
     def _hear(self, choice: Answered, deltas: list[Delta]) -> None:
