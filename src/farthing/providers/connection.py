@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol, cast
 
@@ -38,6 +39,15 @@ class Home(Protocol):
         """Its socket is closed."""
 
 
+def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name; one that comes twice is joined, as RFC 9110 section 5.3 allows."""
+    headers: dict[str, str] = {}
+    for raw, value in fields:
+        name, text = _name(raw), value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    return headers
+
+
 @lru_cache(maxsize=512)
 def _name(raw: bytes) -> str:
     return raw.decode("latin-1").lower()
@@ -68,7 +78,8 @@ class Connection(asyncio.BufferedProtocol):
         self._reset()
 
     def _reset(self) -> None:
-        self._headers: dict[str, str] = {}
+        self._fields: list[tuple[bytes, bytes]] = []
+        """Headers, or trailers, as the parser reads them."""
         self._body: list[bytes] = []
         """What the read under way holds of it."""
         self._overhead = 0
@@ -102,7 +113,8 @@ class Connection(asyncio.BufferedProtocol):
     def resume(self) -> None:
         """Reads on; the provider had to wait for the reader, so its time to be silent begins anew."""
         self._expect(self._deadlines.idle)
-        self._flow()
+        if self._paused:
+            self._flow()
 
     def abandon(self) -> None:
         """Drops the connection with the request on it."""
@@ -161,9 +173,8 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _flow(self) -> None:
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+        self._paused = False
+        self._transport.resume_reading()
 
     def eof_received(self) -> None:
         """The provider says no more."""
@@ -192,12 +203,13 @@ class Connection(asyncio.BufferedProtocol):
     def _end(self, response: Response, *, reusable: bool) -> None:
         self._response = None
         transport = self._transport
-        reusable = reusable and not transport.is_closing() and not transport.get_write_buffer_size()
+        reusable = reusable and not transport.get_write_buffer_size()
         if reusable:
             self._used = True
             self._hard = math.inf
             self._expect(self._keep_s)
-            self._flow()
+            if self._paused:
+                self._flow()
         response.finish()
         self._release(reusable=reusable)
 
@@ -215,7 +227,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _expect(self, seconds: float) -> None:
         """Something has to happen within `seconds`."""
-        deadline = self._deadline = min(self._loop.time() + seconds, self._hard)
+        deadline = self._loop.time() + seconds
+        if deadline > self._hard:  # noqa: PLR1730 (for what it does, min is dear)
+            deadline = self._hard
+        self._deadline = deadline
         timer = self._timer
         if timer is not None:
             if timer.when() <= deadline:
@@ -250,14 +265,13 @@ class Connection(asyncio.BufferedProtocol):
             raise UpstreamInvalid("The provider sent bytes after its answer.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """The parser has read a header or trailer; one that comes twice is joined, as RFC 9110 section 5.3 allows."""
-        headers, key, text = self._headers, _name(name), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        """The parser has read a header or trailer."""
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The parser has read all headers."""
         status = self._parser.get_status_code()
-        headers, self._headers = self._headers, {}
+        fields, self._fields = self._fields, []
         if status < FIRST_STATUS:
             self._informational += 1
             if self._informational > MAX_INFORMATIONAL:
@@ -265,6 +279,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         if status > LAST_STATUS:
             raise UpstreamInvalid(f"The provider answered with the unknown status {status}.")
+        headers = _joined(fields)
         if headers.get("content-encoding", "identity") != "identity":
             raise UpstreamInvalid("The provider compressed its answer, which was not asked for.")
         coding = headers.get("transfer-encoding")

@@ -32,6 +32,8 @@ class Pool:
     ) -> None:
         """Unused connections are kept for `keep_s` seconds; `tls` is None for plain HTTP."""
         self._loop = loop
+        self.now = loop.time
+        """Seconds on the clock that its connections keep their deadlines by."""
         self._origin = origin
         self._tls = tls
         self._limit = limit

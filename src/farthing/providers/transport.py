@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from farthing.domain.errors import UpstreamInterrupted
-from farthing.ports import UpstreamRequest
+from farthing.ports import Deadlines, UpstreamRequest
 from farthing.providers.pool import Origin, Pool
 from farthing.providers.response import Response
 
@@ -69,16 +69,15 @@ class HttpTransport:
         target = self._targets.get((request.method, request.url)) or self._target(request.method, request.url)
         pool, body, deadlines = target.pool, request.body, request.deadlines
         head = b"%bcontent-length: %d\r\n%b\r\n" % (target.opening, len(body), _header_block(request.headers))
-        hard = asyncio.get_running_loop().time() + deadlines.total
-        within = min(deadlines.connect, deadlines.total)
-        connection = pool.take() or await pool.lease(within)
+        hard = pool.now() + deadlines.total
+        connection = pool.take() or await pool.lease(_within(deadlines))
         response = connection.start(head, body, deadlines, hard)
         try:
             await response.opened()
         except UpstreamInterrupted:
             if not response.unanswered:
                 raise
-            connection = await pool.lease(within, fresh=True)
+            connection = await pool.lease(_within(deadlines), fresh=True)
             response = connection.start(head, body, deadlines, hard)
             await response.opened()
         return response
@@ -119,6 +118,11 @@ class HttpTransport:
             self._tls = ssl.create_default_context()
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
+
+
+def _within(deadlines: Deadlines) -> float:
+    """Seconds for a connection."""
+    return min(deadlines.connect, deadlines.total)
 
 
 @lru_cache(maxsize=256)

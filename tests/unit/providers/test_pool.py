@@ -165,6 +165,19 @@ async def test_a_lease_that_comes_too_late_is_passed_on() -> None:
     assert pool_of(transport).leased == 0
 
 
+async def test_nobody_overtakes_who_waits() -> None:
+    """Between the end of a lease and the turn of whoever waited for it, a newcomer gets nothing."""
+    transport = HttpTransport(limit_per_host=1)
+    (first,) = await under_way(transport, 1)
+    (second,) = await under_way(transport, 1)
+    virtual().wires[0].feed(answer(b"first"))
+    assert pool_of(transport).take() is None
+    await asyncio.sleep(0.01)
+    virtual().wires[0].feed(answer(b"second"))
+    assert (await first, await second) == (b"first", b"second")
+    assert len(virtual().wires) == 1
+
+
 async def test_a_kept_connection_that_is_closing_is_passed_over() -> None:
     """Between a provider's FIN and the end of its socket nothing is sent on it."""
     transport = HttpTransport()
