@@ -15,8 +15,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from farthing.background.clock import ManualClock
 from farthing.domain.errors import Unavailable
+from farthing.domain.secrecy import Secret
 from farthing.store import is_current, migrate, migrations
+from farthing.store.cache_level import SqlCacheLevel
 from farthing.store.columns import Identifier
 from farthing.store.engine import Engines
 from farthing.store.ingest import Ingest
@@ -70,6 +73,11 @@ def differences(connection: sa.Connection) -> list[Any]:
     return list(compare_metadata(context, metadata))
 
 
+def ingest(engines: Engines) -> Ingest:
+    """What writes the ledger."""
+    return Ingest(engines, SqlCacheLevel(engines, ManualClock(), Secret(b"answers")))
+
+
 async def test_up_down_and_up_again(empty_url: str) -> None:
     """Each way says whether it had something to do, and leaves what the code expects, rows and all."""
     assert not await is_current(empty_url)
@@ -77,7 +85,7 @@ async def test_up_down_and_up_again(empty_url: str) -> None:
     assert await is_current(empty_url)
     assert not await migrate(empty_url)
     engines = Engines(empty_url)
-    assert await Ingest(engines).write([exchange()]) == 1
+    assert await ingest(engines).write([exchange()]) == 1
     await engines.aclose()
     assert await inspect(empty_url, differences) == []
     assert await migrate(empty_url, "base")
@@ -148,7 +156,7 @@ async def test_later_columns_do_not_disturb_older_code(empty_url: str) -> None:
     engines = Engines(empty_url)
     async with engines.writing() as connection:
         await connection.exec_driver_sql("ALTER TABLE requests ADD COLUMN later INTEGER NOT NULL DEFAULT 7")
-    assert await Ingest(engines).write([exchange()]) == 1
+    assert await ingest(engines).write([exchange()]) == 1
     async with engines.reading() as connection:
         assert await connection.scalar(sa.text("SELECT later FROM requests")) == 7
     await engines.aclose()
@@ -158,7 +166,7 @@ async def test_rows_of_older_code_have_no_audio_from_a_cache(empty_url: str) -> 
     """Its rows, before and after, say that there is none, and going back counts such tokens as cached, as it does."""
     await migrate(empty_url)
     engines = Engines(empty_url)
-    assert await Ingest(engines).write([exchange()]) == 1
+    assert await ingest(engines).write([exchange()]) == 1
     await migrate(empty_url, "0005")
     await migrate(empty_url)
     known = [column for column in requests.c if column.name not in {"request_id", "cached_audio_tokens"}]

@@ -45,9 +45,9 @@ class Store:
 
     def __init__(self, engines: Engines, clock: Clock, secret: Secret[bytes]) -> None:
         self._engines = engines
-        self.ingest = Ingest(engines)
-        self.queries = Queries(engines)
         self.cache_level = SqlCacheLevel(engines, clock, secret)
+        self.ingest = Ingest(engines, self.cache_level)
+        self.queries = Queries(engines)
         self.feedback = Feedback(engines, clock, self.cache_level)
         self.keys = Keys(engines)
         self.tenancy = Tenancy(engines)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,6 +34,8 @@ MOST_PENDING = 1000
 """Answers that wait to be written; more are dropped, for they can be bought again."""
 BREATH_SECONDS = 0.1
 """From one batch of answers to the next: what arrives meanwhile shares a transaction."""
+CARRIED_SECONDS = 0.25
+"""As `BREATH_SECONDS`, after a batch that went into the ledger with its rows: more of those are sooner there."""
 LESSON = 1_000
 """Keys that are learnt at a time."""
 OVERLAP_US = 2_000_000
@@ -63,8 +66,8 @@ class SqlCacheLevel:
         self._pending: dict[str, CacheEntry] = {}
         self._writing = asyncio.Lock()
         self._is_emptying = False
-        self._written = -math.inf
-        """When the last batch was written; while the database is away nobody waits for the next one."""
+        self._due = -math.inf
+        """When the next batch is to be written; while the database is away nobody waits for it."""
         self._rests_until = 0.0
         self._is_away = False
         self._sieve = Sieve()
@@ -155,8 +158,10 @@ class SqlCacheLevel:
         self._is_emptying = True
         try:
             while self._pending:
-                await asyncio.sleep(max(0.0, self._written + BREATH_SECONDS - self._clock.monotonic()))
-                await self.flush()
+                due = self._due
+                await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
+                if self._due == due:
+                    await self.flush()
         finally:
             self._is_emptying = False
 
@@ -183,11 +188,26 @@ class SqlCacheLevel:
             if self._foreign:
                 foreign, self._foreign = self._foreign, {}
                 await self._ask(partial(self._remove, foreign))
-            if not self._pending:
-                return
-            batch, self._pending = self._pending, {}
-            rows = [self._row(key, batch[key]) for key in sorted(batch)]
-            await self._ask(partial(self._keep, rows))
+            if self._pending:
+                await self._ask(partial(self._keep, self._taken()))
+
+    @asynccontextmanager
+    async def carried(self) -> AsyncIterator[Sequence[tuple[Any, ...]]]:
+        """What is pending, for a transaction that is begun anyway and ends within the block.
+
+        Nothing where another writer could wait for this one in a circle.
+        """
+        if not self._pending or not self._engines.has_one_writer:
+            yield ()
+            return
+        async with self._writing:
+            yield self._taken()
+            self._due = self._clock.monotonic() + CARRIED_SECONDS
+
+    def _taken(self) -> Sequence[tuple[Any, ...]]:
+        """All that is pending as rows, and no longer pending."""
+        batch, self._pending = self._pending, {}
+        return [self._row(key, batch[key]) for key in sorted(batch)]
 
     async def sweep(self) -> int:
         """Deletes what has expired and returns how many answers that were. Raises `Unavailable`."""
@@ -210,7 +230,7 @@ class SqlCacheLevel:
     async def _keep(self, answers: Sequence[tuple[Any, ...]]) -> None:
         async with self._engines.writing() as connection:
             await self._engines.backend.keep(connection, answers)
-        self._written = self._clock.monotonic()
+        self._due = self._clock.monotonic() + BREATH_SECONDS
 
     def _row(self, key: str, entry: CacheEntry) -> tuple[Any, ...]:
         """The answer in the order of the columns of `response_cache`."""

@@ -78,6 +78,11 @@ class Engines:
         # One file has one writer at a time, and lets in whoever happens to ask when it is free: some never were.
         self._turns = asyncio.Lock() if self.backend.name == "sqlite" else None
 
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether whoever writes is alone in the database meanwhile, and can wait for nobody in a circle."""
+        return self._turns is not None
+
     def reading(self, pool: PoolName = "people") -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that only reads. Raises `Unavailable`, and `InvalidRequest` for a value no column can hold."""
         shared = _SHARED.get()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from farthing.domain.errors import InvalidRequest
 from farthing.domain.exchange import Exchange
 from farthing.store.aggregates import Cell, fold, hits
+from farthing.store.cache_level import SqlCacheLevel
 from farthing.store.engine import Engines
 from farthing.store.experiment_results import settle, taking_part
 from farthing.store.leases import Lessee
@@ -19,8 +20,10 @@ ABSURD = 2**53
 class Ingest:
     """Writes batches; several processes may do so at once."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: Engines, answers: SqlCacheLevel) -> None:
+        """`answers` that wait to be kept go with the rows, where they can."""
         self._engines = engines
+        self._answers = answers
         self._backend = engines.backend
 
     async def write(self, exchanges: Sequence[Exchange], lessee: Lessee | None = None) -> int:
@@ -51,8 +54,10 @@ class Ingest:
         if missing := self._backend.unprepared(batch):
             async with self._engines.writing("writer") as connection:
                 await self._backend.prepare(connection, missing)
-        async with self._engines.writing("writer") as connection:
+        async with self._answers.carried() as answers, self._engines.writing("writer") as connection:
             new = await self._backend.insert(connection, batch)
+            if answers:
+                await self._backend.keep(connection, answers)
             if len(new) < len(batch):
                 batch = [exchange for exchange in batch if exchange.request_id in new]
                 cells = fold(batch)

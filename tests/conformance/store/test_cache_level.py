@@ -11,7 +11,7 @@ from farthing.background.clock import ManualClock
 from farthing.store import Store, open_store
 from farthing.store.cache_level import MOST_PENDING
 from farthing.store.schema import response_cache
-from tests.conformance.store.samples import DAY_US, NOON_US, answer
+from tests.conformance.store.samples import DAY_US, NOON_US, answer, exchange
 
 
 async def count(store: Store) -> int:
@@ -44,11 +44,11 @@ async def test_new_and_known_answers_are_kept_in_one_batch(store: Store) -> None
     """New ones are added, older ones replaced, and what was voted down stays so, however many there are."""
     await store.cache_level.put("k07", answer())
     await store.cache_level.delete("k33")
-    await store.cache_level.put_all([(f"k{place:02}", answer(body=b"new")) for place in range(40)])
-    found = [await store.cache_level.get(f"k{place:02}") for place in range(40)]
-    assert [place for place, entry in enumerate(found) if entry is None or entry.body != b"new"] == [33]
-    assert found[33] is None
-    assert await count(store) == 40
+    await store.cache_level.put_all([(f"k{place:02}", answer(prompt="new")) for place in range(40)])
+    async with store._engines.reading() as connection:
+        rows = await connection.execute(sa.select(response_cache.c.key, response_cache.c.prompt))
+        prompts = {row.key: row.prompt for row in rows}
+    assert prompts == {f"k{place:02}": "" if place == 33 else "new" for place in range(40)}
 
 
 async def test_an_expired_answer_is_gone(store: Store, clock: ManualClock) -> None:
@@ -94,6 +94,39 @@ async def test_answers_that_arrive_together_are_written_together(store: Store, c
     """Whoever comes while a write is under way leaves its answer to it; when that one returns, all are written."""
     await asyncio.gather(*(store.cache_level.put(f"key-{number}", answer()) for number in range(20)))
     assert await count(store) == 20
+
+
+async def test_answers_go_with_the_rows_of_the_ledger(sqlite_url: str, clock: ManualClock) -> None:
+    """Where one writes at a time, what waits is there with the next rows, and the hits among them count."""
+    store = open_store(sqlite_url, clock=clock)
+    await store.cache_level.put("aa", answer())
+    waiting = asyncio.create_task(store.cache_level.put("bb", answer()))
+    await asyncio.sleep(0)
+    assert await count(store) == 1
+    assert await store.ingest.write([exchange(status="cached", cache="hit", cache_key="bb")]) == 1
+    assert await count(store) == 2
+    stats = await store.queries.cache_stats("acme", NOON_US)
+    assert [(kept["cache_key"], kept["hits"]) for kept in stats["popular_queries"]] == [("bb", 1)]
+    await waiting
+    await store.aclose()
+
+
+async def test_whoever_wants_answers_written_waits_for_those_that_go_with_rows(
+    sqlite_url: str, clock: ManualClock
+) -> None:
+    """A flush returns when they are in the database, although nothing is pending any more."""
+    store = open_store(sqlite_url, clock=clock)
+    await store.cache_level.put("aa", answer())
+    waiting = asyncio.create_task(store.cache_level.put("bb", answer()))
+    await asyncio.sleep(0)
+    async with store.cache_level.carried() as rows:
+        assert [row[0] for row in rows] == ["bb"]
+        flush = asyncio.create_task(store.cache_level.flush())
+        await asyncio.sleep(0.01)
+        assert not flush.done()
+    await flush
+    await waiting
+    await store.aclose()
 
 
 async def test_a_put_that_is_cancelled_leaves_the_rest_to_the_next(store: Store) -> None:
