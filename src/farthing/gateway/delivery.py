@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Piece, ReplyFacts, StreamWriter, UpstreamDialect
@@ -35,7 +36,13 @@ class StreamReply(ABC):
 
     def __init__(self, order: Order) -> None:
         self.draft = order.draft
-        self._writer: StreamWriter = order.call.dialect.stream_writer(order.chat, facts(order.draft))
+        self._order = order
+
+    @cached_property
+    def _writer(self) -> StreamWriter:
+        """Says what is not relayed as it came: of most streams nothing."""
+        order = self._order
+        return order.call.dialect.stream_writer(order.chat, facts(order.draft))
 
     @abstractmethod
     async def chunk(self) -> bytes:
