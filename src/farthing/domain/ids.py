@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from binascii import hexlify
+from struct import Struct
+
 RANDOM_BITS = 62
 """How many random bits an identifier takes."""
+
+_octets = Struct(">QQ").pack
+_groups = Struct("8s4s4s4s12s").unpack
 
 
 def uuid7(now_us: int, random_bits: int) -> str:
@@ -13,8 +19,6 @@ def uuid7(now_us: int, random_bits: int) -> str:
     (section 6.2, method 3), so that identifiers made 250 ns apart sort by age. The lowest 62 bits of `random_bits`
     tell identifiers of one moment apart.
     """
-    millis, micros = divmod(now_us, 1000)
-    high = (millis & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | micros * 4096 // 1000
+    high = now_us // 1000 << 16 | 0x7000 | now_us % 1000 * 4096 // 1000
     low = 0x8000_0000_0000_0000 | random_bits & 0x3FFF_FFFF_FFFF_FFFF
-    text = (high << 64 | low).to_bytes(16, "big").hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return b"-".join(_groups(hexlify(_octets(high, low)))).decode()
