@@ -121,8 +121,6 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
     def rates(self, tokens_in: int) -> Rates:
         """The rates that hold for a call with this many input tokens."""
         chosen = self.steps[0][1]
-        if len(self.steps) == 1:
-            return chosen
         for above, rates in self.steps[1:]:
             if tokens_in > above:
                 chosen = rates
@@ -130,7 +128,7 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
 
     def estimate(self, tokens_in: int, tokens_out: int) -> int:
         """Nano-dollars for plain input and output tokens, rounded half up; what `cost` says of the same usage."""
-        rates = self.rates(tokens_in)
+        rates = self.steps[0][1] if len(self.steps) == 1 else self.rates(tokens_in)
         return (tokens_in * rates.prompt + tokens_out * rates.completion + 500_000) // 1_000_000 + rates.per_request
 
     def dearest(self, tokens_in: int, *, writes_cache: bool = False, is_text: bool = True) -> Line:
@@ -138,7 +136,7 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
 
         Where not all `is_text`, sounds and pictures are among them.
         """
-        rates = self.rates(tokens_in)
+        rates = self.steps[0][1] if len(self.steps) == 1 else self.rates(tokens_in)
         read, wrote = rates.prompt, rates.completion
         if rates.reasoning != wrote:
             wrote = max(wrote, rates.reasoning)

@@ -159,7 +159,7 @@ class Ledger:
         if tenant is None:
             return sum([account.spent for account in self._today.values() if account.span.holds(now)])
         account = self._day(tenant, now)
-        return account.spent if account.span.start_us <= now else 0
+        return account.settled + account.others if account.span.start_us <= now else 0
 
     def used_up(self, at_us: int) -> frozenset[str]:
         """The ids of hard budgets that refuse what they held before, in the windows around a moment (µs since 1970)."""
