@@ -56,6 +56,10 @@ class Candidate(Struct, frozen=True):
     """What the provider is sent with each request: its key, and what its settings say."""
     breaker: Breaker
 
+    def __repr__(self) -> str:
+        """Without the headers, which hold the key."""
+        return f"Candidate({self.model.name!r}, {self.provider!r})"
+
 
 class Dispatch:
     """Knows the health of every deployment."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
-from functools import lru_cache
 from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from farthing.domain.errors import UpstreamError, UpstreamInterrupted, UpstreamInvalid, UpstreamTimeout
 from farthing.ports import Deadlines
-from farthing.providers.response import Response
+from farthing.providers.response import Headers, Response
 
 HIGH_WATER = 64 * 1024
 """Bytes of unread body above which the provider is made to wait."""
@@ -37,20 +35,6 @@ class Home(Protocol):
 
     def lost(self, connection: Connection) -> None:
         """Its socket is closed."""
-
-
-def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers by name; one that comes twice is joined, as RFC 9110 section 5.3 allows."""
-    headers: dict[str, str] = {}
-    for raw, value in fields:
-        name, text = _name(raw), value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {text}" if name in headers else text
-    return headers
-
-
-@lru_cache(maxsize=512)
-def _name(raw: bytes) -> str:
-    return raw.decode("latin-1").lower()
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -78,7 +62,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reset()
 
     def _reset(self) -> None:
-        self._fields: list[tuple[bytes, bytes]] = []
+        self._fields: dict[bytes, bytes] = {}
         """Headers, or trailers, as the parser reads them."""
         self._body: list[bytes] = []
         """What the read under way holds of it."""
@@ -265,13 +249,14 @@ class Connection(asyncio.BufferedProtocol):
             raise UpstreamInvalid("The provider sent bytes after its answer.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """The parser has read a header or trailer."""
-        self._fields.append((name, value))
+        """The parser has read a header or trailer; one that comes twice is joined, as RFC 9110 section 5.3 allows."""
+        fields, key = self._fields, name.lower()
+        fields[key] = b"%b, %b" % (fields[key], value) if key in fields else value
 
     def on_headers_complete(self) -> None:
         """The parser has read all headers."""
         status = self._parser.get_status_code()
-        fields, self._fields = self._fields, []
+        fields, self._fields = self._fields, {}
         if status < FIRST_STATUS:
             self._informational += 1
             if self._informational > MAX_INFORMATIONAL:
@@ -279,16 +264,15 @@ class Connection(asyncio.BufferedProtocol):
             return
         if status > LAST_STATUS:
             raise UpstreamInvalid(f"The provider answered with the unknown status {status}.")
-        headers = _joined(fields)
-        if headers.get("content-encoding", "identity") != "identity":
+        if fields.get(b"content-encoding", b"identity") != b"identity":
             raise UpstreamInvalid("The provider compressed its answer, which was not asked for.")
-        coding = headers.get("transfer-encoding")
-        if coding is not None and coding.lower() != "chunked":
+        coding = fields.get(b"transfer-encoding")
+        if coding is not None and coding.lower() != b"chunked":
             raise UpstreamInvalid("The provider used a transfer coding that was not asked for.")
-        self._sized = coding is not None or "content-length" in headers
+        self._sized = coding is not None or b"content-length" in fields
         self._keep_alive = self._parser.should_keep_alive()
         if self._response is not None:
-            self._response.headers = headers
+            self._response.headers = Headers(fields)
             self._response.status = status
 
     def on_body(self, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from farthing.domain.errors import UpstreamError, UpstreamInterrupted, UpstreamInvalid
@@ -11,6 +11,31 @@ from farthing.domain.errors import UpstreamError, UpstreamInterrupted, UpstreamI
 AT_ONCE = 16 * 1024
 """Bytes that are handed on where they arrive. A flood waits for its turn: it would come read after read, and the loop
 would see to nobody else meanwhile."""
+
+
+class Headers(Mapping[str, str]):
+    """Headers by their names in lower case. Of the many that vendors send few are ever read: those are decoded."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[bytes, bytes]) -> None:
+        """`fields` as they came, but for names in lower case."""
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> str:
+        """The value. Raises `KeyError`."""
+        return self._fields[name.encode("latin-1")].decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        """All names."""
+        return (name.decode("latin-1") for name in self._fields)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._fields)
+
+
+_NO_HEADERS = Headers({})
 
 
 class Source(Protocol):
@@ -45,7 +70,7 @@ class Response:
 
     def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
         self.status = 0
-        self.headers: Mapping[str, str] = {}
+        self.headers: Mapping[str, str] = _NO_HEADERS
         self.buffered = 0
         """Bytes of body that wait to be read."""
         self.stalled = False

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from farthing.domain.errors import UpstreamInterrupted
-from farthing.providers.response import AT_ONCE, Response
+from farthing.providers.response import AT_ONCE, Headers, Response
 
 
 class Source:
@@ -22,6 +22,13 @@ class Source:
     def abandon(self) -> None:
         """Counts."""
         self.abandoned += 1
+
+
+def test_headers_are_read_as_any_mapping_is() -> None:
+    """Whatever bytes a vendor sends; a name that is none of them is none."""
+    headers = Headers({b"x-name": "Zoë".encode("latin-1"), b"x-other": b""})
+    assert {**headers} == headers == {"x-name": "Zoë", "x-other": ""}
+    assert (len(headers), headers.get("x-third"), "x-third" in headers) == (2, None, False)
 
 
 async def test_a_cancelled_reader_of_a_stream_has_taken_nothing() -> None:
