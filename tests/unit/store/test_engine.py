@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from farthing.domain.errors import InvalidRequest, Unavailable
 from farthing.store import engine as engine_module
 from farthing.store.backends.base import PoolLimits
-from farthing.store.backends.sqlite import write_ahead
+from farthing.store.backends.sqlite import WAL_PAGES, write_ahead
 from farthing.store.engine import Engines
 
 SLOW = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
@@ -163,6 +163,7 @@ async def test_the_ledgers_own_connection_survives_a_power_cut(tmp_path: Path) -
         async with engines.writing(pool) as connection:
             found[pool] = await connection.scalar(sa.text("PRAGMA synchronous"))
             assert await connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
+            assert await connection.scalar(sa.text("PRAGMA wal_autocheckpoint")) == WAL_PAGES
     await engines.aclose()
     assert found == {"writer": 2, "people": 1}
 

@@ -25,6 +25,10 @@ from farthing.store.schema import requests, response_cache, value_metrics
 TOGETHER = 16
 """Rows in one statement: whoever runs one gives Python's lock away and has to fight for it afterwards."""
 
+WAL_PAGES = 4000
+"""Pages of 4 KiB in the log before they go into the file: a leaf of an index of hashes, which changed again and again
+meanwhile, goes there once."""
+
 _PRIMARY = 0xFF
 """The bits of an error's code that say which kind it is of."""
 
@@ -112,6 +116,7 @@ class Sqlite:
         pragmas = (
             "PRAGMA synchronous = FULL" if limits.is_durable else "PRAGMA synchronous = NORMAL",
             "PRAGMA foreign_keys = ON",
+            f"PRAGMA wal_autocheckpoint = {WAL_PAGES}",
         )
 
         @sa.event.listens_for(engine.sync_engine, "connect")
