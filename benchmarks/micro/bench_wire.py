@@ -37,7 +37,8 @@ def bench_read_head(meter: Meter, kind: str) -> None:
     heads = Heads(frozenset({"/v1/chat/completions"}))
     found = heads.find(head(7, "same"))
     assert found is not None
-    assert (found[0].credential, found[0].directives.tags, found[1]) == ("sk-key", {"feature": "same"}, 207)
+    assert (found.head.credential, found.head.directives.tags) == ("sk-key", {"feature": "same"})
+    assert found.measure(head(7, "same")) == (len(head(7, "same")), 207)
     meter.each(heads.find, fresh)
 
 

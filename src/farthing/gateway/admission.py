@@ -31,6 +31,12 @@ def admit(snapshot: Snapshot, credential: str | None, now_us: int) -> Caller:
     return key.caller
 
 
+def expires_at_us(snapshot: Snapshot, credential: str | None) -> int | None:
+    """When whoever was admitted with this credential no longer is, in µs since 1970; None for never."""
+    key = snapshot.keys.get(digest(credential)) if credential is not None else None
+    return key.expires_at_us if key is not None else None
+
+
 def _without_key(snapshot: Snapshot, credential: str | None) -> Caller:
     if snapshot.is_open:
         return LOCAL_CALLER

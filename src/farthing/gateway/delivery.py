@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
+from msgspec import Struct
+
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Piece, ReplyFacts, StreamWriter, UpstreamDialect
 from farthing.dialects.sse import Framer
@@ -23,12 +25,11 @@ Take = Callable[[bytes], bool | None]
 """Is given bytes, and tells whether it wants more at once."""
 
 
-class Reply:
+class Reply(Struct, eq=False):
     """A whole answer, settled."""
 
-    def __init__(self, draft: Draft, body: bytes) -> None:
-        self.draft = draft
-        self.body = body
+    draft: Draft
+    body: bytes
 
 
 class StreamReply(ABC):

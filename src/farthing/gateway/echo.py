@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from farthing.domain.exchange import Exchange
-from farthing.domain.keys import Caller
+from farthing.gateway.admission import expires_at_us
 from farthing.gateway.call import Call
 from farthing.gateway.delivery import Reply, StreamReply
-from farthing.gateway.recording import Draft
+from farthing.gateway.recording import Recorder
 from farthing.gateway.snapshot import Snapshot
 from farthing.ports.answers import CacheEntry
 
@@ -18,35 +18,47 @@ LONGEST_ANSWER = 16 * 1024
 """Bytes of a body that is worth remembering: longer ones seldom come again, and take more room than they save."""
 
 
-class Echo(Struct, frozen=True, kw_only=True):
+class Echo(Struct, kw_only=True, eq=False):
     """A hit that was worked out in full, and all that it followed from."""
 
+    first: Reply
     call: Call
-    caller: Caller
     entry: CacheEntry
     exchange: Exchange
-    body: bytes
+    until_us: int | None
+    """When the caller's key expires, in µs since 1970."""
+    told: bytes = b""
+    """What its answers say beside their body, a request's name and times apart: written by whoever says the second."""
 
     @property
     def key(self) -> str:
         """Of the answer in the cache."""
         return self.exchange.cache_key or ""
 
-    def repeats(self, call: Call, caller: Caller) -> bool:
+    def repeats(self, call: Call) -> bool:
         """Whether this call, whose body and route are the same, would be worked out to the same."""
         known = self.call
         return (
-            caller is self.caller
-            and call.directives is known.directives
+            call.directives is known.directives
+            and call.credential == known.credential
             and call.app == known.app
             and call.forward == known.forward
+            and (self.until_us is None or call.received_us < self.until_us)
         )
 
 
-def repeat(draft: Draft, echo: Echo) -> Reply:
+class Encore(Reply, eq=False):
+    """The answer to a call that repeats a hit; the draft is that hit's."""
+
+    call: Call
+    echo: Echo
+    exchange: Exchange
+
+
+def repeat(echo: Echo, call: Call, recorder: Recorder) -> Encore:
     """The same answer once more, settled as a request of its own."""
-    draft.repeat(echo.exchange)
-    return Reply(draft, echo.body)
+    first = echo.first
+    return Encore(first.draft, first.body, call, echo, recorder.repeat(call, echo.exchange))
 
 
 class Echoes:
@@ -56,12 +68,12 @@ class Echoes:
         self._known: dict[tuple[str, bytes], Echo] = {}
         self._snapshot: Snapshot | None = None
 
-    def find(self, call: Call, caller: Caller, snapshot: Snapshot) -> Echo | None:
+    def find(self, call: Call, snapshot: Snapshot) -> Echo | None:
         """The hit that this call repeats. Its answer may have gone from the cache since."""
         if snapshot is not self._snapshot:
             return None
         echo = self._known.get((call.route, call.body))
-        return echo if echo is not None and echo.repeats(call, caller) else None
+        return echo if echo is not None and echo.repeats(call) else None
 
     def keep(self, reply: Reply | StreamReply, entry: CacheEntry, snapshot: Snapshot) -> None:
         """Remembers a hit, unless it is a stream, long, or says more than the kept answer; the oldest makes room."""
@@ -70,8 +82,8 @@ class Echoes:
         is_same = call.dialect.name == entry.dialect and not entry.stream
         if exchange is None or not is_same or not isinstance(reply, Reply):
             return
-        if snapshot.trials.unasked and not draft.user:
-            # The next request in these words may fall into another arm.
+        if call.directives.feedback or (snapshot.trials.unasked and not draft.user):
+            # The next request in these words says something of its own, or may fall into another arm.
             return
         if len(call.body) > LONGEST_QUESTION or len(reply.body) > LONGEST_ANSWER:
             return
@@ -81,4 +93,5 @@ class Echoes:
         name = call.route, call.body
         if name not in self._known and len(self._known) >= MOST:
             del self._known[next(iter(self._known))]
-        self._known[name] = Echo(call=call, caller=draft.caller, entry=entry, exchange=exchange, body=reply.body)
+        until_us = expires_at_us(snapshot, call.credential)
+        self._known[name] = Echo(first=reply, call=call, entry=entry, exchange=exchange, until_us=until_us)

@@ -55,12 +55,12 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     def begin(self, call: Call) -> Order | Reply | StreamReply:
         """All that needs no waiting: an answer at hand, or else what is to be bought. Raises `FarthingError`."""
         snapshot = self.snapshots.current
+        if (echo := self.echoes.find(call, snapshot)) and self.answers.has(echo.key, echo.entry):
+            return repeat(echo, call, self.recorder)
         with self.recorder.begin(call, snapshot.catalogue) as draft:
             draft.caller = caller = admit(snapshot, call.credential, call.received_us)
             if call.directives.feedback:
                 self.remarks.note(caller, call.directives.feedback)
-            if (echo := self.echoes.find(call, caller, snapshot)) and self.answers.has(echo.key, echo.entry):
-                return repeat(draft, echo)
             order = read(call, snapshot, draft)
             draft.cache_key = key = identify(order)
             if key and not call.directives.idempotency_key and (kept := self.answers.near(key)):

@@ -59,6 +59,17 @@ class Recorder:
         self.drafts.discard(draft)
         if draft.caller is not ANONYMOUS:
             self.journal.settle(exchange)
+        self._tell(exchange)
+
+    def repeat(self, call: Call, known: Exchange) -> Exchange:
+        """Settles a call that is a hit like one before in all but its moment, and so needs no draft."""
+        took_us = round((self.clock.monotonic() - call.started) * 1e6)
+        exchange = replace(known, request_id=call.request_id, created_at_us=call.received_us, duration_us=took_us)
+        self.journal.settle(exchange)
+        self._tell(exchange)
+        return exchange
+
+    def _tell(self, exchange: Exchange) -> None:
         for sink in self.sinks:
             try:
                 sink.record(exchange)
@@ -262,14 +273,6 @@ class Draft:
             "confidence": entry.confidence,
         }
         return self._free(level, usage, entry.cost, origin)
-
-    def repeat(self, known: Exchange) -> Exchange:
-        """Settles a request that is a hit like one before in all but its moment."""
-        self.cache, self.cache_level = known.cache, known.cache_level
-        call = self.call
-        return self._settle(
-            replace(known, request_id=call.request_id, created_at_us=call.received_us, duration_us=self.elapsed_us)
-        )
 
     def shared(self, leader: Draft) -> Exchange:
         """Settles a request that shared the leader's upstream call, which is settled: the leader pays."""

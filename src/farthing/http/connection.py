@@ -22,6 +22,8 @@ PIECE = 16 * 1024
 class Connection(Reception):
     """The server's protocol, but for requests that are sent ahead of the answers to those before."""
 
+    __slots__ = ("is_reading", "is_retired", "unread")
+
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 (the server's own)
         super().__init__(*arguments, **named)
         self.unread = b""

@@ -11,9 +11,10 @@ from farthing.dialects import INBOUND
 from farthing.domain.pricing import NANO
 from farthing.gateway.call import Arrival, Call
 from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.echo import Echo, Encore
 from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.snapshot import Snapshots
-from farthing.http.errors import Pairs, id_headers
+from farthing.http.errors import lines
 from farthing.http.facts import Head
 from farthing.http.head import Heads
 from farthing.http.overload import Overload
@@ -44,9 +45,13 @@ MISWRITTEN = {
 }
 """The commonest mistakes in a base URL: answered, with a warning that says how to mend it."""
 
+DIALECTS = {path: INBOUND[name] for path, name in HOT.items()}
+
 LARGE_BYTES = 1024 * 1024
 """Of a body: to read so much takes the loop some milliseconds, and a picture of 10 MB ten times as long."""
 LONGEST_FACT = 256
+_OWN = b"x-request-id: %b\r\nrequest-id: %b\r\nserver-timing: gateway;dur=%.2f, upstream;dur=%.2f\r\n%b"
+_STREAM = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
@@ -105,14 +110,14 @@ class Desk:
         async with self._turns:
             await asyncio.sleep(0)
 
-    def call(self, route: str, head: Head, body: bytes, arrival: Arrival, *, is_in: bool = False) -> Call:
+    def call(self, head: Head, body: bytes, arrival: Arrival, *, is_in: bool = False) -> Call:
         """The request as the pipeline wants it. Raises `Overloaded` for one that is not let in, and not `is_in`."""
         if arrival.started > self.overload.asks_from and not is_in:
             self.overload.check(head.credential, arrival.started)
         return Call(
             request_id=arrival.request_id,
-            route=route,
-            dialect=INBOUND[HOT[route]],
+            route=head.path,
+            dialect=DIALECTS[head.path],
             body=body,
             credential=head.credential,
             directives=head.directives,
@@ -122,55 +127,63 @@ class Desk:
             started=arrival.started,
         )
 
-    def headers(self, reply: Reply | StreamReply, more: Pairs) -> Pairs:
-        """All headers of an answer."""
-        draft, exchange = reply.draft, reply.draft.exchange
-        model, provider, strategy, upstream_id = draft.answered_by
-        upstream_ms = draft.upstream_us / 1000
-        elapsed_ms = (self._clock.monotonic() - draft.call.started) * 1000
-        spans = max(0.0, elapsed_ms - upstream_ms), upstream_ms
-        headers = [
-            *_form(reply),
-            *id_headers(draft.call.request_id),
-            (b"server-timing", b"gateway;dur=%.2f, upstream;dur=%.2f" % spans),
-            *more,
-            *_facts(draft.cache, model, provider, strategy),
-        ]
-        if upstream_id:
-            headers.append((b"x-farthing-upstream-request-id", header_value(upstream_id)))
-        if draft.allowance is not None:
-            headers += limit_headers(draft.allowance.standings, draft.call.dialect.name)
-        if draft.is_replayed:
-            headers.append((b"idempotent-replayed", b"true"))
-        if draft.is_thrifty:
-            headers.append((b"x-farthing-budget", b"cheaper"))
-        if arm := exchange.experiment_id and exchange.arm if exchange else draft.part and draft.part.arm.name:
-            headers.append((b"x-farthing-experiment-arm", header_value(arm)))
-        if exchange is not None and exchange.usage.estimated:
-            headers.append((b"x-farthing-estimated", b"true"))
-        if exchange is not None and exchange.cost is not None:
-            headers.append((b"x-farthing-cost-usd", b"%.9f" % (exchange.cost / NANO)))
-        return headers
+    def headers(self, reply: Reply | StreamReply) -> bytes:
+        """All headers of an answer as they are sent, each with the end of its line."""
+        if isinstance(reply, Encore):
+            return self._headers(reply.call, 0, _retold(reply.echo))
+        return self._headers(reply.draft.call, reply.draft.upstream_us, _told(reply))
+
+    def _headers(self, call: Call, upstream_us: int, told: bytes) -> bytes:
+        """Those that differ from one answer to the next, before the others."""
+        name = call.request_id.encode()
+        upstream_ms = upstream_us / 1000
+        own_ms = max(0.0, (self._clock.monotonic() - call.started) * 1000 - upstream_ms)
+        return _OWN % (name, name, own_ms, upstream_ms, told)
 
 
-def _form(reply: Reply | StreamReply) -> Pairs:
-    if isinstance(reply, Reply):
-        return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply.body))]
-    return [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+def _retold(echo: Echo) -> bytes:
+    if not echo.told:
+        echo.told = _told(echo.first)
+    return echo.told
+
+
+def _told(reply: Reply | StreamReply) -> bytes:
+    """What the body is, who answered, and what it took."""
+    draft, exchange = reply.draft, reply.draft.exchange
+    model, provider, strategy, upstream_id = draft.answered_by
+    arm = exchange.experiment_id and exchange.arm if exchange else draft.part and draft.part.arm.name
+    told = (
+        b"content-type: application/json\r\ncontent-length: %d\r\n" % len(reply.body)
+        if isinstance(reply, Reply)
+        else _STREAM
+    )
+    told += _facts(draft.cache, model, provider, strategy, arm or None)
+    if upstream_id:
+        told += b"x-farthing-upstream-request-id: %b\r\n" % header_value(upstream_id)
+    if draft.allowance is not None:
+        told += lines(limit_headers(draft.allowance.standings, draft.call.dialect.name))
+    if draft.is_replayed:
+        told += b"idempotent-replayed: true\r\n"
+    if draft.is_thrifty:
+        told += b"x-farthing-budget: cheaper\r\n"
+    if exchange is not None and exchange.usage.estimated:
+        told += b"x-farthing-estimated: true\r\n"
+    if exchange is not None and exchange.cost is not None:
+        told += b"x-farthing-cost-usd: %.9f\r\n" % (exchange.cost / NANO)
+    return told
 
 
 @lru_cache(maxsize=1024)
-def _facts(
-    cache: str, model: str | None, provider: str | None, strategy: str | None
-) -> tuple[tuple[bytes, bytes], ...]:
+def _facts(cache: str, model: str | None, provider: str | None, strategy: str | None, arm: str | None) -> bytes:
     """Who answered; few, and the same again and again."""
     known = {
         b"x-farthing-cache": cache,
         b"x-farthing-model": model,
         b"x-farthing-provider": provider,
         b"x-farthing-strategy": strategy,
+        b"x-farthing-experiment-arm": arm,
     }
-    return tuple((name, header_value(value)) for name, value in known.items() if value)
+    return lines([(name, header_value(value)) for name, value in known.items() if value])
 
 
 def miswritten(path: str, right: str) -> tuple[bytes, bytes]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from farthing.dialects import INBOUND
 from farthing.dialects.base import InboundDialect
@@ -31,6 +30,16 @@ class InternalError(FarthingError):
     """Something nobody expected; the log has it under the request id."""
 
     default_code = "internal_error"
+
+
+def lines(headers: Pairs) -> bytes:
+    """Headers as they are sent, each with the end of its line."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
+def pairs(sent: bytes) -> Pairs:
+    """What `lines` made of them."""
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in sent.splitlines())]
 
 
 def id_headers(request_id: str) -> Pairs:
@@ -98,36 +107,19 @@ def envelope(error: FarthingError, request_id: str) -> bytes:
     return INBOUND["native"].write_error(error, request_id)
 
 
-class Guard:
-    """Keeps what went wrong with one request; an error nobody expected is logged and becomes a clean one."""
-
-    def __init__(self, request_id: str) -> None:
-        self.error: FarthingError | None = None
-        self._request_id = request_id
-
-    def __enter__(self) -> Self:
-        """The guard itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        """Takes every error, but lets a cancellation and the end of the process pass."""
-        if error is None or not isinstance(error, Exception):
-            return False
-        if isinstance(error, FarthingError):
-            # Its frames hold the body, and themselves through this guard: 32 MiB that would wait for the collector.
-            self.error = error.with_traceback(None)
-        else:
-            logger.error("request %s failed", self._request_id, exc_info=error)
-            self.error = InternalError(
-                f"Something went wrong inside the gateway. Quote the request id {self._request_id} when you ask."
-            )
-        return True
+def known_error(error: Exception, request_id: str) -> FarthingError:
+    """What is said of an error; one that nobody expected is logged and becomes a clean one."""
+    if isinstance(error, FarthingError):
+        # Its frames hold the body, and whoever holds the error: 32 MiB that would wait for the collector.
+        return error.with_traceback(None)
+    logger.error("request %s failed", request_id, exc_info=error)
+    return InternalError(f"Something went wrong inside the gateway. Quote the request id {request_id} when you ask.")
 
 
 async def guarded(work: Awaitable[None], request_id: str) -> FarthingError | None:
     """Runs the work of one request and returns what went wrong with it."""
-    with Guard(request_id) as guard:
+    try:
         await work
-    return guard.error
+    except Exception as error:
+        return known_error(error, request_id)
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import httptools
+from msgspec import Struct
 
 from farthing.domain.errors import FarthingError
 from farthing.http.facts import Head
@@ -22,7 +23,10 @@ MOST_HEADS = 1024
 """Heads remembered at a time; when they are more, all are forgotten."""
 LONGEST_REMEMBERED = 8 * 1024
 """Bytes of a head that is remembered; longer ones are left to the server."""
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
+HEAD_END = b"\r\n\r\n"
+LONGEST_LENGTH = 12
+"""Digits of a length that is understood here."""
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})\r\n" % LONGEST_LENGTH, re.IGNORECASE)
 _NOT_PLAIN = frozenset({b"content-encoding", b"expect", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 _PLAIN_CONNECTION = frozenset({b"", b"keep-alive"})
 
@@ -41,40 +45,56 @@ def understand(headers: Headers, path: str = "") -> Head:
     )
 
 
+class Frame(Struct, frozen=True):
+    """A head as it comes again and again: its bytes on both sides of the length's digits, and what they say."""
+
+    before: bytes
+    after: bytes
+    head: Head
+
+    def measure(self, data: bytes) -> tuple[int, int] | None:
+        """Where the body begins and how long it is, in bytes; None where `data` does not begin with this head."""
+        if not data.startswith(self.before):
+            return None
+        begin = len(self.before)
+        end = data.find(b"\r", begin)
+        digits = data[begin:end]
+        if not digits.isdigit() or len(digits) > LONGEST_LENGTH or not data.startswith(self.after, end):
+            return None
+        return end + len(self.after), int(digits)
+
+
 class Heads:
     """Remembers heads by their bytes, the digits of the length left out."""
 
     def __init__(self, paths: frozenset[str]) -> None:
         """`paths` are those that are served from here."""
         self._paths = paths
-        self._known: dict[bytes, Head | None] = {}
+        self._known: dict[tuple[bytes, bytes], Frame | None] = {}
 
-    def find(self, raw: bytes) -> tuple[Head, int] | None:
-        """Head and length of the body; None for anything but a plain POST of a sized JSON body to one of the paths.
-
-        `raw` is a whole head with the empty line at its end.
-        """
-        found = _LENGTH.search(raw)
+    def find(self, data: bytes) -> Frame | None:
+        """The head in front; None for anything but a plain POST of a sized JSON body to one of the paths."""
+        size = data.find(HEAD_END) + len(HEAD_END)
+        found = _LENGTH.search(data, 0, size)
         if found is None:
             return None
-        begin, end = found.span(1)
-        name = b"%b0%b" % (raw[:begin], raw[end:])
+        around = data[: found.start(1)], data[found.end(1) : size]
         try:
-            head = self._known[name]
+            return self._known[around]
         except KeyError:
-            head = self._learn(name)
-        return (head, int(found[1])) if head is not None else None
+            return self._learn(*around)
 
-    def _learn(self, raw: bytes) -> Head | None:
-        if len(raw) > LONGEST_REMEMBERED:
+    def _learn(self, before: bytes, after: bytes) -> Frame | None:
+        if len(before) + len(after) > LONGEST_REMEMBERED:
             return None
         if len(self._known) >= MOST_HEADS:
             self._known.clear()
-        head = _Reader().read(raw, self._paths)
+        head = _Reader().read(b"%b0%b" % (before, after), self._paths)
+        frame = Frame(before, after, head) if head is not None else None
         if head is None or not (head.directives.idempotency_key or head.directives.feedback):
             # What names one request does not come again in another's head.
-            self._known[raw] = head
-        return head
+            self._known[before, after] = frame
+        return frame
 
 
 class _Reader:

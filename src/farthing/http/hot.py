@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from farthing.dialects import INBOUND
 from farthing.domain.errors import InvalidRequest, MethodNotAllowed, Stopping
 from farthing.gateway.call import Arrival, Call
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
 from farthing.http.bodies import CLOSE, has_body, unpacked
-from farthing.http.desk import HOT, LARGE_BYTES, MISWRITTEN, Desk, miswritten
-from farthing.http.errors import Message, Pairs, Send, guarded, send_error
+from farthing.http.desk import DIALECTS, LARGE_BYTES, MISWRITTEN, Desk, miswritten
+from farthing.http.errors import Message, Pairs, Send, guarded, pairs, send_error
 from farthing.http.head import understand
 from farthing.http.headers import Headers, check_length, check_media_type, is_local, is_packed, not_local, too_large
 from farthing.ports import Spawn
@@ -34,7 +33,7 @@ class DataPlane:
         """Serves one request and answers its errors in its dialect."""
         path: str = scope["path"]
         route = MISWRITTEN.get(path, path)
-        dialect = INBOUND[HOT[route]]
+        dialect = DIALECTS[route]
         answering = _Answering(
             desk=self.desk,
             scope=scope,
@@ -149,10 +148,10 @@ class _Answering:
         self.is_read = True
         if is_packed(headers):
             body = await unpacked(body, limit)
-        return self._desk.call(self._route, understand(headers), body, self.arrival)
+        return self._desk.call(understand(headers, self._route), body, self.arrival)
 
     async def _reply(self, reply: Reply | StreamReply) -> None:
-        if isinstance(reply, Reply):
+        if not isinstance(reply, StreamReply):
             if not self._has_left:
                 await self._start(reply)
                 await self._send({"type": "http.response.body", "body": reply.body})
@@ -173,7 +172,7 @@ class _Answering:
 
     async def _start(self, reply: Reply | StreamReply) -> None:
         self.has_started = True
-        headers = self._desk.headers(reply, self.extra)
+        headers = [*pairs(self._desk.headers(reply)), *self.extra]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
 

@@ -9,11 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from farthing.dialects import INBOUND
+from farthing.domain.errors import Unauthenticated
 from farthing.domain.keys import Caller, Key
 from farthing.domain.secrets import digest
 from farthing.gateway import echo
 from farthing.gateway.call import Call, Directives
-from farthing.gateway.delivery import Reply
+from farthing.gateway.delivery import Reply, StreamReply
 from farthing.providers.fake import answer
 from tests.unit.gateway.rig import Rig, chat, completion, drained, events
 
@@ -48,6 +49,7 @@ def worked_out(rig: Rig, monkeypatch: pytest.MonkeyPatch, asked: Call) -> bool:
         patch.setattr(type(asked.dialect), "read_request", counted)
         reply = rig.pipeline.begin(asked)
     assert isinstance(reply, Reply)
+    assert isinstance(reply, echo.Encore) != bool(readings)
     return bool(readings)
 
 
@@ -106,12 +108,40 @@ async def test_a_key_that_was_blocked_hears_no_echo(rig: Rig) -> None:
         rig.pipeline.begin(call(rig))
 
 
+async def test_a_key_that_has_expired_hears_no_echo(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to the very moment it does."""
+    snapshot = rig.snapshots.current
+    until_us = rig.clock.now_us() + 2_000_000
+    keys = {name: replace(key, expires_at_us=until_us) for name, key in snapshot.keys.items()}
+    rig.snapshots.swap(replace(snapshot, keys=keys))
+    assert worked_out(rig, monkeypatch, call(rig))
+    rig.clock.advance(1.999_999)
+    assert not worked_out(rig, monkeypatch, call(rig))
+    rig.clock.advance(0.000_001)
+    with pytest.raises(Unauthenticated, match="expired"):
+        rig.pipeline.begin(call(rig))
+
+
+async def test_what_is_said_of_earlier_answers_is_noted_each_time(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that brings a rating along is worked out."""
+    wish = replace(WISH, feedback={"request-1": "up"})
+    for _ in range(3):
+        assert worked_out(rig, monkeypatch, replace(call(rig), directives=wish))
+
+
+async def test_without_a_key_an_echo_is_heard_as_well(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever reaches an open gateway."""
+    rig.open_to_all()
+    await rig.pipeline.run(replace(call(rig), credential=None))
+    assert worked_out(rig, monkeypatch, replace(call(rig), credential=None))
+    assert not worked_out(rig, monkeypatch, replace(call(rig), credential=None))
+
+
 async def test_an_answer_that_is_gone_is_bought_again(rig: Rig) -> None:
     """Expired, driven out or voted down."""
     rig.cache.entries.clear()
-    reply = await rig.pipeline.run(call(rig))
-    assert reply.draft.exchange is not None
-    assert reply.draft.exchange.status == "ok"
+    await rig.pipeline.run(call(rig))
+    assert rig.journal.settled[-1].status == "ok"
 
 
 @pytest.mark.parametrize("bound", ["LONGEST_QUESTION", "LONGEST_ANSWER"])
@@ -141,7 +171,7 @@ async def test_what_is_said_anew_each_time_leaves_no_echo(rig: Rig, dialect: str
     before = len(rig.pipeline.echoes._known)
     for _ in range(3):
         reply = await rig.pipeline.run(call(rig, body, dialect=INBOUND[dialect], route=route))
-        if not isinstance(reply, Reply):
+        if isinstance(reply, StreamReply):
             await drained(reply)
     assert rig.journal.settled[-1].status == "cached"
     assert len(rig.pipeline.echoes._known) == before

@@ -29,5 +29,5 @@ def test_a_head_that_names_one_request_is_not_remembered(header: str, is_remembe
     first, again = heads.find(head(header)), heads.find(head(header))
     assert first is not None
     assert again is not None
-    assert first[0].directives == again[0].directives
-    assert (first[0] is again[0]) is is_remembered
+    assert first.head.directives == again.head.directives
+    assert (first is again) is is_remembered

@@ -223,13 +223,38 @@ async def test_heads_are_remembered_within_bounds(rig: Rig, monkeypatch: pytest.
     line = Line(rig)
     assert line.desk is not None
     heads = line.desk.heads
-    found = [heads.find(request(b" " * size).rpartition(b"\r\n\r\n")[0] + b"\r\n\r\n") for size in (1, 22, 333)]
-    assert [length for _, length in filter(None, found)] == [1, 22, 333]
+    for size in (1, 22, 333):
+        plain = request(b" " * size)
+        frame = heads.find(plain)
+        assert frame is not None
+        assert frame.measure(plain) == (len(plain) - size, size)
     assert len(heads._known) == 1
     for name in (b"a", b"b", b"c", b"d" * 9000):
-        plain = request(QUESTION, b"x-trace: " + name).partition(QUESTION)[0]
+        plain = request(QUESTION, b"x-trace: " + name)
         assert (heads.find(plain) is None) == (len(name) > 1)
     assert len(heads._known) == 2
+
+
+@pytest.mark.parametrize("length", [b"%d_0", b"+%d", b" %d ", b"%d, 1", b"0000000000000%d", b"", b"-%d"])
+async def test_a_length_is_looked_at_each_time(rig: Rig, length: bytes) -> None:
+    """However well the head around it is known: one that is no plain number is left to the server."""
+    line = Line(rig)
+    line.say(PLAIN)
+    await line.hear(completion())
+    number = b"%d" % len(QUESTION)
+    line.say(PLAIN.replace(b"Length: " + number, b"Length: " + length.replace(b"%d", number)))
+    await asyncio.sleep(0)
+    assert rig.calls == 0
+    assert len(rig.transport.requests) == 1
+
+
+async def test_heads_may_take_turns(rig: Rig) -> None:
+    """On one connection each is heard as what it says."""
+    line = Line(rig)
+    for cache in (b"off", b"on", b"off", b"on"):
+        line.say(request(QUESTION, b"x-farthing-cache: " + cache))
+        await line.hear(completion())
+    assert [exchange.cache for exchange in rig.journal.settled] == ["off", "miss", "off", "hit"]
 
 
 async def test_a_stream_arrives_in_chunks() -> None:
