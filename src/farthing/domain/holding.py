@@ -79,14 +79,13 @@ def bid_for(model: Model, needs: Needs, body: bytes, learned: int | None = None)
     if needs.has_unseen:
         # Nobody here knows how much the vendor will read: likely no more than the model can.
         read = max(near, model.context_tokens or WIDEST)
-        line = price.dearest(read, writes_cache=writes_cache, is_text=False)
-        return Bid(line.cost(wrote) + LIKELY_SEARCHES * price.tools.dearest, None, least)
+        tokens = price.most(read, wrote, writes_cache=writes_cache, is_text=False)
+        return Bid(tokens + LIKELY_SEARCHES * price.tools.dearest, None, least)
     # Whatever stands in the body may be read, and no tokenizer makes more tokens of a text than it has bytes.
     read = max(near, needs.most_in, len(body) - needs.picture_chars)
-    line = price.dearest(near, writes_cache=writes_cache)
-    most = line.cost(wrote)
-    likely = most if tokens_out == wrote else line.cost(tokens_out)
-    safe = price.dearest(read, writes_cache=writes_cache).cost(wrote)
+    most = price.most(near, wrote, writes_cache=writes_cache)
+    likely = most if tokens_out == wrote else price.most(near, tokens_out, writes_cache=writes_cache)
+    safe = price.most(read, wrote, writes_cache=writes_cache)
     return Bid(likely, None if longest is None else most, least, safe - most)
 
 

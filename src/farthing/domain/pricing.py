@@ -131,8 +131,8 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
         rates = self.steps[0][1] if len(self.steps) == 1 else self.rates(tokens_in)
         return (tokens_in * rates.prompt + tokens_out * rates.completion + 500_000) // 1_000_000 + rates.per_request
 
-    def dearest(self, tokens_in: int, *, writes_cache: bool = False, is_text: bool = True) -> Line:
-        """What a call costs at the dearest rates there are: all input is written to the cache, all output is thinking.
+    def most(self, tokens_in: int, tokens_out: int, *, writes_cache: bool = False, is_text: bool = True) -> int:
+        """Nano-dollars at the dearest rates there are: all of it written to the cache, or all thinking.
 
         Where not all `is_text`, sounds and pictures are among them.
         """
@@ -144,7 +144,7 @@ class PriceSheet(Struct, frozen=True, kw_only=True):
             read = max(read, rates.cache_write_5m, rates.cache_write_1h)
         if not is_text:
             read, wrote = max(read, rates.audio_in, rates.image_in), max(wrote, rates.audio_out, rates.image_out)
-        return Line(tokens_in * read + rates.per_request * 1_000_000, wrote)
+        return (tokens_in * read + tokens_out * wrote + 500_000) // 1_000_000 + rates.per_request
 
     def cost(self, usage: Usage) -> int:
         """Nano-dollars for the usage, rounded half up once for the whole call."""

@@ -117,8 +117,8 @@ def test_the_most_is_at_the_dearest_rates_that_text_can_have() -> None:
     """A prompt that is written to the cache for an hour costs twice as much, and thinking may be dearer than saying."""
     dear = rates(prompt=usd(3), cache_write_5m=usd(3.75), cache_write_1h=usd(6), completion=usd(10), reasoning=usd(15))
     price = sheet((0, dear))
-    assert (price.dearest(10).cost(2), price.dearest(10, writes_cache=True).cost(2)) == (60_000, 90_000)
-    assert price.dearest(10, is_text=False).cost(2) >= 60_000
+    assert (price.most(10, 2), price.most(10, 2, writes_cache=True)) == (60_000, 90_000)
+    assert price.most(10, 2, is_text=False) >= price.most(10, 2)
 
 
 @pytest.mark.parametrize(
