@@ -61,7 +61,8 @@ class MemoryLevel:
         """As `put`, which never waits here."""
         size = len(entry.body) + OVERHEAD_BYTES
         lives_s = (entry.expires_at_us - self._clock.now_us()) / 1_000_000
-        self._drop(key)
+        if key in self._entries:
+            self._drop(key)
         if key in self._tombstones or lives_s <= 0 or size * LARGEST_SHARE > self._capacity:
             return
         self._entries[key] = entry, self._clock.monotonic() + min(lives_s, LONGEST_S)

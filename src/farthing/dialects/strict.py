@@ -138,6 +138,15 @@ def splice(body: bytes, changes: Mapping[str, Any]) -> bytes:
     return b"".join(pieces)
 
 
+def added(body: bytes, members: Mapping[str, Any]) -> bytes:
+    """The object in `body`, which is not empty, with members that it does not have yet, and every other byte as it was.
+
+    `body` must be one that `decode` accepts; the values are anything that JSON can hold.
+    """
+    front = body[: body.rindex(b"}")].rstrip()
+    return b"%b,%b%b" % (front, _encode(members)[1:-1], body[len(front) :])
+
+
 def without(body: bytes, name: str) -> bytes:
     """The object in `body` without this top-level member, which it has, and every other byte as it was.
 

@@ -116,7 +116,8 @@ class RetryBudget:
 
     def request(self) -> None:
         """A first try was made."""
-        self._earned = min(RETRY_BURST * REQUESTS_PER_RETRY, self._earned + 1)
+        if self._earned < RETRY_BURST * REQUESTS_PER_RETRY:
+            self._earned += 1
 
     def take(self) -> bool:
         """Whether one repeat may be made now."""

@@ -186,6 +186,8 @@ def test_splice_changes_nothing_else(tree: dict[str, Any], changes: dict[str, An
     spliced = strict.splice(body, changes)
     assert json.loads(spliced) == {**tree, **json.loads(msgspec.json.encode(changes))}
     assert strict.splice(body, {}) == body
+    if tree and tree.keys().isdisjoint(changes) and changes:
+        assert strict.added(body, changes) == spliced
     untouched = {name: member for name, member in tree.items() if name not in changes}
     for name in untouched:
         raw = msgspec.json.decode(body, type=dict[str, msgspec.Raw])[name]

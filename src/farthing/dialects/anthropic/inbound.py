@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from farthing.dialects import pictures, schemas, strict
 from farthing.dialects.anthropic import wire
@@ -39,20 +40,8 @@ def read_request(tree: Any) -> ChatRequest:
     wired = _typed(tree)
     reader = _Reader()
     messages = (*_system(wired.system), *reader.messages(wired.messages))
-    user = wired.metadata.user_id if wired.metadata is not None else None
     if _PLAIN.issuperset(tree):
-        # Most requests say no more than this, and naming twenty fields takes longer than reading these.
-        return ChatRequest(
-            model=model,
-            messages=messages,
-            stream=wired.stream,
-            include_usage=wired.stream,
-            max_tokens=wired.max_tokens,
-            temperature=wired.temperature,
-            user=user,
-            untranslatable=reader.untranslatable,
-            has_unseen=reader.untranslatable is not None,
-        )
+        return _plain(model, messages, wired, reader)
     tools = tuple(reader.tools(wired.tools or ()))
     _check_schemas(wired)
     if wired.mcp_servers:
@@ -60,13 +49,8 @@ def read_request(tree: Any) -> ChatRequest:
     shape = wired.shape
     choice, parallel = _tool_choice(wired)
     effort, budget = _reasoning(wired)
-    return ChatRequest(
-        model=model,
-        messages=messages,
-        stream=wired.stream,
-        include_usage=wired.stream,
-        max_tokens=wired.max_tokens,
-        temperature=wired.temperature,
+    return replace(
+        _plain(model, messages, wired, reader),
         top_p=wired.top_p,
         top_k=wired.top_k,
         stop=tuple(wired.stop_sequences or ()),
@@ -76,7 +60,19 @@ def read_request(tree: Any) -> ChatRequest:
         response_format=None if shape is None else ResponseFormat("json_schema", "answer", shape.schema),
         reasoning_effort=effort,
         reasoning_tokens=budget,
-        user=user,
+    )
+
+
+def _plain(model: str, messages: tuple[Message, ...], wired: wire.MessagesRequest, reader: _Reader) -> ChatRequest:
+    """Most requests say no more than this, and naming twenty fields takes longer than reading these."""
+    return ChatRequest(
+        model=model,
+        messages=messages,
+        stream=wired.stream,
+        include_usage=wired.stream,
+        max_tokens=wired.max_tokens,
+        temperature=wired.temperature,
+        user=wired.metadata.user_id if wired.metadata is not None else None,
         untranslatable=reader.untranslatable,
         has_unseen=reader.untranslatable is not None,
     )

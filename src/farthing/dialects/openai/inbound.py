@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, get_args
 
+from msgspec.structs import replace
+
 from farthing.dialects import pictures, schemas, strict
 from farthing.dialects.openai import wire
 from farthing.domain.chat import (
@@ -28,7 +30,9 @@ EFFORTS: Final[Mapping[str, Effort]] = {effort: effort for effort in get_args(Ef
 """The efforts by their names in this dialect."""
 _FORMAT: Final = "response_format"
 _UNSEEN: Final = ("modalities", "web_search_options")
-_PLAIN: Final = frozenset({"max_tokens", "messages", "model", "stream", "temperature", "top_p", "user"})
+_PLAIN: Final = frozenset(
+    {"max_tokens", "messages", "model", "stream", "stream_options", "temperature", "top_p", "user"}
+)
 
 
 def read_request(tree: Any) -> ChatRequest:
@@ -41,22 +45,17 @@ def read_request(tree: Any) -> ChatRequest:
             error.param = _FORMAT
         raise
     is_plain = _PLAIN.issuperset(tree)
-    if not is_plain:
+    if not is_plain or wired.stream_options is not None:
         _check_combinations(wired)
     reader = _Reader()
     messages = reader.messages(wired.messages)
     if is_plain:
         return _plain(model, messages, wired, reader)
-    tools = reader.tools(wired)
-    stop = wired.stop
-    return ChatRequest(
-        model=model,
-        messages=messages,
-        stream=wired.stream is True,
-        include_usage=wired.stream_options is not None and wired.stream_options.include_usage is True,
+    tools, tool_choice, stop = reader.tools(wired), reader.choice(wired), wired.stop
+    reader.look_beyond(wired)
+    return replace(
+        _plain(model, messages, wired, reader),
         max_tokens=wired.max_tokens if wired.max_completion_tokens is None else wired.max_completion_tokens,
-        temperature=wired.temperature,
-        top_p=wired.top_p,
         top_k=wired.top_k,
         stop=() if stop is None else (stop,) if isinstance(stop, str) else tuple(stop),
         seed=wired.seed,
@@ -65,13 +64,10 @@ def read_request(tree: Any) -> ChatRequest:
         frequency_penalty=wired.frequency_penalty,
         presence_penalty=wired.presence_penalty,
         tools=tools,
-        tool_choice=reader.choice(wired),
+        tool_choice=tool_choice,
         parallel_tool_calls=wired.parallel_tool_calls,
         response_format=_response_format(wired.response_format),
         reasoning_effort=EFFORTS.get(wired.reasoning_effort or ""),
-        user=wired.user,
-        untranslatable=reader.untranslatable or _beyond_text(wired),
-        has_unseen=reader.has_unseen or _beyond_text(wired) in _UNSEEN,
     )
 
 
@@ -81,6 +77,7 @@ def _plain(model: str, messages: tuple[Message, ...], wired: wire.WiredRequest, 
         model=model,
         messages=messages,
         stream=wired.stream is True,
+        include_usage=wired.stream_options is not None and wired.stream_options.include_usage is True,
         max_tokens=wired.max_tokens,
         temperature=wired.temperature,
         top_p=wired.top_p,
@@ -182,6 +179,12 @@ class _Reader:
         if choice.function is None:
             raise _missing("tool_choice.function")
         return ToolChoice("named", choice.function.name)
+
+    def look_beyond(self, wired: wire.WiredRequest) -> None:
+        """Notes fields that change the answer in a way which only this dialect knows."""
+        beyond = _beyond_text(wired)
+        self.untranslatable = self.untranslatable or beyond
+        self.has_unseen = self.has_unseen or beyond in _UNSEEN
 
     def _parts(self, wired: Sequence[wire.UserPart], message: int) -> tuple[Part, ...]:
         parts: list[Part] = []

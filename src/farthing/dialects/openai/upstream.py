@@ -40,12 +40,12 @@ _BUDGETS: Final[tuple[tuple[int, Effort], ...]] = ((1_024, "minimal"), (2_048, "
 
 def pass_through(body: bytes, tree: Any, chat: ChatRequest, upstream_model: str) -> WireRequest:
     """The caller's own bytes; the model changed if it must be, and a stream asked for its usage."""
-    changes: dict[str, Any] = {}
-    if chat.model != upstream_model:
-        changes["model"] = upstream_model
     if chat.stream and not chat.include_usage:
-        changes["stream_options"] = {**(tree.get("stream_options") or {}), "include_usage": True}
-    return WireRequest(path=PATH, body=strict.splice(body, changes) if changes else body, headers=JSON)
+        options = {"stream_options": {**(tree.get("stream_options") or {}), "include_usage": True}}
+        body = strict.splice(body, options) if "stream_options" in tree else strict.added(body, options)
+    if chat.model != upstream_model:
+        body = strict.splice(body, {"model": upstream_model})
+    return WireRequest(path=PATH, body=body, headers=JSON)
 
 
 def write_request(chat: ChatRequest, upstream_model: str) -> WireRequest:
