@@ -44,16 +44,18 @@ class Limits(Struct, frozen=True):
     """Budgets that a request counts for."""
 
     each: Sequence[Limit]
-    has_hard: bool = False
-    """Whether one of them may refuse the request."""
+    binding: Sequence[Limit] = ()
+    """Those that may refuse the request, or let it have kept answers alone."""
     staged: Sequence[Limit] = ()
     """Those that prefer cheaper models before they are spent."""
+    has_hard: bool = False
 
     @classmethod
     def of(cls, limits: Sequence[Limit]) -> Limits:
         """Of these."""
-        has_hard = any(budget.is_hard for budget, _ in limits)
-        return cls(limits, has_hard, [limit for limit in limits if limit[0].degrade])
+        binding = [limit for limit in limits if limit[0].is_hard or limit[0].degrade]
+        staged = [limit for limit in binding if limit[0].degrade]
+        return cls(limits, binding, staged, any(budget.is_hard for budget, _ in limits))
 
 
 class Lessor(Protocol):

@@ -110,7 +110,7 @@ class Ledger:
         Raises `InsufficientQuota` at once where it surely does not fit.
         """
         wanted: list[Wanted] = []
-        for budget, account in (*hold.fixed, *models):
+        for budget, account in (*hold.binding, *models):
             whole = hold.sunk + bid.safe(budget.limit)
             more = whole - hold.held.get(account, 0)
             if more <= 0:
@@ -275,6 +275,7 @@ class Reservation:
         "_moment_us",
         "_staged",
         "_tenant",
+        "binding",
         "fixed",
         "held",
         "is_limited",
@@ -285,6 +286,8 @@ class Reservation:
         """Made by `Ledger.open`."""
         self.fixed = limits.each
         """Budgets that are the same whichever model is asked."""
+        self.binding = limits.binding
+        """Those of them that may refuse something."""
         self.is_limited = limits.has_hard or ledger.has_model_budgets
         """Whether a budget may refuse the request."""
         self.held: dict[Account, int] = {}
@@ -316,7 +319,7 @@ class Reservation:
         ledger = self._ledger
         if ledger is None:
             return True
-        limits = [*self.fixed]
+        limits = [*self.binding]
         if ledger.has_model_budgets:
             limits += ledger.model_limits(self._tenant, model.name, self._moment_us)
         bid = ledger.bid(self._tenant, model, needs, body) if limits else None
@@ -335,12 +338,12 @@ class Reservation:
             return None
         name, has_budgets = model.name, ledger.has_model_budgets
         models = ledger.model_limits(self._tenant, name, self._moment_us) if has_budgets else ()
-        if not (models or self._models or self.fixed):
+        if not (models or self._models or self.binding):
             return None
         bid = ledger.bid(self._tenant, model, needs, body)
         if bid is not None:
             return ledger.reserve(self, models, bid)
-        for budget, _ in (*self.fixed, *models):
+        for budget, _ in (*self.binding, *models):
             if budget.is_hard:
                 raise shortage.unpriced(budget)
         self.adopt(models)
