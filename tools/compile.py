@@ -1,5 +1,6 @@
 """Compiles the modules that pyproject.toml lists into a copy of the package: the same source, ahead of time."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,9 @@ for found in pkgutil.walk_packages(farthing.__path__, "farthing."):
 left = [name for name in sys.argv[1:] if sys.modules[name].__file__.endswith(".py")]
 sys.exit(f"not compiled: {', '.join(left)}" if left else 0)
 """
+FLAGS = ("-I", str(ROOT / "tools" / "mypyc"), "-fvisibility=hidden", "-fno-semantic-interposition")
+"""Our own header before mypyc's; and what is called within the extension may be put where it is called."""
+MYPYC = ("/usr/bin/env", f"CFLAGS={shlex.join(FLAGS)}", sys.executable, "-m", "mypyc")
 BUILD_FILES = ("build", ".mypy_cache")
 """What mypyc leaves behind beside the extensions."""
 
@@ -32,7 +36,7 @@ def main(target: Path) -> int:
     work = target.with_name(f"{target.name}-under-way")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT / "src" / "farthing", work / "farthing", ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-m", "mypyc", "--config-file", str(ROOT / "pyproject.toml")]
+    command = [*MYPYC, "--config-file", str(ROOT / "pyproject.toml")]
     done = subprocess.run(  # noqa: S603 (our own interpreter)
         [*command, *(source(module) for module in modules)], cwd=work, capture_output=True, text=True, check=False
     )
