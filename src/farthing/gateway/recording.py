@@ -102,8 +102,6 @@ class Draft:
     cache_level: str | None = None
     cache_key: str | None = None
     upstream_id: str | None = None
-    upstream_us = 0
-    first_token_us: int | None = None
     is_handed_over = False
     client_left = False
     native: Mapping[str, Any] = MappingProxyType({})
@@ -129,6 +127,8 @@ class Draft:
         """The place in an experiment."""
         self.allowance: Allowance | None = None
         self.exchange: Exchange | None = None
+        self.upstream_us = 0
+        self.first_token_us: int | None = None
         self._losses: Losses = NOTHING_LOST
         self.attempts: list[Attempt] = []
         self.leave_to_others: Callable[[], bool] = to_nobody
@@ -194,9 +194,10 @@ class Draft:
 
     def asking(self, model: Model) -> None:
         """Journals that `model` is about to be asked, for which money is held. Raises `Unavailable` if it cannot."""
-        self._losses.write_off(self.attempts)
-        self.model, self.is_charged, self._noted = model, False, None
-        self.said = self.reported = None
+        if self.attempts:
+            self._losses.write_off(self.attempts)
+            self.is_charged, self._noted, self.said, self.reported = False, None, None, None
+        self.model = model
         self._noted = self._note(model, self.estimate(None))
         self.is_asked = True
 
@@ -292,7 +293,8 @@ class Draft:
     def _free(self, level: str, usage: Usage, bought: int | None, facts: Mapping[str, Any]) -> Exchange:
         self.cache, self.cache_level = "hit", level
         known = self._build("cached", usage)
-        return self._settle(replace(known, cost=0, baseline_cost=self._baseline(usage, bought), **facts))
+        baseline = 0 if usage.is_empty else self._baseline(usage, bought)
+        return self._settle(replace(known, cost=0, baseline_cost=baseline, **facts))
 
     def broke(self, error: BaseException) -> Exchange:
         """Settles a request that ended in an error, whose client left, or for which we had no time left."""
@@ -341,7 +343,7 @@ class Draft:
 
     def _baseline(self, usage: Usage, bought: int | None) -> int | None:
         """What the same tokens cost had we not been there: the model asked for, or for `auto` the baseline."""
-        if usage.is_empty or self.caller.errand:
+        if self.caller.errand:
             return 0
         baseline = self._yardstick()
         if baseline is None:
@@ -370,16 +372,21 @@ class Draft:
         finish: str | None = None,
     ) -> Exchange:
         """The record as things stand; what was known when a model was asked is not gathered twice."""
-        model = self.model
-        own = self._cost(usage)
-        if self._losses.is_estimated or (model and model.price and not model.price.knows_tools(usage)):
+        model, losses = self.model, self._losses
+        own: int | None = 0
+        baseline: int | None = 0
+        if model is not None and not usage.is_empty:
+            own = model.price.cost(usage) if model.price else None
+            baseline = self._baseline(usage, own)
+        uses_tools = usage.web_searches or usage.file_searches
+        if losses.is_estimated or (uses_tools and model and model.price and not model.price.knows_tools(usage)):
             usage = replace(usage, estimated=True)
         return replace(
             self._noted or begun(self),
             status=status,
             usage=usage,
-            cost=self._losses.with_cost(own),
-            baseline_cost=self._baseline(usage, own) if model else 0,
+            cost=own if losses is NOTHING_LOST else losses.with_cost(own),
+            baseline_cost=baseline,
             upstream_id=self.upstream_id,
             attempts=tuple(self.attempts),
             duration_us=self.elapsed_us,
