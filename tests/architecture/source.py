@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TREES = ("src", "tests", "benchmarks", "tools")
+TREES = ("benchmarks", "src", "tests", "tools")
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
@@ -56,16 +56,20 @@ class Module:
                 yield f"{self.name}:{node.name}", node
 
 
-@cache
 def modules() -> tuple[Module, ...]:
     """All files under the project's trees, sorted by name."""
-    paths = sorted(path for tree in TREES for path in (ROOT / tree).rglob("*.py"))
-    return tuple(Module.of(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) for path in paths)
+    return tuple(module for tree in TREES for module in _files(tree))
 
 
 def package_modules() -> tuple[Module, ...]:
     """Only what is shipped."""
-    return tuple(module for module in modules() if module.name.startswith("src/"))
+    return _files("src")
+
+
+@cache
+def _files(tree: str) -> tuple[Module, ...]:
+    paths = sorted((ROOT / tree).rglob("*.py"))
+    return tuple(Module.of(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) for path in paths)
 
 
 def oversized(module: Module) -> dict[str, str]:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,12 +80,13 @@ def accepts_connections(port: int) -> bool:
     return subprocess.run(probe, check=False).returncode == 0
 
 
+@cache
 def _postgres_program(name: str) -> Path:
-    """Debian keeps the server's programs off the PATH, one folder for each version; the newest comes first."""
+    """Debian has a folder for each version, of which the newest comes first; what is on the PATH are slow scripts."""
     versions = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True
     )
-    return program(name, *versions)
+    return next((folder / name for folder in versions if (folder / name).exists()), None) or program(name)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
+from farthing.app import replaying, reporting, training
 from farthing.http.application import build_application, check_listed
 from farthing.http.desk import HOT
 from farthing.http.live import live_metrics
@@ -49,6 +50,13 @@ BODIES: dict[str, Any] = {
 QUERIES = {"/recommendation": "?prompt=x", "/routing/decision": "?prompt=x"}
 HTTP = [route for route in ROUTES if route.methods != "WS"]
 CELLS = [(route, method) for route in HTTP for method in route.methods.split()]
+
+
+@pytest.fixture(autouse=True)
+def _short_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may start a process has started one, and what that makes of its order is no matter here."""
+    for part in (replaying, reporting, training):
+        monkeypatch.setattr(part, "_PROGRAM", "import sys; sys.stdin.buffer.read()")
 
 
 def path_of(route: Route) -> str:
