@@ -33,6 +33,9 @@ class Flight:
     """Whether nothing more will be told."""
     is_read = False
     """Whether somebody is reading for all."""
+    _bought: Whole | StreamSource | None = None
+    _waiters: Waiters | None = None
+    """For the purchase to end; most flights have none."""
 
     def __init__(self, name: Name, leader: Draft, flights: Flights) -> None:
         self.name = name
@@ -40,9 +43,6 @@ class Flight:
         self._flights = flights
         self._stays: Callable[[], bool] = to_nobody
         """What the leader was told to do when its client leaves."""
-        self._bought: Whole | StreamSource | None = None
-        self._waiters = Waiters()
-        """For the purchase to end."""
 
     async def lead(self, buying: Awaitable[Whole | StreamSource]) -> Whole | View:
         """The answer for the leader, who buys it. Raises what the purchase raised."""
@@ -59,7 +59,8 @@ class Flight:
             self._buyer = None
             # Else draft and flight would hold each other until somebody looks for garbage.
             self.leader.leave_to_others, self._stays = self._stays, to_nobody
-            self._waiters.wake()
+            if self._waiters is not None:
+                self._waiters.wake()
         return self._board(self._bought, self.leader)
 
     async def join(self, follower: Draft) -> Whole | View | None:
@@ -69,6 +70,8 @@ class Flight:
         """
         self._passengers += 1
         if self._bought is None and self._refusal is None:
+            if self._waiters is None:
+                self._waiters = Waiters()
             try:
                 await self._waiters.wait()
             except BaseException:

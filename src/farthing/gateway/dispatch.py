@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import lru_cache, partial
 
 from msgspec import Struct
@@ -114,11 +114,16 @@ class Dispatch:
             raise self._nobody(order, (model,))
         return await self._ask(order, candidate, on_complete)
 
-    def _healthy(self, order: Order, models: tuple[Model, ...]) -> Iterator[Candidate]:
-        """The first few that are not resting; a breaker is only asked when its turn has come.
+    def _healthy(self, order: Order, models: tuple[Model, ...]) -> Iterable[Candidate]:
+        """The first few that are not resting; a breaker is only asked when its turn has come."""
+        if len(models) != 1:
+            return self._healthy_of_several(order, models)
+        candidate = self._candidate(order, models[0])
+        return (candidate,) if candidate.breaker.admits() else ()
 
-        Of several models not all are given up: when those have failed, the one whose rest is nearest its end is asked
-        as well, unless its vendor wished for that rest.
+    def _healthy_of_several(self, order: Order, models: tuple[Model, ...]) -> Iterator[Candidate]:
+        """As `_healthy`. Not all are given up: when those have failed, the one whose rest is nearest its end is asked as
+        well, unless its vendor wished for that rest.
         """
         left = MOST_ATTEMPTS
         resting: list[Candidate] = []
@@ -127,7 +132,7 @@ class Dispatch:
             if left and candidate.breaker.admits():
                 left -= 1
                 yield candidate
-            elif len(models) > 1:
+            else:
                 resting.append(candidate)
         pressed = [candidate for candidate in resting if not candidate.breaker.is_wished]
         if left and pressed:

@@ -27,7 +27,7 @@ from farthing.gateway.remarks import Remarks
 from farthing.gateway.shadows import Shadows
 from farthing.gateway.snapshot import Snapshots
 from farthing.gateway.source import StreamSource
-from farthing.gateway.weighing import weighed
+from farthing.gateway.weighing import unweighed, weighed
 from farthing.gateway.whole import Whole
 from farthing.ports.limits import Limiter
 
@@ -80,7 +80,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             if key and not self.flights.find(order) and (kept := await self.answers.find(key, order)):
                 return replay(order, *kept)
             draft.open_hold()
-            order = await weighed(order)
+            if text := unweighed(order):
+                order = await weighed(order, text)
             if (embedder := order.snapshot.embedder) and not (key and self.flights.find(order)):
                 await embed(order, embedder)
             while key and (flight := self.flights.find(order)):

@@ -14,11 +14,13 @@ SLICE = 64 * 1024
 """Characters that are weighed in a turn of the loop, in a third of a millisecond."""
 
 
-async def weighed(order: Order) -> Order:
-    """The order with its prompt weighed whole, where a budget, a ceiling or a limit needs to know what it costs."""
-    text = sampled(order.chat) if _is_limited(order) else None
-    if text is None:
-        return order
+def unweighed(order: Order) -> str | None:
+    """The text of a long prompt that was weighed by samples, where a budget, a ceiling or a limit needs more."""
+    return sampled(order.chat) if _is_limited(order) else None
+
+
+async def weighed(order: Order, text: str) -> Order:
+    """The order with its prompt, which is this text, weighed whole."""
     tokens = 0.0
     for start in range(0, len(text), SLICE):
         if start:
