@@ -122,8 +122,10 @@ class Dispatch:
         return (candidate,) if candidate.breaker.admits() else ()
 
     def _healthy_of_several(self, order: Order, models: tuple[Model, ...]) -> Iterator[Candidate]:
-        """As `_healthy`. Not all are given up: when those have failed, the one whose rest is nearest its end is asked as
-        well, unless its vendor wished for that rest.
+        """As `_healthy`, but not all are given up.
+
+        When those asked have failed, the one whose rest is nearest its end is asked as well, unless its vendor wished
+        for that rest.
         """
         left = MOST_ATTEMPTS
         resting: list[Candidate] = []
