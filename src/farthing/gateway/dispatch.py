@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import lru_cache, partial
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from farthing.dialects import COUNT_TOKENS
@@ -22,7 +21,8 @@ from farthing.domain.errors import (
     UpstreamUnauthorized,
     UpstreamUnreachable,
 )
-from farthing.gateway.breaker import Breaker, Breakers, RetryBudget
+from farthing.gateway.breaker import Breakers, RetryBudget
+from farthing.gateway.candidate import Candidate
 from farthing.gateway.counting import counted
 from farthing.gateway.order import Order
 from farthing.gateway.snapshot import Snapshot
@@ -44,21 +44,6 @@ LEAST_S = 0.001
 
 Headers = tuple[tuple[bytes, bytes], ...]
 OnComplete = Callable[[Order, UpstreamDialect, Completion, bytes], None]
-
-
-class Candidate(Struct, frozen=True):
-    """A model, where it is reached and in which dialect, and how its deployment has done."""
-
-    model: Model
-    provider: Provider
-    dialect: UpstreamDialect
-    headers: Headers
-    """What the provider is sent with each request: its key, and what its settings say."""
-    breaker: Breaker
-
-    def __repr__(self) -> str:
-        """Without the headers, which hold the key."""
-        return f"Candidate({self.model.name!r}, {self.provider!r})"
 
 
 class Dispatch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from farthing.dialects import UPSTREAM
 from farthing.gateway.breaker import Breaker
-from farthing.gateway.dispatch import Candidate
+from farthing.gateway.candidate import Candidate
 from tests.unit.gateway.rig import Rig, chat
 
 
