@@ -73,6 +73,8 @@ class Telling(StreamReply):
         self._relays = order.call.dialect.name == stream.dialect.name
         self._reports = order.chat.include_usage
         self._is_over = False
+        self._take: Take = bool
+        """Who hears what is said."""
 
     async def chunk(self) -> bytes:
         """The next bytes, empty at the end. A stream that breaks ends with an error event and no end mark."""
@@ -83,19 +85,10 @@ class Telling(StreamReply):
 
     async def pass_to(self, take: Take) -> bool:
         """As always. A stream that breaks ends with an error event and no end mark."""
-        relays = self._relays
-
-        def tell(pieces: Sequence[Piece]) -> bool:
-            first = pieces[0]
-            if relays and len(pieces) == 1 and not first.is_report:
-                data = first.raw or self._say(first)
-            else:
-                data = b"".join(map(self._say, pieces))
-            return not data or bool(take(data))
-
+        self._take = take
         if not self._is_over:
             try:
-                self._is_over = not await self._stream.pass_to(tell)
+                self._is_over = not await self._stream.pass_to(self._tell)
             except FarthingError as error:
                 self._is_over = True
                 take(self._writer.error(error))
@@ -110,6 +103,15 @@ class Telling(StreamReply):
     async def aclose(self) -> None:
         """The caller is gone or served; an upstream still talking is dropped."""
         self._stream.abandon()
+
+    def _tell(self, pieces: Sequence[Piece]) -> bool:
+        """Says these; whether the caller wants more at once."""
+        take, first = self._take, pieces[0]
+        if self._relays and len(pieces) == 1 and not first.is_report:
+            data = first.raw or self._say(first)
+        else:
+            data = b"".join(map(self._say, pieces))
+        return not data or bool(take(data))
 
     def _say(self, piece: Piece) -> bytes:
         if self._relays and piece.raw:

@@ -69,6 +69,8 @@ class StreamSource:
         """What was told, where the answer may be kept or shared."""
         self.audience = Waiters()
         """Who waits for more to be told to whoever reads."""
+        self._take: Take = bool
+        """Who reads; while nobody does, one who takes nothing."""
         self._error: UpstreamError | None = None
         self._is_over = False
         self.is_complete = False
@@ -90,25 +92,16 @@ class StreamSource:
         if self._is_over:
             await self._let_end()
             return False
-        framer, reader, assembly, gauge = self._framer, self._reader, self._assembly, self._gauge
-
-        def hear(chunk: bytes) -> bool:
-            piece = None if framer.pending else reader.skim(chunk)
-            if piece is not None:
-                self._meter[0] = gauge.add(assembly.add(piece.deltas[0]))
-                return self._tell((piece,), take)
-            try:
-                self._understand(chunk)
-            except UpstreamError as error:
-                self._error = error
-            return self._tell_ready(take)
-
-        if self._tell_ready(take):
-            try:
-                await self._response.pass_to(hear)
-            except UpstreamError as error:
-                self._error = error
-        if assembly.is_complete or self._error is not None:
+        self._take = take
+        try:
+            if self._tell_ready():
+                await self._response.pass_to(self._hear)
+        except UpstreamError as error:
+            self._error = error
+        finally:
+            # Else source and reader would hold each other until somebody looks for garbage.
+            self._take = bool
+        if self._assembly.is_complete or self._error is not None:
             self._end(take)
         return not (self._is_over and self._response.is_over)
 
@@ -127,6 +120,19 @@ class StreamSource:
         except UpstreamError as error:
             self._error = error
 
+    def _hear(self, chunk: bytes) -> bool:
+        """Takes these bytes in and tells what they say, nearly always a text in one event; whether to go on."""
+        skim = self._reader.skim
+        piece = None if self._framer.pending else skim(chunk)
+        if piece is not None:
+            self._meter[0] = self._gauge.add(self._assembly.add(piece.deltas[0]))
+            return self._tell((piece,), self._take)
+        try:
+            self._understand(chunk)
+        except UpstreamError as error:
+            self._error = error
+        return self._tell_ready()
+
     def _tell(self, pieces: Sequence[Piece], take: Take) -> bool:
         """Hands these on to all who listen; whether to go on."""
         if self._is_kept:
@@ -135,12 +141,12 @@ class StreamSource:
                 self.audience.wake()
         return take(pieces)
 
-    def _tell_ready(self, take: Take) -> bool:
+    def _tell_ready(self) -> bool:
         """Hands on what is ready; whether to go on. The last of it is left to the task, which settles first."""
         if self._assembly.is_complete or self._error is not None:
             return False
         pieces, self._ready = self._ready, []
-        return not pieces or self._tell(pieces, take)
+        return not pieces or self._tell(pieces, self._take)
 
     def _end(self, take: Take) -> None:
         pieces, self._ready = self._ready, []
