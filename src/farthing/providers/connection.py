@@ -50,6 +50,10 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = buffer
         self._keep_s = keep_s
         self._transport: asyncio.Transport
+        self._body: list[bytes] = []
+        """What the read under way holds of it."""
+        self.on_body = self._body.append
+        """The parser calls it with each piece."""
         self._parser = HttpResponseParser(self)
         self._response: Response | None = None
         self._deadlines = Deadlines()
@@ -64,8 +68,6 @@ class Connection(asyncio.BufferedProtocol):
     def _reset(self) -> None:
         self._fields: dict[bytes, bytes] = {}
         """Headers, or trailers, as the parser reads them."""
-        self._body: list[bytes] = []
-        """What the read under way holds of it."""
         self._overhead = 0
         self._informational = 0
         self._heard = False
@@ -124,34 +126,36 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
             return
         self._heard = True
-        self._overhead += nbytes
         broken: Exception | None = None
         try:
             self._parser.feed_data(self._buffer[:nbytes])
         except (HttpParserError, HttpParserUpgrade) as error:
             broken = error
-        body, self._body = self._body, []
+        body = self._body
+        data = body[0] if len(body) == 1 else b"".join(body)
+        body.clear()
+        self._overhead = 0 if data else self._overhead + nbytes
         if self._complete:
-            response.deliver(body)
+            response.deliver(data)
             self._end(response, reusable=self._keep_alive and broken is None)
         elif broken is not None:
-            response.deliver(body)
+            response.deliver(data)
             self._break(_reason(broken), broken)
         elif self._overhead > MAX_OVERHEAD:
             self._break(UpstreamInvalid(f"The provider sent over {MAX_OVERHEAD} bytes of headers."))
-        elif body:
-            self._progress(response, body)
+        elif data:
+            self._progress(response, data)
         else:
             response.wake()
 
-    def _progress(self, response: Response, body: list[bytes]) -> None:
+    def _progress(self, response: Response, data: bytes) -> None:
         if self._flowing:
             # The timer looks when it fires.
             self._deadline = self._loop.time() + self._deadlines.idle
         else:
             self._flowing = True
             self._expect(self._deadlines.idle)
-        response.hand_on(body)
+        response.hand_on(data)
         if response.buffered > HIGH_WATER and not self._paused:
             self._paused = response.stalled = True
             self._transport.pause_reading()
@@ -274,11 +278,6 @@ class Connection(asyncio.BufferedProtocol):
         if self._response is not None:
             self._response.headers = Headers(fields)
             self._response.status = status
-
-    def on_body(self, data: bytes) -> None:
-        """The parser has read bytes of the body."""
-        self._overhead = 0
-        self._body.append(data)
 
     def on_message_complete(self) -> None:
         """The parser has read an answer to its end; interim ones do not count."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from farthing.domain.errors import UpstreamError, UpstreamInterrupted, UpstreamInvalid
@@ -90,17 +90,17 @@ class Response:
         """Whether nothing more will come."""
         return self._source is None
 
-    def deliver(self, parts: Sequence[bytes]) -> None:
-        """More of the body, for when somebody reads on."""
-        self._parts += parts
-        self.buffered += sum(map(len, parts))
+    def deliver(self, data: bytes) -> None:
+        """More of the body, or nothing, for when somebody reads on."""
+        if data:
+            self._parts.append(data)
+            self.buffered += len(data)
 
-    def hand_on(self, parts: Sequence[bytes]) -> None:
+    def hand_on(self, data: bytes) -> None:
         """More of the body, given at once to whoever waits for it."""
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
         waiter, take = self._waiter, self._take
         if take is None or waiter is None or waiter.done() or len(data) > AT_ONCE:
-            self.deliver((data,))
+            self.deliver(data)
             self.wake()
         elif not take(data):
             waiter.set_result(False)

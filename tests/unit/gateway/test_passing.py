@@ -63,7 +63,7 @@ class Vendor:
     def say(self, *chunks: bytes) -> None:
         """These, each in a read of its own."""
         for chunk in chunks:
-            self.response.hand_on([chunk])
+            self.response.hand_on(chunk)
 
 
 async def begun(cache: bool, number: int = 1) -> tuple[Rig, Vendor, list[StreamReply]]:

@@ -37,12 +37,12 @@ async def test_a_cancelled_reader_of_a_stream_has_taken_nothing() -> None:
     response = Response(source, asyncio.get_running_loop())
     reader = asyncio.ensure_future(response.chunk())
     await asyncio.sleep(0)
-    response.deliver([b"a"])
+    response.deliver(b"a")
     response.wake()
     reader.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reader
-    response.deliver([b"b"])
+    response.deliver(b"b")
     response.finish()
     assert [await response.chunk(), await response.chunk()] == [b"ab", b""]
     assert source.abandoned == 0
@@ -76,13 +76,13 @@ class Reader:
 async def test_bytes_are_passed_on_where_they_arrive() -> None:
     """Without a turn of the loop, in one piece for each read; the clean end comes as no bytes."""
     response, reader = Response(Source(), asyncio.get_running_loop()), Reader()
-    response.deliver([b"before"])
+    response.deliver(b"before")
     passing = asyncio.ensure_future(response.pass_to(reader.take))
     await asyncio.sleep(0)
-    response.hand_on([b"a", b"b"])
-    response.hand_on([b"c"])
+    response.hand_on(b"ab")
+    response.hand_on(b"c")
     assert (reader.taken, response.buffered) == ([b"before", b"ab", b"c"], 0)
-    response.deliver([b"d"])
+    response.deliver(b"d")
     response.finish()
     await passing
     assert reader.taken == [b"before", b"ab", b"c", b"d", b""]
@@ -94,7 +94,7 @@ async def test_who_wants_no_more_gets_no_more() -> None:
     passing = asyncio.ensure_future(response.pass_to(first.take))
     await asyncio.sleep(0)
     for data in (b"a", b"b"):
-        response.hand_on([data])
+        response.hand_on(data)
     await passing
     response.fail(UpstreamInterrupted("It broke off."))
     with pytest.raises(UpstreamInterrupted):
@@ -108,7 +108,7 @@ async def test_a_flood_waits_for_its_turn() -> None:
     passing = asyncio.ensure_future(response.pass_to(reader.take))
     await asyncio.sleep(0)
     for size in (AT_ONCE, AT_ONCE + 1, 1):
-        response.hand_on([b"x" * size])
+        response.hand_on(b"x" * size)
     assert ([len(data) for data in reader.taken], response.buffered) == ([AT_ONCE], AT_ONCE + 2)
     await asyncio.sleep(0)
     assert ([len(data) for data in reader.taken], response.buffered) == ([AT_ONCE, AT_ONCE + 2], 0)
@@ -122,7 +122,7 @@ async def test_whoever_was_cancelled_is_passed_nothing() -> None:
     passing = asyncio.ensure_future(response.pass_to(reader.take))
     await asyncio.sleep(0)
     passing.cancel()
-    response.hand_on([b"a"])
+    response.hand_on(b"a")
     with pytest.raises(asyncio.CancelledError):
         await passing
     assert (reader.taken, await response.chunk()) == ([], b"a")
