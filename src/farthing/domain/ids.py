@@ -19,6 +19,6 @@ def uuid7(now_us: int, random_bits: int) -> str:
     (section 6.2, method 3), so that identifiers made 250 ns apart sort by age. The lowest 62 bits of `random_bits`
     tell identifiers of one moment apart.
     """
-    high = now_us // 1000 << 16 | 0x7000 | now_us % 1000 * 4096 // 1000
+    high = (now_us // 1000 & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | now_us % 1000 * 4096 // 1000
     low = 0x8000_0000_0000_0000 | random_bits & 0x3FFF_FFFF_FFFF_FFFF
     return b"-".join(_groups(hexlify(_octets(high, low)))).decode()

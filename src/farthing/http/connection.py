@@ -39,7 +39,8 @@ class Connection(Reception):
 
     def data_received(self, data: bytes) -> None:
         """More bytes of the client."""
-        self.credit(len(data))
+        if self.awaits == "body":
+            self.credit(len(data))
         passage = self.passage
         if passage is not None and passage.missing:
             data = passage.more(data)
@@ -55,7 +56,7 @@ class Connection(Reception):
         """Whether what comes next has to wait: for an answer, or for a client that reads none."""
         if self.passage is not None or self.pipeline or self.is_broken or self.transport.is_closing():
             return True
-        return self.is_between and (self.flow.write_paused or self.is_answering)
+        return self.is_between and (self.flow.write_paused or self.is_answering())
 
     def take(self, data: bytes) -> None:
         """Has the server look at what it need not wait with; the rest stays unread."""

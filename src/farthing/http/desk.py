@@ -50,7 +50,8 @@ DIALECTS = {path: INBOUND[name] for path, name in HOT.items()}
 LARGE_BYTES = 1024 * 1024
 """Of a body: to read so much takes the loop some milliseconds, and a picture of 10 MB ten times as long."""
 LONGEST_FACT = 256
-_OWN = b"x-request-id: %b\r\nrequest-id: %b\r\nserver-timing: gateway;dur=%.2f, upstream;dur=%.2f\r\n%b"
+_ASKED = b"x-request-id: %b\r\nrequest-id: %b\r\nserver-timing: gateway;dur=%.2f, upstream;dur=%.2f\r\n%b"
+_AT_ONCE = b"x-request-id: %b\r\nrequest-id: %b\r\nserver-timing: gateway;dur=%.2f, upstream;dur=0.00\r\n%b"
 _STREAM = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
@@ -97,9 +98,10 @@ class Desk:
         """A request comes now."""
         return Arrival(self.new_id(), self._clock.monotonic(), self._clock.now_us())
 
-    def admits(self, *, is_local: bool) -> bool:
-        """Whether a request may come in by the name it used: an open gateway answers to this machine's own only."""
-        return is_local or not self._snapshots.current.is_open
+    @property
+    def admits_strangers(self) -> bool:
+        """Whether a request may come in by another name than this machine's own: not to an open gateway."""
+        return not self._snapshots.current.is_open
 
     def turns_away(self, head: Head) -> float:
         """Seconds after which a request for which there is no room now may be sent again, 0 where there is room."""
@@ -130,15 +132,15 @@ class Desk:
     def headers(self, reply: Reply | StreamReply) -> bytes:
         """All headers of an answer as they are sent, each with the end of its line."""
         if isinstance(reply, Encore):
-            return self._headers(reply.call, 0, _retold(reply.echo))
-        return self._headers(reply.draft.call, reply.draft.upstream_us, _told(reply))
-
-    def _headers(self, call: Call, upstream_us: int, told: bytes) -> bytes:
-        """Those that differ from one answer to the next, before the others."""
+            call, upstream_us, told = reply.call, 0, _retold(reply.echo)
+        else:
+            call, upstream_us, told = reply.draft.call, reply.draft.upstream_us, _told(reply)
         name = call.request_id.encode()
+        elapsed_ms = (self._clock.monotonic() - call.started) * 1000
+        if not upstream_us:
+            return _AT_ONCE % (name, name, elapsed_ms, told)
         upstream_ms = upstream_us / 1000
-        own_ms = max(0.0, (self._clock.monotonic() - call.started) * 1000 - upstream_ms)
-        return _OWN % (name, name, own_ms, upstream_ms, told)
+        return _ASKED % (name, name, max(0.0, elapsed_ms - upstream_ms), upstream_ms, told)
 
 
 def _retold(echo: Echo) -> bytes:

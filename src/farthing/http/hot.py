@@ -140,7 +140,7 @@ class _Answering:
             self.extra.append((b"allow", b"POST"))
             raise MethodNotAllowed(f"Use POST for {self._route}.")
         headers, limit = Headers(self._scope["headers"]), self._desk.max_body_bytes
-        if not self._desk.admits(is_local=is_local(headers)):
+        if not is_local(headers) and not self._desk.admits_strangers:
             raise not_local()
         check_media_type(headers)
         check_length(headers, limit)

@@ -48,9 +48,9 @@ class Lane(Connection):
         desk = self._desk
         if desk is None:
             desk = self._desk = self.application.desk
-        if desk is not None and self.is_between and (found := self._find(desk, data)) is not None:
-            head, begin, length = found
-            if length <= desk.max_body_bytes and (head.is_local or desk.admits(is_local=False)):
+        if desk is not None and self.is_between and (measured := self._measure(desk, data)) and self._frame is not None:
+            head, (begin, length) = self._frame.head, measured
+            if length <= desk.max_body_bytes and (head.is_local or desk.admits_strangers):
                 is_asked = desk.overload.is_active and len(data) == begin + length and not self.is_retired
                 if is_asked and (wait_s := desk.turns_away(head)):
                     self._turn_away(desk, head.path, ceil(wait_s))
@@ -60,14 +60,13 @@ class Lane(Connection):
                 return
         super().take(data)
 
-    def _find(self, desk: Desk, data: bytes) -> tuple[Head, int, int] | None:
-        """The head of a plain request, where its body begins, and how long that is."""
-        frame = self._frame
-        measured = frame.measure(data) if frame is not None else None
+    def _measure(self, desk: Desk, data: bytes) -> tuple[int, int] | None:
+        """Where the body of a plain request begins, and how long it is; its head is the frame from now on."""
+        measured = self._frame.measure(data) if self._frame is not None else None
         if measured is None:
-            frame = self._frame = desk.heads.find(data)
+            self._frame = frame = desk.heads.find(data)
             measured = frame.measure(data) if frame is not None else None
-        return (frame.head, *measured) if frame is not None and measured is not None else None
+        return measured
 
     def _turn_away(self, desk: Desk, path: str, wait_s: int) -> None:
         """Refuses as ever, but for what it costs: where most are turned away, that is most of what is done."""
@@ -192,11 +191,11 @@ class Passage(Struct, eq=False):
         try:
             call = desk.call(self.head, body, self.arrival, is_in=self.is_in)
             begun = desk.pipeline.begin(call)
-            if isinstance(begun, Order):
-                self.order = begun
-            elif not isinstance(begun, StreamReply):
+            if isinstance(begun, Reply):
                 self._say(begun)
                 return None
+            if isinstance(begun, Order):
+                self.order = begun
         except Exception as error:  # noqa: BLE001 - the outermost layer, as `errors.guarded`
             self._refuse(known_error(error, self.arrival.request_id))
             return None
@@ -210,7 +209,7 @@ class Passage(Struct, eq=False):
     async def _finish(self, begun: Order | StreamReply) -> None:
         try:
             reply = await self.desk.pipeline.finish(begun) if isinstance(begun, Order) else begun
-            if isinstance(reply, StreamReply):
+            if not isinstance(reply, Reply):
                 await self._stream(reply)
             elif not self.has_left:
                 self._say(reply)

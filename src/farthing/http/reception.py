@@ -64,7 +64,6 @@ class Reception(HttpToolsProtocol):
 
     # Python finds attributes and methods sooner where an object's dictionary has at most 30 names, as the server's.
     __slots__ = (
-        "_awaits",
         "_due",
         "_fault",
         "_has_left",
@@ -74,6 +73,7 @@ class Reception(HttpToolsProtocol):
         "_stalls",
         "_unsent",
         "application",
+        "awaits",
         "is_between",
         "is_broken",
         "passage",
@@ -92,7 +92,8 @@ class Reception(HttpToolsProtocol):
         self._head_bytes = 0
         self._fault: FarthingError | None = None
         self._patience = patience_of(self.server_state, self.loop)
-        self._awaits: Awaits = _NOTHING
+        self.awaits: Awaits = _NOTHING
+        """What its client is to say next."""
         self._due = 0.0
         self._unsent = 0
         self._stalls = 0.0
@@ -107,7 +108,6 @@ class Reception(HttpToolsProtocol):
         self._patience.forget(self)
         super().connection_lost(exc)
 
-    @property
     def is_answering(self) -> bool:
         """Whether a request that the server's parser has read waits for the end of its answer."""
         cycle: RequestResponseCycle | None = self.cycle
@@ -162,30 +162,29 @@ class Reception(HttpToolsProtocol):
             awaits = "body" if passage.missing else _NOTHING
         elif self.is_between:
             # Empty lines before a request stop the timer of an idle connection, and begin no request.
-            awaits = "head" if self.timeout_keep_alive_task is None and not self.is_answering else _NOTHING
+            awaits = "head" if self.timeout_keep_alive_task is None and not self.is_answering() else _NOTHING
         else:
             awaits = "head" if self._is_in_head else "body"
-        if awaits != self._awaits:
+        if awaits != self.awaits:
             self._await(awaits)
 
     def credit(self, size: int) -> None:
-        """These bytes of a body have come."""
-        if self._awaits == "body":
-            self._due = min(self.loop.time() + BODY_S, self._due + size / SLOWEST_BODY)
+        """These bytes have come of a body that is awaited."""
+        self._due = min(self.loop.time() + BODY_S, self._due + size / SLOWEST_BODY)
 
     def look(self, now: float) -> None:
         """Lets go of a client that takes too long, unless it is we who do not read."""
         if self.flow.write_paused:
             self._look_at_answer(now)
-        if not self._awaits or now < self._due:
+        if not self.awaits or now < self._due:
             return
-        if self._awaits == "request":
+        if self.awaits == "request":
             self.transport.close()
         elif self.passage is not None:
             self.passage.expire()
-        elif self.flow.read_paused or self.pipeline or (self._is_in_head and self.is_answering):
-            self._await(self._awaits)
-        elif self._awaits == "body":
+        elif self.flow.read_paused or self.pipeline or (self._is_in_head and self.is_answering()):
+            self._await(self.awaits)
+        elif self.awaits == "body":
             self.refuse(late_body())
         else:
             self.refuse(RequestTimeout(f"The headers did not arrive within {HEAD_S:.0f} s."))
@@ -199,7 +198,7 @@ class Reception(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The client reads again."""
         super().resume_writing()
-        if not self._awaits:
+        if not self.awaits:
             self._patience.forget(self)
 
     def on_message_begin(self) -> None:
@@ -207,7 +206,7 @@ class Reception(HttpToolsProtocol):
         self.is_between = False
         self._is_in_head = True
         self._head_bytes = 0
-        if self._awaits:
+        if self.awaits:
             self._await(_NOTHING)
         super().on_message_begin()
 
@@ -265,7 +264,7 @@ class Reception(HttpToolsProtocol):
             _check_handshake(dict(self.headers))
 
     def _await(self, awaits: Awaits) -> None:
-        self._awaits = awaits
+        self.awaits = awaits
         if awaits:
             spans = {"request": FIRST_S, "head": HEAD_S, "body": BODY_S}
             self._due = self.loop.time() + spans[awaits]
