@@ -94,7 +94,7 @@ class Budgets:
     async def load(self) -> Sequence[Budget]:
         """Every budget, the oldest first, for those who hold money in them."""
         async with self._engines.reading("refresh") as connection:
-            return [_budget(row) for row in await connection.execute(_all(None))]
+            return [_budget(row) for row in await connection.execute(_EVERY)]
 
 
 def _row(budget: Budget, created_at_us: int) -> dict[str, Any]:
@@ -126,6 +126,9 @@ def _check_own(budget_id: str) -> None:
 def _all(tenant: str | None) -> sa.Select[Any]:
     found = sa.select(budgets).where(*of_tenant(budgets.c.tenant, tenant))
     return found.order_by(budgets.c.created_at, budgets.c.budget_id)
+
+
+_EVERY = _all(None)
 
 
 def _changeable(budget: Budget) -> dict[str, Any]:

@@ -19,6 +19,11 @@ BATCH = 100
 COUNTER = "credentials"
 """Counts changes, for no clock tells of a key that was replaced on a machine whose clock is behind."""
 
+_VERSION = sa.select(
+    sa.select(sa.func.count()).select_from(table).scalar_subquery(),
+    sa.select(counters.c.value).where(counters.c.name == COUNTER).scalar_subquery(),
+)
+
 
 class Credentials:
     """One key for each tenant and provider. Everything raises `Unavailable` while the database is away."""
@@ -60,10 +65,8 @@ class Credentials:
 
     async def version(self) -> tuple[int, int]:
         """Differs whenever a key has come, gone or been replaced: their number, and how often that has happened."""
-        count = sa.select(sa.func.count()).select_from(table).scalar_subquery()
-        changes = sa.select(counters.c.value).where(counters.c.name == COUNTER).scalar_subquery()
         async with self._engines.reading("refresh") as connection:
-            number, changed = (await connection.execute(sa.select(count, changes))).one()
+            number, changed = (await connection.execute(_VERSION)).one()
         return number, changed or 0
 
     async def reseal(self, change: Callable[[Credential], bytes | None]) -> int:

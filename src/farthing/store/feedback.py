@@ -24,6 +24,7 @@ VOTES_NEEDED = 3
 LEAST_SCORE = 0.3
 """From so many votes on, an answer whose score is lower is never served again."""
 
+_BURIED = sa.select(response_cache.c.key).where(response_cache.c.invalidated.is_(True))
 _DETAILS = "is_correct", "is_helpful", "comment"
 
 Vote = Literal[-1, 0, 1]
@@ -118,9 +119,8 @@ class Feedback:
 
     async def tombstones(self) -> frozenset[str]:
         """Keys of all answers that are never served again."""
-        statement = sa.select(response_cache.c.key).where(response_cache.c.invalidated.is_(True))
         async with self._engines.reading("refresh") as connection:
-            return frozenset((await connection.execute(statement)).scalars())
+            return frozenset((await connection.execute(_BURIED)).scalars())
 
     async def _keep(self, connection: AsyncConnection, subject: str, opinion: Mapping[str, Any]) -> None:
         comment = opinion.get("comment")

@@ -178,10 +178,12 @@ async def note_change(engines: Engines, connection: AsyncConnection, counter: st
     return int(found.scalar_one())
 
 
+_LAST = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
+
+
 async def last_change(connection: AsyncConnection, counter: str = COUNTER) -> int:
     """The number of the last change, 0 before the first: quick to tell."""
-    statement = sa.select(counters.c.value).where(counters.c.name == counter)
-    return int((await connection.execute(statement)).scalar() or 0)
+    return int((await connection.execute(_LAST, {"counter": counter})).scalar() or 0)
 
 
 async def make_room(

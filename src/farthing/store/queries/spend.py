@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,20 +29,25 @@ _MOST_DAYS = 31
 """Days of a window that are looked up one by one: among all subjects' days the database would read them all."""
 
 
+_OF_DAY = sa.select(value_metrics.c.tenant, value_metrics.c.cost, value_metrics.c.requests).where(
+    value_metrics.c.dimension == TOTAL,
+    value_metrics.c.grain == DAY_MINUTES,
+    value_metrics.c.bucket == sa.bindparam("day"),
+    value_metrics.c.value == "",
+)
+"""A tenant's whole day is one row. It is asked for twice a second: to put the question together takes as long."""
+
+
 async def spent_today(connection: AsyncConnection, now_us: int) -> Mapping[str, int]:
     """Nano-dollars since midnight UTC by tenant."""
-    today = span("day", now_us)
-    costs = await _costs(connection, TOTAL, Stretch(today.start_us, today.end_us), [""])
-    return {tenant: cost for (tenant, _), cost in costs.items()}
+    day = span("day", now_us)
+    return {row.tenant: row.cost for row in await connection.execute(_OF_DAY, {"day": day.start_us})}
 
 
 async def requests_today(connection: AsyncConnection, now_us: int) -> Mapping[str, int]:
-    """Requests since midnight UTC by tenant; one row of the day's sums for each."""
-    day, table = span("day", now_us), value_metrics.c
-    statement = sa.select(table.tenant, table.requests).where(
-        table.dimension == TOTAL, table.grain == DAY_MINUTES, table.bucket == day.start_us, table.value == ""
-    )
-    return {row.tenant: row.requests for row in await connection.execute(statement)}
+    """Requests since midnight UTC by tenant."""
+    day = span("day", now_us)
+    return {row.tenant: row.requests for row in await connection.execute(_OF_DAY, {"day": day.start_us})}
 
 
 async def spent(connection: AsyncConnection, budgets: Iterable[Budget], now_us: int) -> Mapping[str, int]:
@@ -158,10 +164,17 @@ def _value(budget: Budget) -> str:
 async def _costs(
     connection: AsyncConnection, dimension: str, stretch: Stretch, values: Iterable[str]
 ) -> Mapping[tuple[str, str], int]:
-    rows = covered([dimension], None, pieces(stretch)).c
-    statement = (
+    statement = _costs_of(dimension, tuple(pieces(stretch)))
+    found = await connection.execute(statement, {"values": list(values)})
+    return {(tenant, value): cost for tenant, value, cost in found}
+
+
+@lru_cache(maxsize=64)
+def _costs_of(dimension: str, covers: tuple[tuple[int, int, int], ...]) -> sa.Select[str, str, int]:
+    """The costs of `values` in these pieces of time."""
+    rows = covered([dimension], None, covers).c
+    return (
         sa.select(rows.tenant, rows.value, sa.cast(sa.func.sum(rows.cost), sa.BigInteger))
-        .where(rows.value.in_(list(values)))
+        .where(rows.value.in_(sa.bindparam("values", expanding=True)))
         .group_by(rows.tenant, rows.value)
     )
-    return {(tenant, value): cost for tenant, value, cost in await connection.execute(statement)}
