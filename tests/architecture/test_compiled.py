@@ -2,14 +2,21 @@
 
 import ast
 import tomllib
+from functools import cache
 from pathlib import PurePosixPath
 
 import pytest
 
+from farthing.domain import values
 from tests.architecture.source import ROOT, Module, package_modules
 from tools.compile import source
 
 LISTED: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["farthing"]["compiled"]
+
+VALUES = {"Value": {"frozen"}, "Unique": {"eq"}}
+"""Options that an heir of these has from them, whether or not it repeats them."""
+UNTOLD = {"gc"}
+"""Options by which nobody can tell objects apart."""
 
 
 def lost(module: Module) -> list[str]:
@@ -27,18 +34,36 @@ def heirs(module: Module) -> list[str]:
         for node in nodes
         if isinstance(node, ast.ImportFrom) and node.module in compiled
         for alias in node.names
+        if (node.module, alias.name) not in structs()
     }
     return [
-        f"{module.name}:{node.name}"
-        for node in nodes
-        if isinstance(node, ast.ClassDef)
-        and any(isinstance(base, ast.Name) and base.id in theirs for base in node.bases)
+        f"{module.name}:{node.name}" for node in nodes if isinstance(node, ast.ClassDef) and bases_of(node) & theirs
     ]
 
 
+@cache
+def structs() -> set[tuple[str, str]]:
+    """Module and name of each struct in a compiled module: a class like any other, whoever has compiled its methods."""
+    names = {f"src/{source(name)}": f"farthing.{name}" for name in LISTED}
+    return {
+        (names[module.name], node.name)
+        for module in package_modules()
+        if module.name in names
+        for node in module.nodes
+        if isinstance(node, ast.ClassDef) and bases_of(node) & set(VALUES)
+    }
+
+
+def bases_of(node: ast.ClassDef) -> set[str]:
+    """Their names."""
+    return {base.id for base in node.bases if isinstance(base, ast.Name)}
+
+
 def loses_keywords(node: ast.ClassDef) -> bool:
-    """Whether mypyc forgets what stands beside the bases, such as `frozen=True`."""
-    return bool(node.keywords) or any(isinstance(base, ast.Name) and base.id == "Struct" for base in node.bases)
+    """Whether mypyc forgets what stands beside the bases and tells of more than them, such as `frozen=True`."""
+    bases = bases_of(node)
+    kept = UNTOLD.union(*(options for name, options in VALUES.items() if name in bases))
+    return "Struct" in bases or not {keyword.arg for keyword in node.keywords} <= kept
 
 
 def loses_none(statement: ast.stmt) -> bool:
@@ -57,9 +82,23 @@ def test_each_module_of_the_list_is_there() -> None:
 
 
 def test_no_compiled_module_says_what_mypyc_forgets() -> None:
-    """Structs stand in modules of their own, which stay interpreted; a default of None may stand in `__init__`."""
+    """Structs are made of `domain.values`, or stand in modules that stay interpreted; None may be set in `__init__`."""
     listed = {f"src/{source(name)}" for name in LISTED}
     assert [place for module in package_modules() if module.name in listed for place in lost(module)] == []
+
+
+def test_heirs_have_the_options_of_their_bases() -> None:
+    """As the bases are relied on to hand them on."""
+
+    class Heir(values.Value, frozen=True):
+        pass
+
+    class Other(values.Unique):
+        pass
+
+    assert Heir.__struct_config__.frozen
+    assert Heir() == Heir()
+    assert Other() != Other()
 
 
 def test_no_interpreted_class_inherits_from_a_compiled_one() -> None:
@@ -76,6 +115,7 @@ def test_an_heir_is_found() -> None:
         "m.py:E",
     ]
     assert heirs(Module.of("m.py", "from farthing.ports import A\nclass D(A): ...\n")) == []
+    assert heirs(Module.of("m.py", "from farthing.gateway.delivery import Reply\nclass D(Reply): ...\n")) == []
 
 
 @pytest.mark.parametrize(
@@ -85,6 +125,10 @@ def test_an_heir_is_found() -> None:
         ("class A(B, frozen=True): ...\n", ["m.py:A"]),
         ("class A(Struct): ...\n", ["m.py:A"]),
         ("class A(B, metaclass=C): ...\n", ["m.py:A"]),
+        ("class A(Value, frozen=True, gc=False): ...\n", []),
+        ("class A(Value, frozen=True, kw_only=True): ...\n", ["m.py:A"]),
+        ("class A(Unique): ...\n", []),
+        ("class A(Unique, frozen=True): ...\n", ["m.py:A"]),
         ("class A:\n a: B | None = None\n b: B | C | None\n c: B | C = 0\n", []),
         ("class A:\n a: B | C | None = None\n", ["m.py:A"]),
     ],

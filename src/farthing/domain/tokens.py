@@ -6,9 +6,9 @@ from math import ceil
 from zlib import adler32
 
 import msgspec
-from msgspec import Struct
 
 from farthing.domain.chat import ChatRequest, Completion, Image, Message, Part, Text, ToolCall
+from farthing.domain.values import Value
 from farthing.domain.vision import MOST_TOKENS, picture_tokens
 
 IMAGE_TOKENS = 1_000
@@ -83,7 +83,7 @@ def estimate_request(chat: ChatRequest) -> int:
     return measure(chat).tokens
 
 
-class Measure(Struct, frozen=True, gc=False):
+class Measure(Value, frozen=True, gc=False):
     """How large a request is to a model that reads it."""
 
     tokens: int

@@ -33,7 +33,6 @@ class Flight:
     """Whether nothing more will be told."""
     is_read = False
     """Whether somebody is reading for all."""
-    _bought: Whole | StreamSource | None = None
     _waiters: Waiters | None = None
     """For the purchase to end; most flights have none."""
 
@@ -41,6 +40,7 @@ class Flight:
         self.name = name
         self.leader = leader
         self._flights = flights
+        self._bought: Whole | StreamSource | None = None
         self._stays: Callable[[], bool] = to_nobody
         """What the leader was told to do when its client leaves."""
 

@@ -6,14 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
-from msgspec import Struct
-
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Piece, ReplyFacts, StreamWriter, UpstreamDialect
 from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly, deltas
 from farthing.domain.chat import Completion
 from farthing.domain.errors import FarthingError, Stopping
+from farthing.domain.values import Unique
 from farthing.gateway.native import native_fields
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
@@ -25,7 +24,7 @@ Take = Callable[[bytes], bool | None]
 """Is given bytes, and tells whether it wants more at once."""
 
 
-class Reply(Struct, eq=False):
+class Reply(Unique):
     """A whole answer, settled."""
 
     draft: Draft

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import httptools
-from msgspec import Struct
 
 from farthing.domain.errors import FarthingError
+from farthing.domain.values import Value
 from farthing.http.facts import Head
 from farthing.http.headers import (
     MOST_HEADERS,
@@ -45,7 +45,7 @@ def understand(headers: Headers, path: str = "") -> Head:
     )
 
 
-class Frame(Struct, frozen=True):
+class Frame(Value, frozen=True):
     """A head as it comes again and again: its bytes on both sides of the length's digits, and what they say."""
 
     before: bytes

@@ -11,10 +11,11 @@ from collections.abc import Coroutine
 from math import ceil
 from typing import Any
 
-from msgspec import Struct
+from msgspec import field
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from farthing.domain.errors import FarthingError, Overloaded, Stopping
+from farthing.domain.values import Unique
 from farthing.gateway.call import Arrival
 from farthing.gateway.delivery import Reply, StreamReply
 from farthing.gateway.order import Order
@@ -134,7 +135,7 @@ class Lane(Connection):
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
 
-class Passage(Struct, eq=False):
+class Passage(Unique):
     """One request on its way through the lane."""
 
     lane: Lane
@@ -145,7 +146,7 @@ class Passage(Struct, eq=False):
     arrival: Arrival
     is_in: bool
     """Whether it was asked already if there is room."""
-    parts: list[bytes] = []
+    parts: list[bytes] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
     order: Order | None = None
     has_started: bool = False
