@@ -83,10 +83,11 @@ class Line(Struct, frozen=True, array_like=True, gc=False):
 
 def _exact(usage: Usage, rates: Rates) -> int:
     """Millionths of a nano-dollar, but for what the call itself costs."""
-    exact = usage.prompt * rates.prompt + usage.completion * rates.completion + usage.reasoning * rates.reasoning
-    if usage.cached or usage.cached_audio or usage.cache_write_5m or usage.cache_write_1h:
+    exact = usage.prompt * rates.prompt + usage.completion * rates.completion
+    if usage.reasoning or usage.cached or usage.cached_audio or usage.cache_write_5m or usage.cache_write_1h:
         exact += (
-            usage.cached * rates.cached
+            usage.reasoning * rates.reasoning
+            + usage.cached * rates.cached
             + usage.cached_audio * rates.cached_audio
             + usage.cache_write_5m * rates.cache_write_5m
             + usage.cache_write_1h * rates.cache_write_1h
