@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from msgspec.structs import replace
 
 from farthing.dialects import COUNT_TOKENS
-from farthing.dialects.base import UpstreamDialect
+from farthing.dialects.base import UpstreamDialect, WireRequest
 from farthing.domain.catalogue import Model
 from farthing.domain.chat import Completion
 from farthing.domain.errors import (
@@ -151,6 +151,7 @@ class Dispatch:
     async def _ask(self, order: Order, candidate: Candidate, on_complete: OnComplete) -> Whole | StreamSource:
         draft, model, breaker = order.draft, candidate.model, candidate.breaker
         try:
+            wire = _wire(order, candidate)
             if (grant := draft.reserve(model)) is not None:
                 await grant
             draft.asking(model)
@@ -160,7 +161,7 @@ class Dispatch:
         started = self._clock.monotonic()
         error: str | None = None
         try:
-            answer = await self._answer(order, candidate, on_complete)
+            answer = await self._answer(order, candidate, wire, on_complete)
             breaker.succeeded()
         except UpstreamError as failure:
             breaker.failed(failure)
@@ -177,14 +178,16 @@ class Dispatch:
             took = round((self._clock.monotonic() - started) * 1e6)
             draft.tried(model, error, took)
 
-    async def _answer(self, order: Order, candidate: Candidate, on_complete: OnComplete) -> Whole | StreamSource:
+    async def _answer(
+        self, order: Order, candidate: Candidate, wire: WireRequest, on_complete: OnComplete
+    ) -> Whole | StreamSource:
         provider = candidate.provider
         if provider.is_locked:
             raise UpstreamUnauthorized(
                 f"The key that this tenant brought for {provider.name} cannot be used. Have it set anew."
             )
         try:
-            response = await provider.transport.send(self._request(order, candidate))
+            response = await provider.transport.send(self._request(order, candidate, wire))
         except UpstreamTimeout as failure:
             # It was we who lost patience: whoever has the question goes on with it, and charges for it.
             order.draft.is_charged = not isinstance(failure, ConnectTimeout)
@@ -195,14 +198,9 @@ class Dispatch:
             response.close()
             raise
 
-    def _request(self, order: Order, candidate: Candidate) -> UpstreamRequest:
-        call, chat, model, dialect = order.call, order.chat, candidate.model, candidate.dialect
-        if call.dialect.name == dialect.name:
-            wire = dialect.pass_through(order.reading.body, order.reading.tree, chat, model.upstream)
-            forward = call.forward
-        else:
-            wire = dialect.write_request(chat, model.upstream)
-            forward = ()
+    def _request(self, order: Order, candidate: Candidate, wire: WireRequest) -> UpstreamRequest:
+        call = order.call
+        forward = call.forward if call.dialect.name == candidate.dialect.name else ()
         deadlines = candidate.provider.deadlines
         left = deadlines.total - (self._clock.monotonic() - call.started)
         return UpstreamRequest(
@@ -219,6 +217,14 @@ class Dispatch:
             f"Every model that could answer is resting after failures ({names}). Try again shortly.",
             retry_after=max(1.0, min(rests, default=1.0)),
         )
+
+
+def _wire(order: Order, candidate: Candidate) -> WireRequest:
+    """What is said to the model. Raises `InvalidRequest` where its vendor has no words for it."""
+    dialect, reading, upstream = candidate.dialect, order.reading, candidate.model.upstream
+    if order.call.dialect.name == dialect.name:
+        return dialect.pass_through(reading.body, reading.tree, order.chat, upstream)
+    return dialect.write_request(order.chat, upstream)
 
 
 @lru_cache(maxsize=256)

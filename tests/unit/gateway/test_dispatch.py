@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from farthing.dialects import INBOUND
 from farthing.domain.budget import Budget
 from farthing.domain.errors import (
     InsufficientQuota,
+    InvalidRequest,
     NoHealthyDeployment,
     Unavailable,
     UpstreamError,
@@ -189,6 +192,26 @@ async def test_the_callers_own_bytes_go_up_and_the_vendors_come_back() -> None:
     rig = Rig([answer(odd)])
     reply = await rig.pipeline.run(rig.call(raw))
     assert (rig.transport.requests[0].body, getattr(reply, "body", None)) == (raw, odd)
+
+
+EMBEDDINGS = INBOUND["embeddings"]
+
+
+@pytest.mark.parametrize(
+    ("body", "wishes"),
+    [
+        ({**chat(), "logit_bias": {"5": 1}}, {}),
+        ({"model": "small", "input": "?"}, {"route": "/v1/embeddings", "dialect": EMBEDDINGS}),
+    ],
+)
+async def test_what_a_vendor_has_no_words_for_costs_nothing(body: dict[str, Any], wishes: dict[str, Any]) -> None:
+    """Nobody is asked, so that nothing is noted but the refusal."""
+    rig = Rig([], dialect="anthropic")
+    with pytest.raises(InvalidRequest):
+        await rig.pipeline.run(replace(rig.call(body), **wishes))
+    (refused,) = rig.journal.settled
+    assert (refused.status, refused.cost, refused.attempts) == ("rejected", 0, ())
+    assert rig.journal.intents == []
 
 
 async def test_what_is_no_json_in_an_answer_becomes_null() -> None:
