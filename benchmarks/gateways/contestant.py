@@ -31,11 +31,20 @@ class Contestant:
         """How it is asked."""
         raise NotImplementedError
 
+    def on(self, row: Row) -> Contestant:
+        """Who is asked in that row: itself, unless its best set-up there is another."""
+        del row
+        return self
+
     def start(self) -> float:
         """Seconds from the start of its process to the first answer with status 200. Raises `ServerFailed`."""
         started = time.monotonic()
         self.server.start()
         return time.monotonic() - started
+
+    def remove(self) -> None:
+        """Ends it, and takes away what it left."""
+        self.server.remove()
 
     def settle(self, answered: int) -> None:
         """Returns when it has done what it still had to do after so many answers since it last settled."""

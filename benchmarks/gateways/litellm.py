@@ -19,17 +19,21 @@ ENVIRONMENT = {"LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION", "LITELLM_LO
 
 
 class LiteLLM(Contestant):
-    """On Granian: of its three servers the one that spends the least on a request."""
+    """On Granian: of its three servers the one that spends the least on a request.
+
+    Where answers are kept there is another one that does, since it costs a request even where it is not asked to.
+    """
 
     title = "LiteLLM"
     server_option: tuple[str, ...] = ("--run_granian",)
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, *, keeps: bool = False) -> None:
+        self._keeping = None if keeps else type(self)(rig, keeps=True)
         environment = python_environment("litellm", REQUIREMENTS)
         self.version = python_version(environment, "litellm")
         folder, port = private_folder("litellm"), free_port()
         file = folder / "config.yaml"
-        file.write_text(json.dumps(configuration(rig.url, rig.tls_url)), encoding="utf-8")
+        file.write_text(json.dumps(configuration(rig.url, rig.tls_url, keeps=keeps)), encoding="utf-8")
         program: list[str | Path] = [*pinned(SERVED_CORE), environment / "bin" / "litellm", "--config", file]
         served = ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1", "--telemetry", "False"]
         peer = Peer("LiteLLM", folder=folder, port=port, command=[*program, *served, *self.server_option])
@@ -37,14 +41,30 @@ class LiteLLM(Contestant):
         self.server = peer
         peer.asked = self.call("forwarded")
 
+    def on(self, row: Row) -> Contestant:
+        """The one that keeps answers, for those."""
+        return self._keeping if self._keeping and row == "hit" else self
+
+    def start(self) -> float:
+        """As every contestant; the other one is started and frozen after it."""
+        seconds = super().start()
+        if self._keeping:
+            self._keeping.start()
+            self._keeping.rest()
+        return seconds
+
+    def remove(self) -> None:
+        """Both."""
+        if self._keeping:
+            self._keeping.remove()
+        super().remove()
+
     def call(self, row: Row) -> Call:
         """With its master key: virtual keys need PostgreSQL, and cost it more."""
-        extra = {"cache": {"use-cache": True}} if row == "hit" else {}
         return Call(
             url=f"http://127.0.0.1:{self.server.port}",
             model="mock-tls" if row == "tls" else "mock",
             headers={"authorization": f"Bearer {KEY}"},
-            extra=extra,
         )
 
 
@@ -62,8 +82,8 @@ class OnGunicorn(LiteLLM):
     server_option = ("--run_gunicorn",)
 
 
-def configuration(url: str, tls_url: str) -> dict[str, object]:
-    """As its page on production has it; answers are kept in memory, and only where a request asks for it."""
+def configuration(url: str, tls_url: str, *, keeps: bool) -> dict[str, object]:
+    """As its page on production has it; answers are kept in memory where it `keeps` them."""
     models = [
         {
             "model_name": name,
@@ -77,7 +97,6 @@ def configuration(url: str, tls_url: str) -> dict[str, object]:
         "litellm_settings": {
             "set_verbose": False,
             "json_logs": True,
-            "cache": True,
-            "cache_params": {"type": "local", "mode": "default_off"},
+            **({"cache": True, "cache_params": {"type": "local"}} if keeps else {}),
         },
     }

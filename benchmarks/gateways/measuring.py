@@ -47,6 +47,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(contestant: Contestant, row: Row, *, vendor: Upstream, seconds: float) -> Sample:
     """Thaws it, loads it, freezes it again. Raises `ServerFailed` where the load generator fails."""
+    contestant = contestant.on(row)
     load = partial(contestant.call(row).load, ROWS[row], awake=vendor.awake)
     contestant.wake()
     warm = load(seconds=min(WARMUP_SECONDS, seconds)).put(runner=LOAD)

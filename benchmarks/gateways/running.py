@@ -36,12 +36,12 @@ def compete(
                 _tell(f"left out: {error}")
                 missing[_title(maker)] = str(error) if isinstance(error, NotInstallable) else reason(str(error))
                 if contestant is not None:
-                    contestant.server.remove()
+                    contestant.remove()
         samples = _rounds(rig.mock, [each for each, _ in standing], rows, rounds=rounds, seconds=seconds)
     finally:
         for contestant, _ in standing:
             if not isinstance(contestant, Direct):
-                contestant.server.remove()
+                contestant.remove()
     contenders = {contestant.title: contender for contestant, contender in standing}
     return Run(contenders=contenders, missing=missing, samples=samples)
 

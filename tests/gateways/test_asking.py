@@ -2,10 +2,12 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from benchmarks.gateways import ours, tensorzero
+from benchmarks.gateways import litellm, ours, tensorzero
+from benchmarks.gateways.contestant import Contestant
 from benchmarks.gateways.litellm import KEY, configuration
 from benchmarks.gateways.rows import ROWS, Call, Row
 from benchmarks.native import PLACEHOLDER
@@ -40,12 +42,44 @@ def test_a_load_carries_the_callers_headers_and_fields() -> None:
 
 
 def test_litellm_asks_the_mock_in_clear_and_behind_tls() -> None:
-    """With a master key, quiet, and a cache that only answers who asks for it."""
-    written = json.loads(json.dumps(configuration(URL, TLS_URL)))
+    """With a master key, quiet, and a cache only where answers are kept: it costs whoever does not ask for it, too."""
+    written = json.loads(json.dumps(configuration(URL, TLS_URL, keeps=True)))
     bases = {model["model_name"]: model["litellm_params"]["api_base"] for model in written["model_list"]}
     assert bases == {"mock": f"{URL}/v1", "mock-tls": f"{TLS_URL}/v1"}
     assert written["general_settings"] == {"master_key": KEY}
-    assert written["litellm_settings"]["cache_params"] == {"type": "local", "mode": "default_off"}
+    assert written["litellm_settings"]["cache_params"] == {"type": "local"}
+    assert configuration(URL, TLS_URL, keeps=False)["litellm_settings"] == {"set_verbose": False, "json_logs": True}
+
+
+class Rigged:
+    """What a peer is told of the rig."""
+
+    url, tls_url = URL, TLS_URL
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Nothing."""
+        del home
+        return {}
+
+
+def test_litellm_keeps_answers_in_the_cached_row_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By another process: all other rows are asked of one without a cache."""
+    monkeypatch.setattr(litellm, "python_environment", lambda *_: tmp_path)
+    monkeypatch.setattr(litellm, "python_version", lambda *_: "1.2.3")
+    peer = litellm.OnUvicorn(Rigged())  # type: ignore[arg-type]
+    keeping = {row: "cache" in settings_of(peer.on(row)) for row in ROWS}
+    urls = {peer.on(row).call(row).url for row in ROWS}
+    peer.remove()
+    assert keeping == {"forwarded": False, "hit": True, "streaming": False, "tls": False}
+    assert len(urls) == 2
+    assert not peer.on("hit").server.folder.exists()
+
+
+def settings_of(contestant: Contestant) -> dict[str, object]:
+    """LiteLLM's own settings in its file."""
+    written = json.loads((contestant.server.folder / "config.yaml").read_text(encoding="utf-8"))
+    found: dict[str, object] = written["litellm_settings"]
+    return found
 
 
 def test_tensorzero_writes_nothing_down_and_asks_the_mock() -> None:
