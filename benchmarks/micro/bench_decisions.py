@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from benchmarks.micro.meter import Meter
 from benchmarks.micro.samples import TEXT, VARIANTS, body, catalogue, chat, sheet, usage
 from farthing.domain.cachekey import identity
+from farthing.domain.catalogue import Catalogue
 from farthing.domain.routing import STRATEGIES, concrete, strategies_with
+from farthing.domain.routing.learning.predictor import Predictor
 from farthing.insight.learning.labels import Labelled, Outcome
 from farthing.insight.learning.training import fit
 
@@ -32,12 +35,18 @@ def bench_routing_decision(meter: Meter, strategy: str, models: int) -> None:
 @pytest.mark.parametrize("strategy", ["learning", "hybrid"])
 def bench_learned_decision(meter: Meter, strategy: str) -> None:
     """A prompt of about 100 tokens that was not met before, among ten models whose answers to others were rated."""
-    known = catalogue(10)
-    predictor = fit([labelled(number, known.models) for number in range(1_000)])
+    known, predictor = learned()
     plan = strategies_with(predictor, rated=dict.fromkeys(known.models, 1_000))[strategy].plan
     asked = [chat(f"Question {number}: {worded(number, 75)}") for number in range(VARIANTS)]
     assert plan(asked[0], known).metadata["decided_by"] == "learning"
     meter.each(lambda request: plan(request, known), asked, goal_us=1_000)
+
+
+@cache
+def learned() -> tuple[Catalogue, Predictor]:
+    """Ten models, and what a thousand rated prompts tell of them."""
+    known = catalogue(10)
+    return known, fit([labelled(number, known.models) for number in range(1_000)])
 
 
 def labelled(number: int, models: Iterable[str]) -> Labelled:
