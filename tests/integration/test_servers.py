@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import asyncpg
 import pytest
@@ -165,6 +166,17 @@ def until(done: Callable[[], bool]) -> bool:
     while not (answer := done()) and time.monotonic() < end:
         time.sleep(0.01)
     return answer
+
+
+def test_a_server_outlives_the_thread_that_asked_for_it(redis_server: Redis) -> None:
+    """Its leash is held by one that lasts as long as the tests."""
+    redis_server.kill()
+    thread = Thread(target=redis_server.start)
+    thread.start()
+    thread.join()
+    assert redis_server._process is not None
+    with pytest.raises(subprocess.TimeoutExpired):
+        redis_server._process.wait(0.5)
 
 
 def test_a_missing_program_is_named_with_what_to_do() -> None:

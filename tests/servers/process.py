@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 START_SECONDS = 60.0
@@ -21,6 +22,8 @@ _GUARD = 'read -r thawed || kill -KILL "$@"'
 """A frozen process hears of no other signal; the line breaks when whoever froze it dies."""
 _CLAIMS: list[socket.socket] = []
 """Names that tests running beside these ones find taken; the kernel frees them when this process ends."""
+_STARTER = ThreadPoolExecutor(1)
+"""The kernel ends a leashed process with the thread that started it: this one lives as long as the test run."""
 
 
 class ServerFailed(Exception):
@@ -122,7 +125,8 @@ class Server:
         if self.running:
             return
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = _STARTER.submit(
+                subprocess.Popen[bytes],
                 (leashed if self.as_ourselves else unprivileged)(self._command, last_signal=self.stop_signal),
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -130,7 +134,7 @@ class Server:
                 stderr=log,
                 cwd=self.folder,
                 start_new_session=True,
-            )
+            ).result()
         if not _until(lambda: self.ready() or not self.running, START_SECONDS) or not self.running:
             self.kill()
             raise ServerFailed(f"{self.name} did not start: {self.log.read_text(errors='replace')[-2000:]}")
