@@ -57,13 +57,15 @@ SHARED = -n $$(($$(nproc) * 3 / 2)) --maxprocesses 8 --dist loadfile --no-loadsc
 
 # What is compiled for one process is kept for all others, also where the machine is set up to keep nothing.
 test: export PYTHONDONTWRITEBYTECODE :=
-# The fault rows hold the gateway to times: they have the machine to themselves, and are not slowed down by coverage.
+# The fault rows are not slowed down by coverage. Most of them wait more than they work, so that two run at a time.
 test: dev servers $(PREPARED) ## every test, against real servers, with coverage floors
 ifneq ($(TESTS),)
 	@$(BIN)/pytest $(TESTS)
 else
 	@rm -f coverage.json
-	@$(BIN)/python -m $(if $(COUNTED),$(COUNTER) )pytest $(SHARED) && passed=yes || passed=no; $(BIN)/pytest tests/faults && [ $$passed = yes ]
+	@$(BIN)/python -m $(if $(COUNTED),$(COUNTER) )pytest $(SHARED) && passed=yes || passed=no; \
+	$(BIN)/pytest tests/faults -m 'not alone' -n 2 --maxschedchunk 1 || passed=no; \
+	$(BIN)/pytest tests/faults -m alone && [ $$passed = yes ]
 ifneq ($(COUNTED),)
 	@$(BIN)/python tools/coverage_gate.py coverage.json
 endif
@@ -79,7 +81,7 @@ faults: dev servers ## the long fault matrix, three quarters of an hour, into be
 	@$(BIN)/pytest --faults --session-timeout $$((3600 * $(LONGER))) --longer $(LONGER) $(SEED:%=--seed %) $(FAULT_ROWS)
 
 # The compiled folder is as new as the last build; a module that changed, or joined the list, makes another.
-$(FASTER)/farthing: pyproject.toml tools/compile.py $(shell find src/farthing -type f ! -name '*.pyc') | dev
+$(FASTER)/farthing: pyproject.toml tools/compile.py tools/mypyc/CPy.h $(shell find src/farthing -type f ! -name '*.pyc') | dev
 	@tools/servers gcc=build-essential
 	@$(BIN)/python tools/compile.py $(FASTER)
 	@touch $@

@@ -104,6 +104,7 @@ def _is_booked(heard: Heard, row: Row, entry: Entry) -> bool:
     return is_near(row, heard.ask.wish, entry, slack=1)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 async def test_killed_workers_lose_and_double_nothing(rig: Rig, postgres_database: str) -> None:
     """O1 to O3 hold, only callers of a killed worker are cut off, and its place is taken within three seconds."""

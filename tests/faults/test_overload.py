@@ -151,6 +151,7 @@ async def gathered(rig: Rig, *, is_streaming: bool) -> AsyncIterator[Crowd]:
         yield crowd
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 async def test_too_much_is_refused_and_who_asks_for_little_is_not(rig: Rig) -> None:
     """F29, short: a few seconds, and what happens, not how fast."""

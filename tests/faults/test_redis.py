@@ -53,6 +53,7 @@ def gate(rig: Rig, seen: Trouble) -> str:
     return f"p99 {first:+.1f} ms in the first second, {then:+.1f} ms then, median {typically:+.1f} ms then"
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 async def test_a_frozen_redis_costs_nobody_a_request(
     rig: Rig,

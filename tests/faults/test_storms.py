@@ -51,6 +51,7 @@ def good(heard: list[Heard]) -> float:
     return sum(each.is_complete for each in heard) / max(1, len(heard))
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(200)
 async def test_a_storm_of_429_is_sat_out(rig: Rig) -> None:
     """F19: the other deployment answers, the one that asked for a pause gets it, and the load comes back softly."""

@@ -27,8 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marker known."""
+    """Makes the markers known."""
     config.addinivalue_line("markers", "long: a fault row that runs with --faults only")
+    config.addinivalue_line("markers", "alone: a fault row that needs the machine to itself")
     config.stash[_SEEN] = {}
     asked = config.getoption("--seed")
     by_chance = time.time_ns() % 2**32 if config.getoption("--faults") else SEED
