@@ -17,7 +17,7 @@ def test_what_is_installed_is_what_the_lock_says() -> None:
     """By its hashes, without a resolver, by the same uv as everywhere else."""
     runs = [rest for name, rest in instructions(OURS) if name == "RUN"]
     syncs = [run for run in runs if '"sync"' in run]
-    assert len(syncs) == 2
+    assert len(syncs) == 3
     assert all('"--frozen"' in run for run in syncs)
     [version] = re.findall(r"^UV_VERSION := (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert f'"uv=={version}"' in runs[0]
@@ -49,7 +49,7 @@ def test_it_writes_nowhere_but_to_its_data() -> None:
     assert environment["HOME"] == environment["XDG_DATA_HOME"] == "/data"
     assert environment["PYTHONDONTWRITEBYTECODE"] == "1"
     assert ("VOLUME", "/data") in image()
-    assert "COPY --from=build --chown=10001:10001 /data /data" in (OURS.read_text())
+    assert "COPY --from=compile --chown=10001:10001 /data /data" in (OURS.read_text())
 
 
 def test_only_what_is_copied_is_sent_to_the_builder() -> None:
