@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypeVar
 
 from farthing.dialects import INBOUND
 from farthing.dialects.base import InboundDialect
@@ -21,6 +21,7 @@ from farthing.domain.errors import (
 from farthing.http.ratelimits import limit_headers
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Pairs = list[tuple[bytes, bytes]]
@@ -114,6 +115,14 @@ def known_error(error: Exception, request_id: str) -> FarthingError:
         return error.with_traceback(None)
     logger.error("request %s failed", request_id, exc_info=error)
     return InternalError(f"Something went wrong inside the gateway. Quote the request id {request_id} when you ask.")
+
+
+def tried(work: Callable[[bytes], T], body: bytes, request_id: str) -> T | FarthingError:
+    """What the work on a body returns, or else what went wrong with it."""
+    try:
+        return work(body)
+    except Exception as error:
+        return known_error(error, request_id)
 
 
 async def guarded(work: Awaitable[None], request_id: str) -> FarthingError | None:

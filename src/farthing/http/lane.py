@@ -22,7 +22,7 @@ from farthing.gateway.order import Order
 from farthing.http.bodies import CLOSE, late_body
 from farthing.http.connection import Connection
 from farthing.http.desk import DIALECTS, LARGE_BYTES, Desk
-from farthing.http.errors import Pairs, error_answer, known_error, lines
+from farthing.http.errors import Pairs, error_answer, guarded, lines, tried
 from farthing.http.facts import Head
 from farthing.http.head import Frame
 
@@ -188,18 +188,20 @@ class Passage(Unique):
 
     def _take_in(self, body: bytes) -> Order | StreamReply | None:
         """What remains to be done, None where it was answered at once."""
-        desk = self.desk
-        try:
-            call = desk.call(self.head, body, self.arrival, is_in=self.is_in)
-            begun = desk.pipeline.begin(call)
-            if isinstance(begun, Reply):
-                self._say(begun)
-                return None
-            if isinstance(begun, Order):
-                self.order = begun
-        except Exception as error:  # noqa: BLE001 - the outermost layer, as `errors.guarded`
-            self._refuse(known_error(error, self.arrival.request_id))
+        begun = tried(self._answer_at_once, body, self.arrival.request_id)
+        if isinstance(begun, FarthingError):
+            self._refuse(begun)
             return None
+        return begun
+
+    def _answer_at_once(self, body: bytes) -> Order | StreamReply | None:
+        desk = self.desk
+        begun = desk.pipeline.begin(desk.call(self.head, body, self.arrival, is_in=self.is_in))
+        if isinstance(begun, Reply):
+            self._say(begun)
+            return None
+        if isinstance(begun, Order):
+            self.order = begun
         return begun
 
     def _start(self, answering: Coroutine[Any, Any, None]) -> None:
@@ -208,14 +210,16 @@ class Passage(Unique):
         task.add_done_callback(self._finished)
 
     async def _finish(self, begun: Order | StreamReply) -> None:
-        try:
-            reply = await self.desk.pipeline.finish(begun) if isinstance(begun, Order) else begun
-            if not isinstance(reply, Reply):
-                await self._stream(reply)
-            elif not self.has_left:
-                self._say(reply)
-        except Exception as error:  # noqa: BLE001 - the outermost layer, as `errors.guarded`
-            self._refuse(known_error(error, self.arrival.request_id))
+        error = await guarded(self._answer(begun), self.arrival.request_id)
+        if error is not None:
+            self._refuse(error)
+
+    async def _answer(self, begun: Order | StreamReply) -> None:
+        reply = await self.desk.pipeline.finish(begun) if isinstance(begun, Order) else begun
+        if not isinstance(reply, Reply):
+            await self._stream(reply)
+        elif not self.has_left:
+            self._say(reply)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self.lane.tasks.discard(task)

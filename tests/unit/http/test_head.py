@@ -31,3 +31,18 @@ def test_a_head_that_names_one_request_is_not_remembered(header: str, is_remembe
     assert again is not None
     assert first.head.directives == again.head.directives
     assert (first is again) is is_remembered
+
+
+def test_heads_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A length more or less makes no new one; when there are too many, they are read anew; a long one is not ours."""
+    monkeypatch.setattr("farthing.http.head.MOST_HEADS", 2)
+    heads = Heads(frozenset({PATH}))
+    for size in (1, 22, 333):
+        plain = head().replace(b"length: 2", b"length: %d" % size)
+        frame = heads.find(plain)
+        assert frame is not None
+        assert frame.measure(plain + b" " * size) == (len(plain), size)
+    assert len(heads._known) == 1
+    for name in ("a", "b", "c", "d" * 9000):
+        assert (heads.find(head("x-trace: " + name)) is None) == (len(name) > 1)
+    assert len(heads._known) == 2

@@ -217,24 +217,6 @@ async def test_without_a_desk_everything_takes_the_usual_way(rig: Rig) -> None:
     await line.hear(b"other")
 
 
-async def test_heads_are_remembered_within_bounds(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A length more or less makes no new one; when there are too many, they are read anew; a long one is not ours."""
-    monkeypatch.setattr("farthing.http.head.MOST_HEADS", 2)
-    line = Line(rig)
-    assert line.desk is not None
-    heads = line.desk.heads
-    for size in (1, 22, 333):
-        plain = request(b" " * size)
-        frame = heads.find(plain)
-        assert frame is not None
-        assert frame.measure(plain) == (len(plain) - size, size)
-    assert len(heads._known) == 1
-    for name in (b"a", b"b", b"c", b"d" * 9000):
-        plain = request(QUESTION, b"x-trace: " + name)
-        assert (heads.find(plain) is None) == (len(name) > 1)
-    assert len(heads._known) == 2
-
-
 @pytest.mark.parametrize("length", [b"%d_0", b"+%d", b" %d ", b"%d, 1", b"0000000000000%d", b"", b"-%d"])
 async def test_a_length_is_looked_at_each_time(rig: Rig, length: bytes) -> None:
     """However well the head around it is known: one that is no plain number is left to the server."""
