@@ -11,7 +11,6 @@ from collections.abc import Coroutine
 from math import ceil
 from typing import Any
 
-from msgspec import field
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from farthing.domain.errors import FarthingError, Overloaded, Stopping
@@ -146,7 +145,7 @@ class Passage(Unique):
     arrival: Arrival
     is_in: bool
     """Whether it was asked already if there is room."""
-    parts: list[bytes] = field(default_factory=list)
+    parts: list[bytes] = []  # noqa: RUF012 - each has a list of its own, and mypyc takes nothing else for one
     task: asyncio.Task[None] | None = None
     order: Order | None = None
     has_started: bool = False
