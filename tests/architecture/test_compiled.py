@@ -56,7 +56,7 @@ def structs() -> set[tuple[str, str]]:
 
 def bases_of(node: ast.ClassDef) -> set[str]:
     """Their names."""
-    return {base.id for base in node.bases if isinstance(base, ast.Name)}
+    return {ast.unparse(base).rpartition(".")[2] for base in node.bases}
 
 
 def loses_keywords(node: ast.ClassDef) -> bool:
@@ -124,6 +124,7 @@ def test_an_heir_is_found() -> None:
         ("class A(B): ...\n", []),
         ("class A(B, frozen=True): ...\n", ["m.py:A"]),
         ("class A(Struct): ...\n", ["m.py:A"]),
+        ("class A(msgspec.Struct): ...\n", ["m.py:A"]),
         ("class A(B, metaclass=C): ...\n", ["m.py:A"]),
         ("class A(Value, frozen=True, gc=False): ...\n", []),
         ("class A(Value, frozen=True, kw_only=True): ...\n", ["m.py:A"]),

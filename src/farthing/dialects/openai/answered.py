@@ -125,3 +125,9 @@ class Reported(Answer):
 
     choices: list[ReportedChoice] | None = None  # type: ignore[assignment]  # read only, so a narrower list will do
     usage: Any = None
+
+
+class Report(Struct):
+    """As much of a body as is needed to charge for it."""
+
+    usage: Any = None

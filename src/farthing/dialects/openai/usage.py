@@ -13,6 +13,7 @@ from farthing.dialects.openai.answered import (
     CachedDetails,
     CompletionDetails,
     PromptDetails,
+    Report,
     ResponsesUsage,
     WiredUsage,
 )
@@ -70,13 +71,7 @@ def _is_plain(wired: WiredUsage) -> bool:
     return not (read and any(astuple(read))) and not (wrote and any(astuple(wrote)))
 
 
-class _Report(msgspec.Struct):
-    """As much of a body as is needed to charge for it."""
-
-    usage: Any = None
-
-
-_REPORT = msgspec.json.Decoder(_Report)
+_REPORT = msgspec.json.Decoder(Report)
 
 
 def read_report(body: bytes) -> Usage | None:
