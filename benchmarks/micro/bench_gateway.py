@@ -10,7 +10,8 @@ import pytest
 from benchmarks.micro.meter import Meter
 from benchmarks.micro.samples import TEXT, completion, events
 from farthing.gateway.call import Call
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
+from farthing.gateway.reply import Reply
 from farthing.providers.fake import answer
 from tests.unit.gateway.rig import Rig, chat, drained
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 
 from farthing.dialects import UPSTREAM
 from farthing.dialects.base import Piece, ReplyFacts, StreamWriter, UpstreamDialect
@@ -12,10 +11,10 @@ from farthing.dialects.sse import Framer
 from farthing.domain.assembly import Assembly, deltas
 from farthing.domain.chat import Completion
 from farthing.domain.errors import FarthingError, Stopping
-from farthing.domain.values import Unique
 from farthing.gateway.native import native_fields
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Draft
+from farthing.gateway.reply import Reply
 from farthing.gateway.source import Pieces
 from farthing.gateway.whole import Whole
 from farthing.ports.answers import CacheEntry
@@ -24,25 +23,21 @@ Take = Callable[[bytes], bool | None]
 """Is given bytes, and tells whether it wants more at once."""
 
 
-class Reply(Unique):
-    """A whole answer, settled."""
-
-    draft: Draft
-    body: bytes
-
-
 class StreamReply(ABC):
     """A stream of bytes for the caller. Must be read to its end or closed."""
 
     def __init__(self, order: Order) -> None:
         self.draft = order.draft
         self._order = order
+        self._own_writer: StreamWriter | None = None
 
-    @cached_property
+    @property
     def _writer(self) -> StreamWriter:
         """Says what is not relayed as it came: of most streams nothing."""
-        order = self._order
-        return order.call.dialect.stream_writer(order.chat, facts(order.draft))
+        if self._own_writer is None:
+            order = self._order
+            self._own_writer = order.call.dialect.stream_writer(order.chat, facts(order.draft))
+        return self._own_writer
 
     @abstractmethod
     async def chunk(self) -> bytes:

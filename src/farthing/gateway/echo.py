@@ -7,8 +7,9 @@ from msgspec import Struct
 from farthing.domain.exchange import Exchange
 from farthing.gateway.admission import expires_at_us
 from farthing.gateway.call import Call
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
 from farthing.gateway.recording import Recorder
+from farthing.gateway.reply import Reply
 from farthing.gateway.snapshot import Snapshot
 from farthing.ports.answers import CacheEntry
 

@@ -10,9 +10,10 @@ import msgspec
 
 from farthing.domain.budget import DAY_US
 from farthing.domain.errors import Conflict, Unavailable, UpstreamInterrupted
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
 from farthing.gateway.order import Order
 from farthing.gateway.recording import to_nobody
+from farthing.gateway.reply import Reply
 from farthing.gateway.waiting import Waiters
 from farthing.ports import Spawn
 from farthing.ports.idempotency import AnswerOnce, IdempotentAnswers

@@ -14,7 +14,7 @@ from farthing.gateway.answers import Answers
 from farthing.gateway.call import Call
 from farthing.gateway.cascade import checked_answer
 from farthing.gateway.coalesce import Flights
-from farthing.gateway.delivery import Reply, StreamReply, deliver, replay
+from farthing.gateway.delivery import StreamReply, deliver, replay
 from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.echo import Echoes, repeat
 from farthing.gateway.embedding import embed
@@ -24,6 +24,7 @@ from farthing.gateway.lessons import Lessons
 from farthing.gateway.order import Order
 from farthing.gateway.recording import Recorder
 from farthing.gateway.remarks import Remarks
+from farthing.gateway.reply import Reply
 from farthing.gateway.shadows import Shadows
 from farthing.gateway.snapshot import Snapshots
 from farthing.gateway.source import StreamSource

@@ -10,9 +10,10 @@ from functools import lru_cache
 from farthing.dialects import INBOUND
 from farthing.domain.pricing import NANO
 from farthing.gateway.call import Arrival, Call
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
 from farthing.gateway.echo import Echo, Encore
 from farthing.gateway.pipeline import Pipeline
+from farthing.gateway.reply import Reply
 from farthing.gateway.snapshot import Snapshots
 from farthing.http.errors import lines
 from farthing.http.facts import Head

@@ -8,8 +8,9 @@ from typing import Any
 
 from farthing.domain.errors import InvalidRequest, MethodNotAllowed, Stopping
 from farthing.gateway.call import Arrival, Call
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
 from farthing.gateway.order import Order
+from farthing.gateway.reply import Reply
 from farthing.http.bodies import CLOSE, has_body, unpacked
 from farthing.http.desk import DIALECTS, LARGE_BYTES, MISWRITTEN, Desk, miswritten
 from farthing.http.errors import Message, Pairs, Send, guarded, pairs, send_error

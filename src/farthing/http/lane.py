@@ -16,8 +16,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from farthing.domain.errors import FarthingError, Overloaded, Stopping
 from farthing.domain.values import Unique
 from farthing.gateway.call import Arrival
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
 from farthing.gateway.order import Order
+from farthing.gateway.reply import Reply
 from farthing.http.bodies import CLOSE, late_body
 from farthing.http.connection import Connection
 from farthing.http.desk import DIALECTS, LARGE_BYTES, Desk

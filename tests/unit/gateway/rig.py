@@ -24,11 +24,12 @@ from farthing.gateway.answers import Answers
 from farthing.gateway.breaker import Breakers, RetryBudget
 from farthing.gateway.call import Call, Directives
 from farthing.gateway.coalesce import Flights
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
 from farthing.gateway.dispatch import Dispatch
 from farthing.gateway.idempotency import Once
 from farthing.gateway.pipeline import Pipeline
 from farthing.gateway.recording import Recorder
+from farthing.gateway.reply import Reply
 from farthing.gateway.snapshot import Snapshot, Snapshots
 from farthing.money.ledger import Ledger
 from farthing.money.limiter import Limiter

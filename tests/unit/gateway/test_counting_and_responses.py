@@ -14,8 +14,9 @@ from farthing.domain.chat import Usage
 from farthing.domain.errors import InvalidRequest
 from farthing.gateway.call import Call
 from farthing.gateway.counting import counted
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
 from farthing.gateway.order import Order
+from farthing.gateway.reply import Reply
 from farthing.providers.fake import Behaviour, answer
 from tests.unit.gateway.rig import Rig, completion, drained
 

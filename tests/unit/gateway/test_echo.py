@@ -14,7 +14,8 @@ from farthing.domain.keys import Caller, Key
 from farthing.domain.secrets import digest
 from farthing.gateway import echo
 from farthing.gateway.call import Call, Directives
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
+from farthing.gateway.reply import Reply
 from farthing.providers.fake import answer
 from tests.unit.gateway.rig import Rig, chat, completion, drained, events
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from farthing.domain.errors import FarthingError
 from farthing.domain.exchange import Exchange
-from farthing.gateway.delivery import Reply
+from farthing.gateway.reply import Reply
 from farthing.ports import UpstreamRequest
 from farthing.providers.fake import Behaviour, answer, break_off, hang, overload, refuse
 from tests.unit.gateway.rig import KEY, ListSink, Rig, chat, completion, drained, events

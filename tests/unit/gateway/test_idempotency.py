@@ -11,9 +11,10 @@ import pytest
 from farthing.domain.errors import Conflict, InvalidRequest, UpstreamError, UpstreamOverloaded, UpstreamRejected
 from farthing.gateway import idempotency
 from farthing.gateway.call import Call
-from farthing.gateway.delivery import Reply, StreamReply
+from farthing.gateway.delivery import StreamReply
 from farthing.gateway.idempotency import Once
 from farthing.gateway.order import Order
+from farthing.gateway.reply import Reply
 from farthing.providers.fake import Behaviour, break_off, overload
 from farthing.providers.fake import answer as provider_answer
 from tests.unit.gateway.rig import Rig, chat, completion, drained, events

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from farthing.gateway.delivery import Reply
+from farthing.gateway.reply import Reply
 from farthing.providers.fake import answer
 from tests.unit.gateway.rig import Rig, chat, events
 

@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from farthing.gateway.delivery import Reply
+from farthing.gateway.reply import Reply
 from farthing.providers.fake import Behaviour, answer
 from tests.unit.gateway.rig import Rig, chat, completion, drained, events
 
