@@ -52,8 +52,7 @@ COUNTED := $(filter on,$(COVERAGE)$(COMPILED))
 COUNTER := slipcover --branch --source src/farthing --omit 'src/farthing/store/migrations/versions/*' --json --out coverage.json -m
 
 # A file's tests stay in one process. In the order of their folders the many short ones come last, and nobody waits long.
-# There are more processes than cores: whoever waits for a server leaves its core to another.
-SHARED = -n $$(($$(nproc) * 3 / 2)) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --ignore tests/faults
+SHARED := -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder --ignore tests/faults
 
 # What is compiled for one process is kept for all others, also where the machine is set up to keep nothing.
 test: export PYTHONDONTWRITEBYTECODE :=

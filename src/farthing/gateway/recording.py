@@ -229,7 +229,7 @@ class Draft:
     def _lose(self, model: Model, usage: Usage) -> None:
         if self._losses is NOTHING_LOST:
             self._losses = Losses()
-        self.hold.sink(self._losses.note(model, usage, self._cost(usage)))
+        self.hold.sink(self._losses.note(model, usage, 0 if usage.is_empty else _cost(model, usage)))
 
     def set_aside(self, model: Model, completion: Completion, outcome: Literal["unserved", "check"]) -> Aside:
         """The model asked last has answered, and more is asked before the caller is: journals what it charges."""
@@ -336,11 +336,6 @@ class Draft:
         counted = needs.tokens_in if needs else tokens.estimate_request(self.chat) if self.chat else 0
         return estimated(counted, completion)
 
-    def _cost(self, usage: Usage) -> int | None:
-        if self.model is None or usage.is_empty:
-            return 0
-        return self.model.price.cost(usage) if self.model.price else None
-
     def _baseline(self, usage: Usage, bought: int | None) -> int | None:
         """What the same tokens cost had we not been there: the model asked for, or for `auto` the baseline."""
         if self.caller.errand:
@@ -376,7 +371,7 @@ class Draft:
         own: int | None = 0
         baseline: int | None = 0
         if model is not None and not usage.is_empty:
-            own = model.price.cost(usage) if model.price else None
+            own = _cost(model, usage)
             baseline = self._baseline(usage, own)
         uses_tools = usage.web_searches or usage.file_searches
         if losses.is_estimated or (uses_tools and model and model.price and not model.price.knows_tools(usage)):
@@ -396,3 +391,8 @@ class Draft:
             error_code=error_code,
             finish=finish,
         )
+
+
+def _cost(model: Model, usage: Usage) -> int | None:
+    """What the model charges for these tokens, in nano-dollars; None where its price is unknown."""
+    return model.price.cost(usage) if model.price else None
