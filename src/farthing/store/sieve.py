@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from array import array
+from mmap import mmap
 
 WORDS = 1 << 18
 """Words of 64 bits, 2 MiB, of which memory takes only those pages that were touched."""
 _BYTES = 8
 _LAST = WORDS - 1
 _QUARTER = range(16)
-_PATTERNS = [
-    1 << a | 1 << 16 + b | 1 << 32 + c | 1 << 48 + (a + b + c) % 16
-    for a in _QUARTER
-    for b in _QUARTER
-    for c in _QUARTER
-]
+_PATTERNS = array(
+    "Q",
+    [
+        1 << a | 1 << 16 + b | 1 << 32 + c | 1 << 48 + (a + b + c) % 16
+        for a in _QUARTER
+        for b in _QUARTER
+        for c in _QUARTER
+    ],
+)
 """One bit in each quarter of a word; no two patterns share more than two."""
 _KINDS = len(_PATTERNS)
 _DIGITS = 12
@@ -29,7 +33,7 @@ class Sieve:
     """
 
     def __init__(self) -> None:
-        self._words = array("Q", bytes(WORDS * _BYTES))
+        self._words = memoryview(mmap(-1, WORDS * _BYTES)).cast("Q")
 
     def add(self, key: str) -> None:
         """From now on the key passes."""
