@@ -53,13 +53,12 @@ class Encore(Reply, eq=False):
 
     call: Call
     echo: Echo
-    exchange: Exchange
 
 
 def repeat(echo: Echo, call: Call, recorder: Recorder) -> Encore:
     """The same answer once more, settled as a request of its own."""
-    first = echo.first
-    return Encore(first.draft, first.body, call, echo, recorder.repeat(call, echo.exchange))
+    recorder.repeat(call, echo.exchange)
+    return Encore(echo.first.draft, echo.first.body, call, echo)
 
 
 class Echoes:

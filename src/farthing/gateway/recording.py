@@ -61,13 +61,12 @@ class Recorder:
             self.journal.settle(exchange)
         self._tell(exchange)
 
-    def repeat(self, call: Call, known: Exchange) -> Exchange:
+    def repeat(self, call: Call, known: Exchange) -> None:
         """Settles a call that is a hit like one before in all but its moment, and so needs no draft."""
         took_us = round((self.clock.monotonic() - call.started) * 1e6)
         exchange = replace(known, request_id=call.request_id, created_at_us=call.received_us, duration_us=took_us)
         self.journal.settle(exchange)
         self._tell(exchange)
-        return exchange
 
     def _tell(self, exchange: Exchange) -> None:
         for sink in self.sinks:
