@@ -100,7 +100,7 @@ class Desk:
         return Arrival(self.new_id(), self._clock.monotonic(), self._clock.now_us())
 
     @property
-    def admits_strangers(self) -> bool:
+    def takes_any_host(self) -> bool:
         """Whether a request may come in by another name than this machine's own: not to an open gateway."""
         return not self._snapshots.current.is_open
 

@@ -141,7 +141,7 @@ class _Answering:
             self.extra.append((b"allow", b"POST"))
             raise MethodNotAllowed(f"Use POST for {self._route}.")
         headers, limit = Headers(self._scope["headers"]), self._desk.max_body_bytes
-        if not is_local(headers) and not self._desk.admits_strangers:
+        if not is_local(headers) and not self._desk.takes_any_host:
             raise not_local()
         check_media_type(headers)
         check_length(headers, limit)

@@ -51,7 +51,7 @@ class Lane(Connection):
             desk = self._desk = self.application.desk
         if desk is not None and self.is_between and (measured := self._measure(desk, data)) and self._frame is not None:
             head, (begin, length) = self._frame.head, measured
-            if length <= desk.max_body_bytes and (head.is_local or desk.admits_strangers):
+            if length <= desk.max_body_bytes and (head.is_local or desk.takes_any_host):
                 is_asked = desk.overload.is_active and len(data) == begin + length and not self.is_retired
                 if is_asked and (wait_s := desk.turns_away(head)):
                     self._turn_away(desk, head.path, ceil(wait_s))

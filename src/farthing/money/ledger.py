@@ -119,7 +119,7 @@ class Ledger:
                 raise shortage.only_kept(budget, account.span, spent=account.spent)
             if not budget.is_hard:
                 continue
-            if account.settled + account.others + account.held + more > budget.limit:
+            if account.spent + account.held + more > budget.limit:
                 more = _rest(budget, account, hold, bid)
             wanted.append((budget, account, more, whole))
         if self.purse is None or self.purse.covers(wanted):
@@ -159,7 +159,7 @@ class Ledger:
         if tenant is None:
             return sum([account.spent for account in self._today.values() if account.span.holds(now)])
         account = self._day(tenant, now)
-        return account.settled + account.others if account.span.start_us <= now else 0
+        return account.spent if account.span.start_us <= now else 0
 
     def used_up(self, at_us: int) -> frozenset[str]:
         """The ids of hard budgets that refuse what they held before, in the windows around a moment (µs since 1970)."""
